@@ -1,0 +1,1 @@
+"""Read-only diagnostics that are too big for one command."""

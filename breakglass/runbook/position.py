@@ -1,0 +1,39 @@
+"""Where a thing stands in a file, and what is wrong with it there."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in a file. `line` and `column` count from 1, as editors do."""
+
+    file: Path
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One fault in a file: where it is, what is wrong, and what was probably meant.
+
+    `warning` marks advice that does not stop a runbook from being used.
+    """
+
+    position: Position
+    message: str
+    warning: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.position}: {'warning: ' if self.warning else ''}{self.message}"
+
+
+class InvalidFileError(Exception):
+    """A runbook, site or scenario that cannot be used, with every problem found in it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = sorted(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))

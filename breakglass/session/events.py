@@ -1,0 +1,349 @@
+"""The facts that a session is made of. The journal is the ordered list of these; everything seen is a fold over it.
+
+Each event is a frozen dataclass whose fields are JSON. An event says what *happened*: a decision taken, a request
+about to be sent, an outcome. Nothing here is computed from anything else here; that is `state.py`.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import ClassVar, Literal, TypeAlias
+
+from breakglass.values import Json
+
+Mode: TypeAlias = Literal["live", "dry-run", "rehearsal"]
+StepState: TypeAlias = Literal["ok", "failed", "unknown", "skipped", "shown"]
+Outcome: TypeAlias = Literal["succeeded", "failed", "unknown", "not-sent"]
+Question: TypeAlias = Literal["confirm", "decide", "answer", "choose", "acknowledge", "continue"]
+EndResult: TypeAlias = Literal["recovered", "not-this-incident", "escalate", "completed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStarted:
+    type: ClassVar[str] = "session.started"
+    session: str
+    runbook: str
+    title: str
+    severity: str
+    runbook_path: str
+    runbook_digest: str
+    site: str
+    site_path: str
+    production: bool
+    mode: Mode
+    operator: str
+    inputs: dict[str, Json]
+    version: str
+    host: str
+    pid: int
+    scenario: str = ""
+    incident_began: str = ""
+    """UTC, ISO 8601: when the alert fired, where the operator said so; otherwise empty and the start counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResumed:
+    type: ClassVar[str] = "session.resumed"
+    operator: str
+    host: str
+    pid: int
+    torn: int
+    """Bytes of a torn last record that were dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    type: ClassVar[str] = "session.ended"
+    result: EndResult
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """The walk reached a step, or tries it again. `command` is exactly what will run, for reads and changes alike."""
+
+    type: ClassVar[str] = "step.started"
+    step: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActionPrepared:
+    """The step's action is rendered. `where` names cluster, host or endpoint with its address and identity."""
+
+    type: ClassVar[str] = "action.prepared"
+    step: str
+    attempt: int
+    kind: str
+    command: str
+    where: str
+    risk: str
+    timeout: float
+    item: int = 0
+    items: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRead:
+    """An earlier observation, or a guard, read again at the moment of acting."""
+
+    type: ClassVar[str] = "need.read"
+    step: str
+    attempt: int
+    need: str
+    that: str
+    holds: bool
+    observed: dict[str, Json]
+    before: dict[str, Json] = field(default_factory=dict[str, Json])
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The walk waits for a person. Which fields are filled depends on `question`."""
+
+    type: ClassVar[str] = "asked"
+    step: str
+    attempt: int
+    question: Question
+    text: str = ""
+    command: str = ""
+    where: str = ""
+    on: str = ""
+    """The object a change acts on: kind, name, uid, node, age."""
+    risk: str = ""
+    impact: str = ""
+    undo: str = ""
+    server_says: str = ""
+    then: str = ""
+    typed: str = ""
+    """The text to type; empty where one key answers."""
+    approvals: int = 1
+    options: dict[str, str] = field(default_factory=dict[str, str])
+    """Ways on: name to explanation."""
+    value_type: str = ""
+    pattern: str = ""
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """One person's word for one change. It is used up by the change that follows it."""
+
+    type: ClassVar[str] = "confirmed"
+    step: str
+    attempt: int
+    by: str
+    typed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    type: ClassVar[str] = "declined"
+    step: str
+    attempt: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionIntended:
+    """A request that may change something is about to be sent. On disk before it is sent."""
+
+    type: ClassVar[str] = "action.intended"
+    step: str
+    attempt: int
+    command: str
+    where: str
+    risk: str
+    item: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActionFinished:
+    """What is known of the request. `output` is the name of a file in the session's output folder."""
+
+    type: ClassVar[str] = "action.finished"
+    step: str
+    attempt: int
+    outcome: Outcome
+    seconds: float
+    item: int = 0
+    exit: int | None = None
+    status: int | None = None
+    fault: str = ""
+    message: str = ""
+    output: str = ""
+    output_bytes: int = 0
+    output_lines: int = 0
+    head: str = ""
+    tail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPolled:
+    """One look at the signal that shows a change is done, or that a wait is over."""
+
+    type: ClassVar[str] = "verify.polled"
+    step: str
+    attempt: int
+    command: str
+    holds: bool
+    elapsed: float
+    within: float
+    observed: dict[str, Json] = field(default_factory=dict[str, Json])
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    type: ClassVar[str] = "captured"
+    step: str
+    attempt: int
+    values: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An expectation held against what was seen. `observed` holds the values of the names it uses."""
+
+    type: ClassVar[str] = "judged"
+    step: str
+    attempt: int
+    that: str
+    holds: bool
+    observed: dict[str, Json]
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    type: ClassVar[str] = "step.finished"
+    step: str
+    attempt: int
+    state: StepState
+    say: str = ""
+    goto: str = ""
+    """The step that follows; empty at the end of the walk or when a person decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the operator chose when the walk could not go on by itself."""
+
+    type: ClassVar[str] = "decided"
+    step: str
+    command: Literal["retry", "jump", "skip", "continue", "stop", "pause"]
+    by: str
+    reason: str = ""
+    goto: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The operator's value for `ask` and `choose`, or word for `manual`. A secret's value is not in it."""
+
+    type: ClassVar[str] = "answered"
+    step: str
+    attempt: int
+    value: Json
+    by: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteAdded:
+    type: ClassVar[str] = "note.added"
+    step: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    type: ClassVar[str] = "handed-over"
+    by: str
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class HintShown:
+    type: ClassVar[str] = "hint.shown"
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Triaged:
+    """A triage check's verdict: `confirmed`, `suspect`, `ok` (not this incident) or `unknown`."""
+
+    type: ClassVar[str] = "triaged"
+    step: str
+    verdict: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something happened in the simulated world of a rehearsal."""
+
+    type: ClassVar[str] = "world.happened"
+    kind: Literal["rule", "trap", "recovered", "change"]
+    name: str
+    say: str
+
+
+Event: TypeAlias = (
+    SessionStarted
+    | SessionResumed
+    | SessionEnded
+    | StepStarted
+    | ActionPrepared
+    | NeedRead
+    | Asked
+    | Confirmed
+    | Declined
+    | ActionIntended
+    | ActionFinished
+    | VerifyPolled
+    | Captured
+    | Judged
+    | StepFinished
+    | Decided
+    | Answered
+    | NoteAdded
+    | HandedOver
+    | HintShown
+    | Triaged
+    | Happened
+)
+
+DURABLE: tuple[type[Event], ...] = (
+    SessionStarted,
+    SessionResumed,
+    SessionEnded,
+    Confirmed,
+    ActionIntended,
+    ActionFinished,
+    Decided,
+    Answered,
+    StepFinished,
+    NoteAdded,
+    HandedOver,
+)
+"""Decisions, intents and outcomes: on disk, not only in the kernel's cache, before anyone is told."""
+
+_BY_TYPE: dict[str, type[Event]] = {kind.type: kind for kind in Event.__args__}
+
+
+def encode(event: Event) -> dict[str, Json]:
+    """The event's fields as JSON, without its type."""
+    return asdict(event)
+
+
+def decode(type_: str, data: dict[str, Json]) -> Event:
+    """The event from its type and fields. Raises ValueError for a type or a field that this version does not know."""
+    kind = _BY_TYPE.get(type_)
+    if kind is None:
+        raise ValueError(f"unknown event type {type_!r}")
+    try:
+        return kind(**data)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ValueError(f"event {type_}: {error}") from error

@@ -1,0 +1,1 @@
+"""Where a runbook runs: clusters, hosts, endpoints and secrets."""

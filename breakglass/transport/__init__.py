@@ -1,0 +1,1 @@
+"""The ways out: Kubernetes, SSH and HTTP. A prepared request in, streamed output and a typed result out."""

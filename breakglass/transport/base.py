@@ -1,0 +1,124 @@
+"""What every transport takes and gives: a prepared request in, streamed output and one typed result out.
+
+A request is complete and rendered: nothing in it is evaluated again. A transport never decides risk, never asks,
+never retries a change, and never raises for what the far side did: that is a `Fault` in the result.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Literal, Protocol, TypeAlias
+
+from breakglass.runbook.model import FaultKind
+from breakglass.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class KubectlRequest:
+    """`argv` is without the program's name. `dry_run` asks for a server-side dry run."""
+
+    cluster: str
+    argv: tuple[str, ...]
+    timeout: float
+    driver: Literal["native", "binary"] = "native"
+    stdin: bytes | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SshRequest:
+    """`command` is the exact string that the far side's shell receives, already quoted."""
+
+    host: str
+    command: str
+    timeout: float
+    stdin: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    method: str
+    endpoint: str
+    timeout: float
+    path: str = ""
+    query: Mapping[str, str] = field(default_factory=dict[str, str])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes | None = None
+    follow: bool = False
+    anonymous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRequest:
+    """A diagnostic of `breakglass.probe`, read-only. `arguments` are the probe's own."""
+
+    name: str
+    arguments: Mapping[str, Json]
+    timeout: float
+
+
+Request: TypeAlias = KubectlRequest | SshRequest | HttpRequest | ProbeRequest
+
+
+class Delivery(Enum):
+    """What is known of a request's arrival. The engine derives a change's outcome from this."""
+
+    NOT_SENT = "not sent"
+    """The far side cannot have acted: no connection, no key, refused before the request left."""
+    ANSWERED = "answered"
+    """The far side answered, with success or with a fault."""
+    UNKNOWN = "may have happened"
+    """The request left, wholly or in part, and no complete answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a request did not give what was asked. `message` names the host or object and what to do next."""
+
+    kind: FaultKind
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came back, apart from the output itself, which went to the sink.
+
+    exit: exit status of a command; None where there is none.
+    status: HTTP status; None where there is none.
+    data: the answer as JSON where it is JSON (a `get -o json`, an HTTP body, a probe's findings), as it came:
+        it is not yet redacted, and must not be shown or stored before it is.
+    seconds: time from sending to the last byte, from the monotonic clock.
+    """
+
+    delivery: Delivery
+    seconds: float
+    exit: int | None = None
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    data: Json = None
+    fault: Fault | None = None
+
+
+Stream: TypeAlias = Literal["stdout", "stderr"]
+Sink: TypeAlias = Callable[[Stream, bytes], None]
+"""Receives raw output as it comes, in order, always in the event loop's thread.
+
+The session's sink is `transport.output.Recorder`: it decodes, removes secrets, makes control characters visible,
+keeps the head and tail, and spills the whole to a file.
+"""
+
+
+class Transport(Protocol):
+    """One way out, for one kind of request."""
+
+    async def send(self, request: Request, sink: Sink) -> Result:
+        """Carry the request out, and return within `request.timeout` seconds whatever the far side does.
+
+        Never raises for what the far side did. Cancelling the task cancels the request, as far as the far side
+        lets itself be cancelled.
+        """
+        ...
+
+    async def close(self) -> None: ...
