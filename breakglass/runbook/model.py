@@ -1,7 +1,7 @@
 """The runbook as data: what a YAML file says, checked, with the positions that errors need.
 
-Nothing here runs. `load.py` makes these from YAML, `lint.py` looks at what they mean together, and the engine in
-`breakglass.session` walks them. Durations are seconds.
+Nothing here runs. `load.py` makes these from YAML, `lint.py` looks at what they mean together, and the engine
+in `breakglass.session` walks them. Durations are seconds.
 """
 
 from collections.abc import Mapping
@@ -89,8 +89,8 @@ class KubectlAction:
 class SshAction:
     """`ssh: {host: pve, run: [qm, status, "201"]}`, or `run:` as one shell string.
 
-    With `shell`, `words` holds the one string and every interpolation in it is shell-quoted; without, each word
-    becomes exactly one argument of the remote command.
+    With `shell`, `words` holds the one string and every interpolation in it is shell-quoted; without, each
+    word becomes exactly one argument of the remote command.
     """
 
     host: Template
@@ -119,8 +119,11 @@ class HttpAction:
     """Send none of the endpoint's credentials."""
 
 
-TemplateTree: TypeAlias = "None | bool | int | float | Template | list[TemplateTree] | dict[str, TemplateTree]"
-"""JSON whose strings are templates. A string that is one expression and nothing else keeps the value's own type."""
+TemplateTree: TypeAlias = (
+    "bool | int | float | Template | list[TemplateTree] | dict[str, TemplateTree] | None"
+)
+"""JSON whose strings are templates. A string that is one expression and nothing else keeps the value's
+own type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,7 +329,8 @@ class Input:
 class TriageCheck:
     """A read that says, before the walk, whether this runbook is the right one.
 
-    `verdicts` maps `confirmed`, `suspect` and `ok` to conditions, tried in that order; none that holds is `unknown`.
+    `verdicts` maps `confirmed`, `suspect` and `ok` to conditions, tried in that order; none that holds is
+    `unknown`.
     """
 
     step: str

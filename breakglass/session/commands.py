@@ -1,4 +1,5 @@
-"""What a person may tell the engine. The cockpit, the headless walk and the plain mode all speak through these."""
+"""What a person may tell the engine. The cockpit, the headless walk and the plain mode all speak through
+these."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -8,7 +9,8 @@ from breakglass.values import Json
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """A word for the change now asked about. `typed` must equal the asked text exactly; `by` is who gives it."""
+    """A word for the change now asked about. `typed` must equal the asked text exactly; `by` is who gives
+    it."""
 
     typed: str
     by: str

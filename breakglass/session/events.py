@@ -1,7 +1,8 @@
-"""The facts that a session is made of. The journal is the ordered list of these; everything seen is a fold over it.
+"""The facts that a session is made of. The journal is the ordered list of these; everything seen is a fold
+over it.
 
-Each event is a frozen dataclass whose fields are JSON. An event says what *happened*: a decision taken, a request
-about to be sent, an outcome. Nothing here is computed from anything else here; that is `state.py`.
+Each event is a frozen dataclass whose fields are JSON. An event says what *happened*: a decision taken, a
+request about to be sent, an outcome. Nothing here is computed from anything else here; that is `state.py`.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -36,7 +37,8 @@ class SessionStarted:
     pid: int
     scenario: str = ""
     incident_began: str = ""
-    """UTC, ISO 8601: when the alert fired, where the operator said so; otherwise empty and the start counts."""
+    """UTC, ISO 8601: when the alert fired, where the operator said so; otherwise empty and the start
+    counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """The walk reached a step, or tries it again. `command` is exactly what will run, for reads and changes alike."""
+    """The walk reached a step, or tries it again. `command` is exactly what will run, for reads and
+    changes alike."""
 
     type: ClassVar[str] = "step.started"
     step: str
@@ -67,7 +70,8 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class ActionPrepared:
-    """The step's action is rendered. `where` names cluster, host or endpoint with its address and identity."""
+    """The step's action is rendered. `where` names cluster, host or endpoint with its address and
+    identity."""
 
     type: ClassVar[str] = "action.prepared"
     step: str
@@ -339,7 +343,8 @@ def encode(event: Event) -> dict[str, Json]:
 
 
 def decode(type_: str, data: dict[str, Json]) -> Event:
-    """The event from its type and fields. Raises ValueError for a type or a field that this version does not know."""
+    """The event from its type and fields. Raises ValueError for a type or a field that this version does
+    not know."""
     kind = _BY_TYPE.get(type_)
     if kind is None:
         raise ValueError(f"unknown event type {type_!r}")

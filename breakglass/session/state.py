@@ -1,9 +1,10 @@
 """The state of a session as a fold over its events. Everything that a person sees comes from here.
 
-`apply` is pure: the same events give the same state, in the cockpit, in an observer, in a report and on resume.
+`apply` is pure: the same events give the same state, in the cockpit, in an observer, in a report and on
+resume.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -16,7 +17,8 @@ from breakglass.values import Json
 class Recorded:
     """An event with its place in the journal. `time` is UTC; `elapsed` is seconds since the session's start.
 
-    `elapsed` comes from the monotonic clock, so that a clock that jumps neither reorders nor stretches anything.
+    `elapsed` comes from the monotonic clock, so that a clock that jumps neither reorders nor stretches
+    anything.
     """
 
     sequence: int
@@ -25,7 +27,9 @@ class Recorded:
     event: e.Event
 
 
-StepStatus: TypeAlias = Literal["pending", "running", "waiting", "ok", "failed", "unknown", "skipped", "shown"]
+StepStatus: TypeAlias = Literal[
+    "pending", "running", "waiting", "ok", "failed", "unknown", "skipped", "shown"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The whole session. `values` are the captured values in scope; `waiting` is the question now open, if any."""
+    """The whole session. `values` are the captured values in scope; `waiting` is the question now open, if
+    any."""
 
     started: Recorded | None = None
     session: str = ""
@@ -122,3 +127,144 @@ def fold(recorded: Iterable[Recorded]) -> State:
     for each in recorded:
         state = apply(state, each)
     return state
+
+
+def apply(state: State, recorded: Recorded) -> State:
+    """The state after one more event."""
+    state = replace(state, last=recorded, timeline=(*state.timeline, recorded))
+    event = recorded.event
+    match event:
+        case e.SessionStarted():
+            return replace(
+                state,
+                started=recorded,
+                session=event.session,
+                runbook=event.runbook,
+                title=event.title,
+                site=event.site,
+                production=event.production,
+                mode=event.mode,
+                operator=event.operator,
+                scenario=event.scenario,
+                inputs=event.inputs,
+            )
+        case e.SessionResumed():
+            return replace(_reopened(state), operator=event.operator, ended=None, paused=False)
+        case e.SessionEnded():
+            return replace(state, ended=event, waiting=None, approvals=(), following="")
+        case e.StepStarted():
+            attempt = Attempt(number=event.attempt, started=recorded.time)
+            view = state.steps.get(event.step, StepView(event.step))
+            view = replace(view, attempts=(*view.attempts, attempt), status="running", skip_reason="")
+            order = state.order if event.step in state.order else (*state.order, event.step)
+            return replace(
+                state,
+                steps={**state.steps, event.step: view},
+                order=order,
+                current=event.step,
+                following="",
+                waiting=None,
+                approvals=(),
+            )
+        case e.Asked():
+            state = _with_status(state, event.step, "waiting") if event.question != "decide" else state
+            return replace(state, waiting=event, approvals=())
+        case e.Confirmed():
+            approvals = (*state.approvals, event.by)
+            if state.waiting is not None and len(approvals) < state.waiting.approvals:
+                return replace(state, approvals=approvals)
+            return _with_status(replace(state, waiting=None, approvals=approvals), event.step, "running")
+        case e.Declined():
+            return replace(state, waiting=None, approvals=())
+        case e.Decided():
+            state = replace(state, waiting=None, paused=event.command == "pause")
+            if event.command == "skip" and event.step in state.steps:
+                skipped = replace(state.steps[event.step], status="skipped", skip_reason=event.reason)
+                state = replace(state, steps={**state.steps, event.step: skipped})
+            return replace(state, following=event.goto or state.following)
+        case e.Answered():
+            return _with_status(replace(state, waiting=None), event.step, "running")
+        case e.Captured():
+            state = replace(state, values={**state.values, **event.values})
+            return _with_attempt(
+                state, event.step, lambda a: replace(a, captured={**a.captured, **event.values})
+            )
+        case e.ActionPrepared():
+            return _with_attempt(state, event.step, lambda a: replace(a, prepared=(*a.prepared, event)))
+        case e.NeedRead():
+            refusals = state.refusals + (0 if event.holds else 1)
+            return _with_attempt(
+                replace(state, refusals=refusals),
+                event.step,
+                lambda a: replace(a, needs=(*a.needs, (recorded.time, event))),
+            )
+        case e.ActionIntended():
+            return _with_attempt(state, event.step, lambda a: replace(a, intended=(*a.intended, event)))
+        case e.ActionFinished():
+            return _with_attempt(state, event.step, lambda a: replace(a, finished=(*a.finished, event)))
+        case e.VerifyPolled():
+            return _with_attempt(state, event.step, lambda a: replace(a, polls=a.polls + 1, last_poll=event))
+        case e.Judged():
+            return _with_attempt(
+                state,
+                event.step,
+                lambda a: replace(a, judged=(*a.judged, event), judged_at=recorded.time),
+            )
+        case e.StepFinished():
+            return _finished(state, recorded, event)
+        case e.NoteAdded():
+            return replace(state, notes=(*state.notes, recorded))
+        case e.HandedOver():
+            return replace(state, operator=event.to)
+        case e.HintShown():
+            return replace(state, hints=state.hints + 1)
+        case e.Triaged():
+            return replace(state, verdicts={**state.verdicts, event.step: event})
+        case e.Happened():
+            return replace(state, happened=(*state.happened, recorded))
+
+
+def _finished(state: State, recorded: Recorded, event: e.StepFinished) -> State:
+    view = state.steps.get(event.step, StepView(event.step))
+    attempts = view.attempts
+    if attempts:
+        last = attempts[-1]
+        seconds = (recorded.time - last.started).total_seconds()
+        done = replace(last, state=event.state, say=event.say, ended=recorded.time, seconds=seconds)
+        attempts = (*attempts[:-1], done)
+    reason = event.say if event.state == "skipped" else ""
+    view = replace(view, attempts=attempts, status=event.state, skip_reason=reason)
+    order = state.order if event.step in state.order else (*state.order, event.step)
+    return replace(
+        state,
+        steps={**state.steps, event.step: view},
+        order=order,
+        current=event.step,
+        following=event.goto,
+        waiting=None,
+        approvals=(),
+    )
+
+
+def _reopened(state: State) -> State:
+    """A step that was cut short is unknown where a change was on its way, and pending otherwise."""
+    steps = dict(state.steps)
+    for name, view in state.steps.items():
+        if view.status in ("running", "waiting") and view.last is not None:
+            steps[name] = replace(view, status="unknown" if view.last.open_intents else "pending")
+    return replace(state, steps=steps, waiting=None, approvals=())
+
+
+def _with_status(state: State, step: str, status: StepStatus) -> State:
+    view = state.steps.get(step)
+    if view is None:
+        return state
+    return replace(state, steps={**state.steps, step: replace(view, status=status)})
+
+
+def _with_attempt(state: State, step: str, change: Callable[[Attempt], Attempt]) -> State:
+    view = state.steps.get(step)
+    if view is None or not view.attempts:
+        return state
+    view = replace(view, attempts=(*view.attempts[:-1], change(view.attempts[-1])))
+    return replace(state, steps={**state.steps, step: view})

@@ -97,7 +97,8 @@ class PortForward:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An HTTP service. `resolve` pins its IP address, as `curl --resolve` does: SNI and Host stay the URL's."""
+    """An HTTP service. `resolve` pins its IP address, as `curl --resolve` does: SNI and Host stay the
+    URL's."""
 
     name: str
     url: str

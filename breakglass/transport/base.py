@@ -1,7 +1,7 @@
 """What every transport takes and gives: a prepared request in, streamed output and one typed result out.
 
-A request is complete and rendered: nothing in it is evaluated again. A transport never decides risk, never asks,
-never retries a change, and never raises for what the far side did: that is a `Fault` in the result.
+A request is complete and rendered: nothing in it is evaluated again. A transport never decides risk, never
+asks, never retries a change, and never raises for what the far side did: that is a `Fault` in the result.
 """
 
 from collections.abc import Callable, Mapping
@@ -105,8 +105,8 @@ Stream: TypeAlias = Literal["stdout", "stderr"]
 Sink: TypeAlias = Callable[[Stream, bytes], None]
 """Receives raw output as it comes, in order, always in the event loop's thread.
 
-The session's sink is `transport.output.Recorder`: it decodes, removes secrets, makes control characters visible,
-keeps the head and tail, and spills the whole to a file.
+The session's sink is `transport.output.Recorder`: it decodes, removes secrets, makes control characters
+visible, keeps the head and tail, and spills the whole to a file.
 """
 
 
@@ -116,8 +116,8 @@ class Transport(Protocol):
     async def send(self, request: Request, sink: Sink) -> Result:
         """Carry the request out, and return within `request.timeout` seconds whatever the far side does.
 
-        Never raises for what the far side did. Cancelling the task cancels the request, as far as the far side
-        lets itself be cancelled.
+        Never raises for what the far side did. Cancelling the task cancels the request, as far as the far
+        side lets itself be cancelled.
         """
         ...
 
