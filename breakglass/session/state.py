@@ -4,10 +4,10 @@
 resume.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, overload
 
 from breakglass.session import events as e
 from breakglass.values import Json
@@ -25,6 +25,42 @@ class Recorded:
     time: datetime
     elapsed: float
     event: e.Event
+
+
+class Trail(Sequence[Recorded]):
+    """An immutable sequence whose successors share one list, so that a long session stays linear to fold."""
+
+    __slots__ = ("_length", "_shared")
+
+    def __init__(self, shared: list[Recorded] | None = None, length: int = 0) -> None:
+        self._shared: list[Recorded] = [] if shared is None else shared
+        self._length = length
+
+    def plus(self, recorded: Recorded) -> "Trail":
+        """This trail and one more. Copies only where another successor was already made."""
+        shared = self._shared if len(self._shared) == self._length else self._shared[: self._length]
+        shared.append(recorded)
+        return Trail(shared, self._length + 1)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> Recorded: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Recorded]: ...
+    def __getitem__(self, index: int | slice) -> Recorded | list[Recorded]:
+        if isinstance(index, slice):
+            return [self._shared[at] for at in range(*index.indices(self._length))]
+        if not -self._length <= index < self._length:
+            raise IndexError(index)
+        return self._shared[index if index >= 0 else self._length + index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trail) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        return hash(self._length)
 
 
 StepStatus: TypeAlias = Literal[
@@ -107,7 +143,7 @@ class State:
     paused: bool = False
     ended: e.SessionEnded | None = None
     last: Recorded | None = None
-    timeline: tuple[Recorded, ...] = ()
+    timeline: "Trail" = field(default_factory=lambda: Trail())
 
     @property
     def failed(self) -> int:
@@ -131,7 +167,7 @@ def fold(recorded: Iterable[Recorded]) -> State:
 
 def apply(state: State, recorded: Recorded) -> State:
     """The state after one more event."""
-    state = replace(state, last=recorded, timeline=(*state.timeline, recorded))
+    state = replace(state, last=recorded, timeline=state.timeline.plus(recorded))
     event = recorded.event
     match event:
         case e.SessionStarted():

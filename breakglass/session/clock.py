@@ -1,0 +1,30 @@
+"""Time as the walk sees it. In a rehearsal, simulated time runs faster than real time by the clock's
+speed."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+SHORTEST_DEADLINE = 3.0
+"""However fast a rehearsal runs, a request has this many real seconds; loopback is not infinitely fast."""
+
+
+class Clock:
+    """Waits and durations, in seconds of the walk. With `speed` 1 they are real seconds."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self.speed = speed
+
+    def now(self) -> datetime:
+        """The time of day, UTC. It may jump; durations never come from it."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.speed
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)
+
+    def deadline(self, seconds: float) -> float:
+        """The real seconds that a request with this limit gets."""
+        return max(seconds / self.speed, min(seconds, SHORTEST_DEADLINE))

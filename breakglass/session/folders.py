@@ -1,0 +1,133 @@
+"""Where sessions are kept: the state directory, its rights, and whether it can be trusted to keep a record.
+
+`XDG_STATE_HOME` rules. A network file system may be the thing that is down, so it is said, and a local folder
+is named instead.
+"""
+
+import os
+import re
+import secrets
+import stat
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import platformdirs
+
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "afs"})
+
+
+class StateFolderError(Exception):
+    """The state directory cannot be used. The message names it, why, and which one could be."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionFolder:
+    """One session's folder: `journal.jsonl`, `output/`, and in a rehearsal `world/`."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def output(self) -> Path:
+        return self.path / "output"
+
+    @property
+    def world(self) -> Path:
+        return self.path / "world"
+
+
+def state_folder() -> Path:
+    """The folder for state, from `BREAKGLASS_STATE`, or `breakglass` below the XDG state directory."""
+    chosen = os.environ.get("BREAKGLASS_STATE")
+    return Path(chosen) if chosen else Path(platformdirs.user_state_dir("breakglass"))
+
+
+def local_alternative() -> Path:
+    """A folder on this machine's own disk, for when the state directory is elsewhere or full."""
+    return Path("/var/tmp") / f"breakglass-{os.getuid()}"
+
+
+def prepare(folder: Path) -> Path:
+    """Make the state folder if need be and check it.
+
+    Raises StateFolderError when it is on a network file system, owned by someone else, open to others, or
+    cannot be written.
+    """
+    try:
+        (folder / "sessions").mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = folder.stat()
+    except OSError as error:
+        raise _unusable(folder, f"cannot be made or read: {error.strerror}") from error
+    if facts.st_uid != os.getuid():
+        raise _unusable(folder, f"belongs to user id {facts.st_uid}, not to you")
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        raise _unusable(folder, f"is open to others (mode {stat.S_IMODE(facts.st_mode):04o}); chmod 700 it")
+    kind = file_system_of(folder)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise _unusable(folder, f"is on a network file system ({kind}), which may be what is down")
+    if not os.access(folder / "sessions", os.W_OK):
+        raise _unusable(folder, "cannot be written")
+    return folder
+
+
+def _unusable(folder: Path, why: str) -> StateFolderError:
+    return StateFolderError(f"{folder}: {why}. Use a local one: BREAKGLASS_STATE={local_alternative()}")
+
+
+def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
+    """The type of the file system that holds a folder, from the kernel's list; never touches the mount."""
+    best, kind = "", ""
+    real = os.path.realpath(folder)
+    try:
+        lines = mounts.read_text(errors="replace").splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[1])
+        inside = real == point or real.startswith(point.rstrip("/") + "/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind
+
+
+def new_session(state: Path, runbook: str) -> SessionFolder:
+    """A new, empty session folder, named after the moment and the runbook. Raises StateFolderError."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    folder = SessionFolder(state / "sessions" / f"{stamp}-{runbook}-{secrets.token_hex(2)}")
+    try:
+        folder.path.mkdir(mode=0o700)
+        folder.output.mkdir(mode=0o700)
+    except OSError as error:
+        raise _unusable(state, f"cannot be written: {error.strerror}") from error
+    return folder
+
+
+def find_session(state: Path, name: str) -> SessionFolder:
+    """The session with this name, or the only one that begins with it, or the newest for `last`.
+
+    Raises StateFolderError naming the sessions there are.
+    """
+    names = sorted(session.name for session in all_sessions(state))
+    if name == "last" and names:
+        return SessionFolder(state / "sessions" / names[-1])
+    matching = [each for each in names if each == name] or [each for each in names if each.startswith(name)]
+    if len(matching) == 1:
+        return SessionFolder(state / "sessions" / matching[0])
+    known = ", ".join(names[-5:]) or "none yet"
+    problem = "several sessions begin with" if matching else "no session is called"
+    raise StateFolderError(f"{problem} {name!r}; the latest are: {known}")
+
+
+def all_sessions(state: Path) -> list[SessionFolder]:
+    """Every session folder that holds a journal, oldest first."""
+    folder = state / "sessions"
+    if not folder.is_dir():
+        return []
+    return [SessionFolder(path) for path in sorted(folder.iterdir()) if (path / "journal.jsonl").is_file()]

@@ -1,0 +1,228 @@
+"""The journal: one file a session, JSON Lines, each record chained to the one before by its SHA-256.
+
+The engine appends, and only then tells anyone. A torn last line, which a crash leaves, is cut off on
+opening and said; any other break is an error that names the record. Where the disk refuses a write,
+records wait in memory in their order, and `require` refuses: what must be on disk before acting is then
+not acted on.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
+
+from breakglass.session.events import DURABLE, Event, decode, encode
+from breakglass.session.state import Recorded
+from breakglass.values import Json
+
+FIRST = "0" * 64
+"""What stands for the hash of the record before the first."""
+
+FILE_NAME = "journal.jsonl"
+
+
+class JournalError(Exception):
+    """The journal cannot be read or written. The message names the file and what to do."""
+
+
+class SessionHeldError(JournalError):
+    """Another process has the session open."""
+
+
+class JournalUnwritableError(JournalError):
+    """A record that must be on disk could not be put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A journal as found. `good_bytes` is where the last whole record ends, `torn` what follows it."""
+
+    records: tuple[Recorded, ...]
+    last_hash: str
+    good_bytes: int
+    torn: int
+
+
+def read(path: Path) -> Reading:
+    """Read and check a journal.
+
+    Raises JournalError where a record is damaged, missing or out of order; a torn last line is only counted.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+    good = raw.rfind(b"\n") + 1
+    records: list[Recorded] = []
+    previous = FIRST
+    for number, line in enumerate(raw[:good].split(b"\n")[:-1], start=1):
+        recorded, previous = _parse(path, number, line, previous)
+        records.append(recorded)
+    return Reading(tuple(records), previous, good, len(raw) - good)
+
+
+def _parse(path: Path, number: int, line: bytes, previous: str) -> tuple[Recorded, str]:
+    where = f"{path}:{number}"
+    body, separator, claimed = line.rpartition(b',"hash":"')
+    digest = hashlib.sha256(body).hexdigest()
+    if not separator or claimed != digest.encode() + b'"}':
+        raise JournalError(f"{where}: record {number} was changed or cut: its hash does not fit")
+    try:
+        fields = cast(dict[str, Json], json.loads(line))
+        if fields["prev"] != previous:
+            raise JournalError(
+                f"{where}: record {number} does not follow the one before: removed, moved or inserted"
+            )
+        if fields["seq"] != number:
+            raise JournalError(f"{where}: record {number} calls itself {fields['seq']}")
+        event = decode(cast(str, fields["type"]), cast(dict[str, Json], fields["data"]))
+        moment = datetime.fromisoformat(cast(str, fields["time"]))
+        return Recorded(number, moment, cast(float, fields["elapsed"]), event), digest
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(f"{where}: record {number} cannot be understood: {error}") from error
+
+
+def follow(path: Path, from_byte: int = 0) -> Iterator[bytes]:
+    """The whole lines of a journal after a byte offset, for an observer of a running session."""
+    with path.open("rb") as file:
+        file.seek(from_byte)
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+
+
+class Journal:
+    """A journal open for appending, held by a lock that ends with the process."""
+
+    def __init__(self, path: Path, descriptor: int, reading: Reading) -> None:
+        self.path = path
+        self.records = list(reading.records)
+        self.torn = reading.torn
+        self.fault = ""
+        """Why records wait in memory; empty while every record is on disk."""
+        self._descriptor = descriptor
+        self._last_hash = reading.last_hash
+        self._end = reading.good_bytes
+        self._waiting: list[bytes] = []
+        last = reading.records[-1] if reading.records else None
+        gap = (datetime.now(UTC) - last.time).total_seconds() if last else 0.0
+        self._origin = time.monotonic() - (last.elapsed + max(gap, 0.0) if last else 0.0)
+
+    @property
+    def last_hash(self) -> str:
+        """The hash of the last record: written down elsewhere, it pins the whole journal."""
+        return self._last_hash
+
+    def append(self, event: Event) -> Recorded:
+        """Put an event on record. Where the disk refuses, the record waits and `fault` says why."""
+        recorded = Recorded(
+            len(self.records) + 1, datetime.now(UTC), round(time.monotonic() - self._origin, 6), event
+        )
+        body = _serialise(recorded, self._last_hash)
+        self._last_hash = hashlib.sha256(body).hexdigest()
+        self.records.append(recorded)
+        self._waiting.append(body + b',"hash":"' + self._last_hash.encode() + b'"}\n')
+        self._flush(durable=isinstance(event, DURABLE))
+        return recorded
+
+    def require(self) -> None:
+        """Raise JournalUnwritableError unless everything appended so far is on disk."""
+        if self._waiting:
+            self._flush(durable=True)
+        if self.fault:
+            raise JournalUnwritableError(
+                f"{self.path}: cannot be written ({self.fault}); nothing will be changed until it "
+                "can: free space there, then try again"
+            )
+
+    def _flush(self, *, durable: bool) -> None:
+        data = b"".join(self._waiting)
+        try:
+            written = 0
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:])
+            if durable:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            self.fault = error.strerror or str(error)
+            self._cut_back()
+            return
+        self._end += len(data)
+        self._waiting.clear()
+        self.fault = ""
+
+    def _cut_back(self) -> None:
+        try:
+            os.ftruncate(self._descriptor, self._end)
+            os.lseek(self._descriptor, self._end, os.SEEK_SET)
+        except OSError as error:
+            self.fault = f"{self.fault}; and cannot be cut back: {error.strerror}"
+
+    def close(self) -> None:
+        """Write what waits, if the disk takes it, and let go of the lock."""
+        if self._waiting:
+            self._flush(durable=True)
+        os.close(self._descriptor)
+
+
+def _serialise(recorded: Recorded, previous: str) -> bytes:
+    head = {
+        "seq": recorded.sequence,
+        "time": recorded.time.isoformat(timespec="microseconds"),
+        "elapsed": recorded.elapsed,
+        "type": recorded.event.type,
+        "data": encode(recorded.event),
+        "prev": previous,
+    }
+    return json.dumps(head, ensure_ascii=True, separators=(",", ":")).encode()[:-1]
+
+
+def open_journal(folder: Path, *, create: bool = False) -> Journal:
+    """Open a session's journal for appending, cutting off a torn last line.
+
+    Raises SessionHeldError when another process holds it, and JournalError when it is damaged or not there.
+    """
+    path = folder / FILE_NAME
+    flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        reading = read(path)
+        if reading.torn:
+            os.ftruncate(descriptor, reading.good_bytes)
+        os.lseek(descriptor, reading.good_bytes, os.SEEK_SET)
+        (folder / "holder").write_text(f"process {os.getpid()} on {os.uname().nodename}\n")
+        if create:
+            _sync_folder(folder)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise SessionHeldError(f"{folder.name} is held by {_holder(folder)}; close it there first") from error
+    except (OSError, JournalError):
+        os.close(descriptor)
+        raise
+    return Journal(path, descriptor, reading)
+
+
+def _holder(folder: Path) -> str:
+    try:
+        return (folder / "holder").read_text().strip()
+    except OSError:
+        return "another process"
+
+
+def _sync_folder(folder: Path) -> None:
+    for each in (folder, folder.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
