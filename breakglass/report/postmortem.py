@@ -1,0 +1,173 @@
+"""The post-mortem draft: what the record knows is filled in, what only people know is asked for.
+
+The shape is the one that the environment's own post-mortems have: impact, timeline, root cause as a chain,
+contributing factors, detection gaps, prevention by priority, lessons, follow-ups.
+"""
+
+import re
+
+from breakglass.report.review import review, review_text
+from breakglass.report.timeline import timeline
+from breakglass.runbook.model import Runbook
+from breakglass.session import events as e
+from breakglass.session.state import Recorded, State
+
+TO_FILL = "_to be written_"
+
+
+def post_mortem(state: State, runbook: Runbook, last_hash: str, *, best_review: str = "") -> str:
+    """The draft as Markdown. `last_hash` pins the journal that it was made from."""
+    started = state.started
+    if started is None:
+        return "Nothing was recorded.\n"
+    ended = state.last or started
+    parts = [
+        f"# Post-mortem: {runbook.title}",
+        "",
+        _header(state, runbook, started, ended),
+        "## Summary",
+        "",
+        runbook.summary,
+        "",
+        _impact(runbook),
+        _timeline(state),
+        _changes(state),
+        _causes(state),
+        _deferred(state),
+        _prevention(runbook, state),
+        _lessons(state),
+    ]
+    if state.mode == "rehearsal":
+        parts.append(best_review or review_text(review(state, runbook), None))
+    parts += [
+        "## Evidence",
+        "",
+        f"Session `{state.session}`, {len(state.timeline)} records. Hash of the last record:",
+        "",
+        f"    {last_hash}",
+        "",
+    ]
+    return "\n".join(parts)
+
+
+def file_name(state: State, runbook: Runbook) -> str:
+    """`<date>-<slug>.md`, the slug of at most five words."""
+    day = state.started.time.strftime("%Y-%m-%d") if state.started else "undated"
+    words = re.findall(r"[a-z0-9]+", runbook.title.lower())
+    return f"{day}-{'-'.join(words[:5])}.md"
+
+
+def _header(state: State, runbook: Runbook, started: Recorded, ended: Recorded) -> str:
+    minutes = (ended.elapsed - started.elapsed) / 60
+    result = state.ended.result if state.ended else "unfinished"
+    rows = {
+        "Date": started.time.strftime("%Y-%m-%d"),
+        "Walked for": f"{minutes:.1f} min ({_clock(started)} to {_clock(ended)} UTC)",
+        "Severity": runbook.severity.upper(),
+        "Affected": ", ".join(runbook.affected) or TO_FILL,
+        "Issue": TO_FILL,
+        "Status": f"draft; the walk {_result_words(result)}",
+        "Site and mode": f"{state.site}, {state.mode}",
+        "Operator": state.operator,
+    }
+    return "\n".join(
+        ["| | |", "|---|---|", *(f"| {name} | {cell(value)} |" for name, value in rows.items()), ""]
+    )
+
+
+def _result_words(result: str) -> str:
+    return {
+        "recovered": "ended with the incident recovered",
+        "not-this-incident": "found that this was not the incident",
+        "escalate": "ended in a call for help",
+        "completed": "reached the end of the runbook",
+        "stopped": "was stopped by a person",
+    }.get(result, "has not ended")
+
+
+def _impact(runbook: Runbook) -> str:
+    rows = ["User-facing", "Blast radius", "Duration", "Data loss", "Monitoring gap"]
+    return "\n".join(["## Impact", "", *(f"- {row}: {TO_FILL}" for row in rows), ""])
+
+
+def _timeline(state: State) -> str:
+    lines = ["## Timeline", "", "| UTC | T+ | step | what |", "|---|---|---|---|"]
+    for entry in timeline(state):
+        moment = entry.time.strftime("%H:%M:%S")
+        lines.append(f"| {moment} | {offset(entry.elapsed)} | {entry.step} | {cell(entry.text)} |")
+    return "\n".join([*lines, ""])
+
+
+def _changes(state: State) -> str:
+    lines = ["## What was changed", ""]
+    for view in (state.steps[name] for name in state.order):
+        for attempt in view.attempts:
+            outcomes = {each.item: each.outcome for each in attempt.finished}
+            for intent in attempt.intended:
+                outcome = outcomes.get(intent.item, "unknown")
+                words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
+                lines.append(
+                    f"- `{intent.command}` on {intent.where}: {words}; step {attempt.state or 'open'}"
+                )
+    if len(lines) == 2:
+        lines.append("Nothing was changed." if state.mode != "dry-run" else "Nothing: this was a dry run.")
+    return "\n".join([*lines, ""])
+
+
+def _causes(state: State) -> str:
+    lines = ["## Root cause", "", f"1. {TO_FILL}", "", "What was observed:", ""]
+    for name in state.order:
+        last = state.steps[name].last
+        for judged in last.judged if last else ():
+            seen = ", ".join(f"{key} = {value}" for key, value in judged.observed.items())
+            held = "held" if judged.holds else "did not hold"
+            lines.append(f"- {name}: `{judged.that}` {held} ({seen})")
+    return "\n".join([*lines, "", "## Contributing factors", "", f"- {TO_FILL}", ""])
+
+
+def _deferred(state: State) -> str:
+    skipped = [
+        f"- {name}: {state.steps[name].skip_reason}"
+        for name in state.order
+        if state.steps[name].status == "skipped"
+        and not state.steps[name].skip_reason.startswith("does not apply")
+    ]
+    gaps = ["## Detection gaps", "", "| gap | impact | fix |", "|---|---|---|", f"| {TO_FILL} | | |", ""]
+    return "\n".join([*gaps, "## Deferred items", "", *(skipped or ["None."]), ""])
+
+
+def _prevention(runbook: Runbook, state: State) -> str:
+    lines = ["## Prevention", "", "| priority | action | type | details | status |", "|---|---|---|---|---|"]
+    done = {name for name, view in state.steps.items() if view.status == "ok"}
+    for step in runbook.steps:
+        if step.followup and step.id in done:
+            lines.append(f"| P0 same failure | {cell(step.followup)} | Config | from step {step.id} | open |")
+    for priority in ("P0 same failure", "P1 blast radius", "P2 detection", "P3 resilience"):
+        lines.append(f"| {priority} | {TO_FILL} | | | |")
+    return "\n".join([*lines, ""])
+
+
+def _lessons(state: State) -> str:
+    notes = [
+        f"- {each.event.text} ({each.event.by}, {_clock(each)})"
+        for each in state.notes
+        if isinstance(each.event, e.NoteAdded)
+    ]
+    return "\n".join(
+        ["## Lessons", "", f"- {TO_FILL}", "", "## Notes and follow-up log", "", *(notes or ["None."]), ""]
+    )
+
+
+def cell(text: str) -> str:
+    """Text inside a Markdown table: one line, and no cell border of its own."""
+    return text.replace("|", "\\|").replace("\n", " ⏎ ")
+
+
+def offset(elapsed: float) -> str:
+    """Seconds since the start as `+MM:SS`."""
+    minutes, rest = divmod(int(elapsed), 60)
+    return f"+{minutes:02}:{rest:02}"
+
+
+def _clock(recorded: Recorded) -> str:
+    return recorded.time.strftime("%H:%M:%S")

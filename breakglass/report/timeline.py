@@ -1,0 +1,106 @@
+"""The timeline of a session in words: one line a fact, UTC, in the order of the journal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from breakglass.session import events as e
+from breakglass.session.state import Recorded, State
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the timeline. `elapsed` is seconds since the session began."""
+
+    time: datetime
+    elapsed: float
+    step: str
+    text: str
+    weight: int
+    """2 for decisions, changes and verdicts; 1 for readings; 0 for detail."""
+
+
+def timeline(state: State, *, least: int = 1) -> list[Entry]:
+    """The session's facts, those of at least this weight."""
+    return [entry for entry in _entries(state.timeline) if entry.weight >= least]
+
+
+def _entries(recorded: Iterable[Recorded]) -> Iterable[Entry]:
+    for each in recorded:
+        words = words_of(each.event)
+        if words is not None:
+            text, weight = words
+            yield Entry(each.time, each.elapsed, getattr(each.event, "step", ""), text, weight)
+
+
+def words_of(event: e.Event) -> tuple[str, int] | None:
+    """An event in words, and its weight; None for an event that says nothing by itself."""
+    match event:
+        case e.SessionStarted():
+            scenario = f", scenario {event.scenario}" if event.scenario else ""
+            where = f"site {event.site}, mode {event.mode}{scenario}"
+            return f"{event.operator} began {event.runbook} on {where}", 2
+        case e.SessionResumed():
+            torn = f"; a torn record of {event.torn} bytes was dropped" if event.torn else ""
+            return f"{event.operator} resumed{torn}", 2
+        case e.SessionEnded():
+            reason = f": {event.reason}" if event.reason else ""
+            return f"ended: {event.result}{reason}", 2
+        case e.StepStarted():
+            return f"step {event.step}, attempt {event.attempt}", 0
+        case e.ActionPrepared():
+            return None
+        case e.NeedRead():
+            held = "holds" if event.holds else f"REFUSED: {event.message}"
+            return f"read again {event.need} ({event.that}): {held}", 1 if event.holds else 2
+        case e.Asked():
+            asked = f"asked to {event.question}" if event.question != "decide" else "waits for a decision"
+            return f"{asked}: {event.text}".rstrip(": "), 1 if event.question == "confirm" else 0
+        case e.Confirmed():
+            return f"{event.by} confirmed by typing {event.typed!r}", 2
+        case e.Declined():
+            return f"{event.by} went back; nothing was sent", 2
+        case e.ActionIntended():
+            return f"about to send ({event.risk}) to {event.where}: {event.command}", 2
+        case e.ActionFinished():
+            return _finished(event)
+        case e.VerifyPolled():
+            held = "holds" if event.holds else f"not yet ({event.message})" if event.message else "not yet"
+            return f"after {event.elapsed:.0f} s of {event.within:.0f} s: {held}", 0
+        case e.Captured():
+            return "captured " + ", ".join(event.values), 0
+        case e.Judged():
+            seen = ", ".join(f"{name} = {value}" for name, value in event.observed.items())
+            held = "holds" if event.holds else f"DOES NOT HOLD: {event.message}"
+            return f"expected {event.that}; observed {seen or 'nothing'}: {held}", 1
+        case e.StepFinished():
+            return f"{event.state}: {event.say}".rstrip(": "), 1 if event.state in ("ok", "skipped") else 2
+        case e.Decided():
+            goto = f" to {event.goto}" if event.command == "jump" else ""
+            reason = f": {event.reason}" if event.reason else ""
+            return f"{event.by} chose {event.command}{goto}{reason}", 2 if event.command != "continue" else 0
+        case e.Answered():
+            note = f" ({event.note})" if event.note else ""
+            return f"{event.by} answered {event.value}{note}", 2
+        case e.NoteAdded():
+            return f"note by {event.by}: {event.text}", 2
+        case e.HandedOver():
+            return f"{event.by} handed over to {event.to}", 2
+        case e.HintShown():
+            return f"hint: {event.text}", 1
+        case e.Triaged():
+            verdict = "not this incident" if event.verdict == "ok" else event.verdict
+            return f"triage: {verdict} {event.message}".rstrip(), 1
+        case e.Happened():
+            return f"[simulated] {event.kind} {event.name}: {event.say}", 2 if event.kind == "trap" else 1
+
+
+def _finished(event: e.ActionFinished) -> tuple[str, int]:
+    facts = [f"{event.seconds:.1f} s"]
+    if event.status is not None:
+        facts.append(f"status {event.status}")
+    if event.exit is not None:
+        facts.append(f"exit {event.exit}")
+    outcome = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(event.outcome, event.outcome)
+    message = f": {event.message}" if event.message else ""
+    return f"{outcome} ({', '.join(facts)}){message}", 2 if event.outcome in ("unknown", "failed") else 0

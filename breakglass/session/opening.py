@@ -1,0 +1,253 @@
+"""Opening a session: runbook, site or simulated world, journal and engine, put together and taken apart
+again."""
+
+import getpass
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from breakglass import __version__
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Input, Runbook
+from breakglass.session import events as e
+from breakglass.session.clock import Clock
+from breakglass.session.commands import CommandRefusedError
+from breakglass.session.desk import typed_value
+from breakglass.session.engine import Engine, Pace
+from breakglass.session.folders import (
+    SessionFolder,
+    find_session,
+    new_session,
+    prepare,
+    state_folder,
+)
+from breakglass.session.journal import open_journal
+from breakglass.session.outside import Outside, Prompts
+from breakglass.session.state import State
+from breakglass.site.load import load_site
+from breakglass.site.model import Site
+from breakglass.values import Json
+
+if TYPE_CHECKING:
+    from breakglass.rehearsal.rehearsal import Rehearsal
+
+
+class OpeningError(Exception):
+    """The session cannot be opened; the message says what is missing and where to put it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to open. A rehearsal names a scenario, anything else a site; `resume` names a session instead."""
+
+    mode: e.Mode = "rehearsal"
+    runbook: Path | None = None
+    site: Path | None = None
+    scenario: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    resume: str | None = None
+    speed: float | None = None
+    pace: Pace = "phase"
+    incident_began: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open session. `rehearsal` is the simulated world, where there is one."""
+
+    engine: Engine
+    folder: SessionFolder
+    rehearsal: "Rehearsal | None"
+
+
+def operator_name() -> str:
+    """Who is at the keyboard: `BREAKGLASS_OPERATOR`, or the login name."""
+    return os.environ.get("BREAKGLASS_OPERATOR") or getpass.getuser()
+
+
+@asynccontextmanager
+async def open_session(request: Request, prompts: Prompts | None = None) -> AsyncIterator[Session]:
+    """Open a new session or resume one, and close all of it at the end.
+
+    Raises OpeningError, InvalidFileError, StateFolderError, or a JournalError such as SessionHeldError.
+    """
+    state_root = prepare(state_folder())
+    async with AsyncExitStack() as stack:
+        if request.resume is not None:
+            session = await _resumed(request, find_session(state_root, request.resume), prompts, stack)
+        else:
+            session = await _begun(request, state_root, prompts, stack)
+        stack.push_async_callback(session.engine.close)
+        yield session
+
+
+async def _begun(
+    request: Request, state_root: Path, prompts: Prompts | None, stack: AsyncExitStack
+) -> Session:
+    if request.runbook is None:
+        raise OpeningError("name a runbook")
+    runbook = load_runbook(request.runbook)
+    inputs = typed_inputs(runbook, request.inputs)
+    site = _site(request, runbook)
+    folder = new_session(state_root, runbook.name)
+    site, rehearsal, clock, scenario = await _world(request, site, folder, stack)
+    check_uses(runbook, site)
+    journal = open_journal(folder.path, create=True)
+    outside = Outside(site, folder.output, clock, prompts or Prompts())
+    engine = Engine(runbook, site, journal, outside, clock, request.pace)
+    _tell_of_the_world(engine, rehearsal)
+    engine.desk.record(
+        e.SessionStarted(
+            session=folder.name,
+            runbook=runbook.name,
+            title=runbook.title,
+            severity=runbook.severity,
+            runbook_path=str(runbook.path.resolve()),
+            runbook_digest=runbook.digest,
+            site=site.name,
+            site_path=str(site.path.resolve()) if site.path else "",
+            production=site.production,
+            mode=request.mode,
+            operator=operator_name(),
+            inputs=inputs,
+            version=__version__,
+            host=os.uname().nodename,
+            pid=os.getpid(),
+            scenario=scenario,
+            incident_began=request.incident_began,
+        )
+    )
+    return Session(engine, folder, rehearsal)
+
+
+async def _resumed(
+    request: Request, folder: SessionFolder, prompts: Prompts | None, stack: AsyncExitStack
+) -> Session:
+    journal = open_journal(folder.path)
+    first = journal.records[0].event if journal.records else None
+    if not isinstance(first, e.SessionStarted):
+        journal.close()
+        raise OpeningError(f"{journal.path}: nothing was recorded, so there is nothing to resume")
+    try:
+        runbook, site = _as_it_was(first, journal.path)
+    except BaseException:
+        journal.close()
+        raise
+    clock = Clock()
+    outside = Outside(site, folder.output, clock, prompts or Prompts())
+    engine = Engine(runbook, site, journal, outside, clock, request.pace)
+    engine.desk.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
+    return Session(engine, folder, None)
+
+
+def _as_it_was(first: e.SessionStarted, journal: Path) -> tuple[Runbook, Site]:
+    if first.mode == "rehearsal" and not first.site_path:
+        raise OpeningError(
+            f"{first.session} was a rehearsal, and its simulated world ended with the program; rehearse again"
+        )
+    runbook = load_runbook(Path(first.runbook_path))
+    if runbook.digest != first.runbook_digest:
+        raise OpeningError(
+            f"{first.runbook_path} is not what {first.session} walked: its SHA-256 was "
+            f"{first.runbook_digest[:12]} and is {runbook.digest[:12]}; put the old text back, or begin anew"
+        )
+    site = load_site(Path(first.site_path))
+    check_uses(runbook, site)
+    return runbook, site
+
+
+def _site(request: Request, runbook: Runbook) -> Site | None:
+    if request.scenario is not None:
+        return None
+    if request.site is None:
+        raise OpeningError(f"runbook {runbook.name} runs on a site: give one with --site FILE")
+    return load_site(request.site)
+
+
+async def _world(
+    request: Request, site: Site | None, folder: SessionFolder, stack: AsyncExitStack
+) -> "tuple[Site, Rehearsal | None, Clock, str]":
+    if site is not None:
+        return site, None, Clock(), ""
+    from breakglass.rehearsal.rehearsal import start_rehearsal
+    from breakglass.rehearsal.scenario import load_scenario
+
+    assert request.scenario is not None
+    scenario = load_scenario(request.scenario)
+    folder.world.mkdir(mode=0o700)
+    rehearsal = await start_rehearsal(scenario, folder.world, speed=request.speed)
+    stack.push_async_callback(rehearsal.close)
+    return rehearsal.site, rehearsal, Clock(rehearsal.speed), scenario.name
+
+
+def _tell_of_the_world(engine: Engine, rehearsal: "Rehearsal | None") -> None:
+    if rehearsal is None:
+        return
+
+    def happened(kind: Literal["rule", "trap", "recovered", "change"], name: str, say: str) -> None:
+        engine.desk.record(e.Happened(kind, name, say))
+
+    rehearsal.subscribe(happened)
+
+
+def typed_inputs(runbook: Runbook, given: Mapping[str, str]) -> dict[str, Json]:
+    """The inputs in their types, defaults filled in. Raises OpeningError naming every one that is wrong."""
+    known = {each.name: each for each in runbook.inputs}
+    wrong = [f"{name}: the runbook has no such input" for name in given if name not in known]
+    values: dict[str, Json] = {}
+    for each in runbook.inputs:
+        if each.name in given:
+            try:
+                values[each.name] = input_value(each, given[each.name])
+            except CommandRefusedError as error:
+                wrong.append(f"{each.name}: {error}")
+        elif each.has_default:
+            values[each.name] = each.default
+        else:
+            wrong.append(f"{each.name}: needs a value ({each.help or each.type}); give --input {each.name}=…")
+    if wrong:
+        raise OpeningError(f"inputs of {runbook.name}: " + "; ".join(wrong))
+    return values
+
+
+def input_value(definition: Input, text: str) -> Json:
+    """One input's text as a value. Raises CommandRefusedError saying what was expected."""
+    value = typed_value(text, definition.type, definition.pattern or "")
+    if definition.choices and value not in definition.choices:
+        raise CommandRefusedError(f"choose one of {', '.join(map(str, definition.choices))}")
+    return value
+
+
+def check_uses(runbook: Runbook, site: Site) -> None:
+    """Raise OpeningError for every cluster, host, endpoint, secret and variable that the site does not
+    have."""
+    wanted = {
+        "clusters": (runbook.uses.clusters, site.clusters),
+        "hosts": (runbook.uses.hosts, site.hosts),
+        "endpoints": (runbook.uses.endpoints, site.endpoints),
+        "secrets": (runbook.uses.secrets, site.secrets),
+        "variables": (runbook.uses.variables, site.variables),
+    }
+    missing = [
+        f"{kind}: {', '.join(absent)}"
+        for kind, (names, there) in wanted.items()
+        if (absent := [name for name in names if name not in there])
+    ]
+    if missing:
+        where = site.path or f"site {site.name}"
+        raise OpeningError(f"{where} lacks what runbook {runbook.name} uses: {'; '.join(missing)}")
+
+
+def unfinished(states: Mapping[str, State]) -> list[State]:
+    """Sessions that stopped or were cut short and can be resumed, newest first."""
+    open_ones = [
+        state
+        for state in states.values()
+        if state.started is not None
+        and not (state.mode == "rehearsal" and state.scenario)
+        and (state.ended is None or state.ended.result == "stopped")
+    ]
+    return sorted(open_ones, key=lambda state: state.session, reverse=True)

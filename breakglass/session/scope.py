@@ -1,0 +1,63 @@
+"""The names that an expression can use, and the shape of `result`."""
+
+import json
+from collections.abc import Mapping
+from typing import cast
+
+from breakglass.session.state import State
+from breakglass.site.model import Site
+from breakglass.transport.base import Result
+from breakglass.values import Json, Scope
+
+LARGEST_TEXT_PARSED = 4 * 1024 * 1024
+"""Characters of output that are looked at as JSON when the transport did not parse it."""
+
+
+def base_scope(state: State, site: Site) -> dict[str, Json]:
+    """What every expression of a session sees: inputs, the site, the session and captured values."""
+    return {
+        **state.values,
+        "inputs": dict(state.inputs),
+        "site": {
+            "name": site.name,
+            "production": site.production,
+            "variables": dict(site.variables),
+            "hosts": list(site.hosts),
+            "clusters": list(site.clusters),
+            "endpoints": list(site.endpoints),
+        },
+        "session": {"id": state.session, "mode": state.mode, "operator": state.operator},
+    }
+
+
+def with_result(scope: Scope, result: Mapping[str, Json]) -> dict[str, Json]:
+    return {**scope, "result": dict(result)}
+
+
+def result_value(result: Result, stdout: str, stderr: str) -> dict[str, Json]:
+    """A transport's result as an expression sees it. Texts are already free of secrets."""
+    return {
+        "exit": result.exit,
+        "status": result.status,
+        "text": stdout,
+        "stderr": stderr,
+        "json": result.data if result.data is not None else _maybe_json(stdout),
+        "headers": {name.lower(): value for name, value in result.headers.items()},
+        "seconds": round(result.seconds, 3),
+        "fault": result.fault.kind if result.fault else "",
+        "message": result.fault.message if result.fault else "",
+    }
+
+
+def answer_value(value: Json, note: str, *, choice: bool) -> dict[str, Json]:
+    """An operator's answer as an expression sees it."""
+    return {"answer": value, "choice": value if choice else None, "note": note, "fault": "", "text": note}
+
+
+def _maybe_json(text: str) -> Json:
+    if len(text) > LARGEST_TEXT_PARSED or not text.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        return cast(Json, json.loads(text))
+    except ValueError:
+        return None
