@@ -4,11 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass.errors import UserError
+
 SHIPPED = Path(__file__).parent.parent / "_shipped" / "runbooks"
 BESIDE_THE_SOURCE = Path(__file__).parent.parent.parent / "runbooks"
 
 
-class RunbookNotFoundError(Exception):
+class RunbookNotFoundError(UserError):
     """No runbook has this name; the message says where was looked and what is there."""
 
 

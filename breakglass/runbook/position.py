@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass.errors import UserError
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
@@ -31,7 +33,7 @@ class Problem:
         return f"{self.position}: {'warning: ' if self.warning else ''}{self.message}"
 
 
-class InvalidFileError(Exception):
+class InvalidFileError(UserError):
     """A runbook, site or scenario that cannot be used, with every problem found in it."""
 
     def __init__(self, problems: list[Problem]) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import platformdirs
 
+from breakglass.errors import UserError
+
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "afs"})
 
 
-class StateFolderError(Exception):
+class StateFolderError(UserError):
     """The state directory cannot be used. The message names it, why, and which one could be."""
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+from breakglass.errors import UserError
 from breakglass.session.events import DURABLE, Event, decode, encode
 from breakglass.session.state import Recorded
 from breakglass.values import Json
@@ -27,7 +28,7 @@ FIRST = "0" * 64
 FILE_NAME = "journal.jsonl"
 
 
-class JournalError(Exception):
+class JournalError(UserError):
     """The journal cannot be read or written. The message names the file and what to do."""
 
 

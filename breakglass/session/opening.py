@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from breakglass import __version__
+from breakglass.errors import UserError
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Input, Runbook
 from breakglass.session import events as e
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from breakglass.rehearsal.rehearsal import Rehearsal
 
 
-class OpeningError(Exception):
+class OpeningError(UserError):
     """The session cannot be opened; the message says what is missing and where to put it."""
 
 

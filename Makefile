@@ -1,0 +1,43 @@
+# `make rehearse` and `make test` are the two commands; the rest is for people who work on breakglass.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: rehearse test install develop check screenshots schema bench soak clean
+
+rehearse: install
+	@if [ -t 1 ]; then $(BIN)/breakglass rehearse outpost-shm-purge; \
+	else $(BIN)/breakglass rehearse outpost-shm-purge --auto; fi
+
+test: develop
+	$(BIN)/ruff check breakglass tests bench
+	$(BIN)/ruff format --check breakglass tests bench
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/breakglass lint --strict
+	$(BIN)/pytest -n 2
+
+install: $(VENV)/installed
+develop: $(VENV)/developed
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	sh tools/virtualenv.sh $(PYTHON) $(VENV)
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/developed: $(VENV)/installed requirements-dev.lock tools/debian-packages.sh
+	sh tools/debian-packages.sh
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+schema: install
+	$(BIN)/breakglass schema runbook > runbooks/runbook.schema.json
+	$(BIN)/breakglass schema scenario > runbooks/scenario.schema.json
+	$(BIN)/breakglass schema site > runbooks/site.schema.json
+
+screenshots: develop
+	$(BIN)/python -m tools.screenshots
+
+clean:
+	rm -rf $(VENV) .cache build dist

@@ -1,0 +1,59 @@
+"""The exit codes, documented once.
+
+| code | meaning |
+|---|---|
+| 0 | done and verified, or rightly found not to be this incident |
+| 1 | an expectation failed, a need refused, or the world is not recovered |
+| 2 | wrong usage, or a file that cannot be used |
+| 3 | something could not be reached; it may be tried again |
+| 4 | permission or authentication was refused |
+| 5 | stopped where a person is needed; the session can be resumed |
+| 6 | a change may have happened: its outcome is unknown |
+| 130 | interrupted |
+"""
+
+from enum import IntEnum
+
+from breakglass.session.state import State
+
+UNREACHABLE = frozenset({"timeout", "refused", "unreachable", "dns", "tls", "disconnected", "server-error"})
+PERMISSION = frozenset({"forbidden", "authentication", "host-key"})
+
+
+class ExitCode(IntEnum):
+    DONE = 0
+    NOT_RECOVERED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    PERMISSION = 4
+    STOPPED = 5
+    UNKNOWN = 6
+    INTERRUPTED = 130
+
+
+def exit_code(state: State, recovered: bool | None) -> ExitCode:
+    """The code for a session as it stands. `recovered` is the simulated world's word; None on a real site."""
+    if state.unknown:
+        return ExitCode.UNKNOWN
+    if state.ended is None:
+        return ExitCode.STOPPED
+    result = state.ended.result
+    if result == "stopped":
+        return _stopped(state)
+    if result == "escalate":
+        return ExitCode.STOPPED
+    if result in ("recovered", "completed") and recovered is False:
+        return ExitCode.NOT_RECOVERED
+    return ExitCode.DONE
+
+
+def _stopped(state: State) -> ExitCode:
+    view = state.steps.get(state.current)
+    if view is None or view.status != "failed" or view.last is None:
+        return ExitCode.STOPPED
+    faults = {finish.fault for finish in view.last.finished if finish.fault}
+    if faults & PERMISSION:
+        return ExitCode.PERMISSION
+    if faults & UNREACHABLE:
+        return ExitCode.UNREACHABLE
+    return ExitCode.NOT_RECOVERED

@@ -1,0 +1,104 @@
+"""The `breakglass` program: finds the command, runs it, and turns every expected error into one clear line.
+
+Commands are imported when they are asked for, so that `--version` and `list` cost no more than they use.
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Protocol, cast
+
+from breakglass import __version__
+
+COMMANDS = {
+    "list": "the runbooks that can be found",
+    "show": "one runbook, as it would be walked",
+    "run": "walk a runbook on a real site, or dry-run it there",
+    "rehearse": "walk a runbook against a simulated incident",
+    "resume": "go on with a session that was stopped or cut short",
+    "report": "the post-mortem draft of a session",
+    "verify": "check that a session's journal is whole",
+    "lint": "check runbooks, sites and scenarios",
+    "schema": "the JSON Schema of a runbook, site or scenario",
+}
+
+EXAMPLES = """\
+examples:
+  breakglass                                        open the library
+  breakglass rehearse outpost-shm-purge             walk it against its recorded incident
+  breakglass run outpost-shm-purge --site site.yaml --dry-run
+  breakglass run outpost-shm-purge --site site.yaml
+  breakglass resume last
+
+Exit codes: 0 done and verified, 1 not recovered, 2 usage or lint, 3 unreachable, 4 permission, 5 stopped,
+6 outcome unknown, 130 interrupted.
+"""
+
+
+class Command(Protocol):
+    """One command's module."""
+
+    def add_arguments(self, parser: ArgumentParser) -> None: ...
+    def run(self, arguments: Namespace) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; the return value is the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words == ["--version"]:
+        print(f"breakglass {__version__}")
+        return 0
+    name = next((word for word in words if not word.startswith("-")), None)
+    parser = _parser(name if name in COMMANDS else None)
+    arguments = parser.parse_args(words)
+    run = cast("Callable[[Namespace], int] | None", getattr(arguments, "run", None))
+    if run is None:
+        run = cast(Command, import_module("breakglass.cli.library")).run
+    return _guarded(run, arguments)
+
+
+def _parser(only: str | None) -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="breakglass",
+        description="An interactive runbook cockpit for the terminal. Without a command: the library.",
+        epilog=EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"breakglass {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    for name, words in COMMANDS.items():
+        if only is not None and name != only:
+            continue
+        command = cast(Command, import_module(f"breakglass.cli.{name}")) if name == only else None
+        sub = commands.add_parser(
+            name,
+            help=words,
+            description=(command.__doc__ or words) if command else words,
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        if command is not None:
+            command.add_arguments(sub)
+            sub.set_defaults(run=command.run)
+    return parser
+
+
+def _guarded(run: Callable[[Namespace], int], arguments: Namespace) -> int:
+    from breakglass.cli.exit_codes import ExitCode
+    from breakglass.errors import UserError
+
+    try:
+        return run(arguments)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return ExitCode.DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Walk a runbook against a simulated incident on this machine. Everything can be tried, the mistakes
+included.
+
+examples:
+  breakglass rehearse outpost-shm-purge                   its recorded incident, in the cockpit
+  breakglass rehearse outpost-shm-purge healthy-outpost   another scenario
+  breakglass rehearse outpost-shm-purge --auto            headless: exits 0 when the incident is recovered
+"""
+
+import sys
+from argparse import ArgumentParser, Namespace
+
+from breakglass.cli.walking import add_walk_arguments, given_inputs, on_a_terminal, walk_with
+from breakglass.runbook.library import find_runbook, find_scenario
+from breakglass.session.autopilot import Script
+from breakglass.session.opening import Request, Session
+
+AUTOMATIC_SPEED = 20.0
+"""How much faster than life a headless rehearsal runs, unless it is told."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runbook", help="a runbook's name or file")
+    parser.add_argument(
+        "scenario", nargs="?", help="a scenario's name or file; the recorded incident if not given"
+    )
+    parser.add_argument("--auto", action="store_true", help="walk it headless, as the scenario says")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="rehearse the dry run: the world must not change"
+    )
+    parser.add_argument("--speed", type=float, help="how much faster than life the simulated time runs")
+    add_walk_arguments(parser)
+
+
+def run(arguments: Namespace) -> int:
+    found = find_runbook(arguments.runbook)
+    headless = arguments.auto or not (on_a_terminal() or arguments.plain)
+    if headless and not arguments.auto:
+        print("no terminal: walking headless, as with --auto", file=sys.stderr)
+    request = Request(
+        mode="dry-run" if arguments.dry_run else "rehearsal",
+        runbook=found.path,
+        scenario=find_scenario(found, arguments.scenario),
+        inputs=given_inputs(arguments),
+        speed=arguments.speed or (AUTOMATIC_SPEED if headless else None),
+        pace="never" if headless else "phase",
+    )
+    return walk_with(request, arguments, script_of, headless=headless)
+
+
+def script_of(session: Session) -> Script:
+    """The scenario's own walk."""
+    assert session.rehearsal is not None
+    walk = session.rehearsal.scenario.walk
+    return Script(choose=walk.choose, ask=walk.ask, manual=walk.manual, on_failure=walk.on_failure)

@@ -1,0 +1,50 @@
+"""Print the post-mortem draft of a session, or its timeline.
+
+examples:
+  breakglass report last
+  breakglass report last --timeline
+  breakglass report SESSION --output 2026-04-18-outpost.md
+  breakglass report last --json
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from breakglass.report.past import report_of
+from breakglass.report.timeline import timeline
+from breakglass.session.folders import find_session, state_folder
+from breakglass.session.journal import FILE_NAME, read
+from breakglass.session.state import fold
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("session", nargs="?", default="last", help="a session's name, or `last`")
+    parser.add_argument("--timeline", action="store_true", help="only the timeline, with every detail")
+    parser.add_argument("--output", type=Path, help="write to a file, which must not exist")
+    parser.add_argument("--json", action="store_true", help="the timeline as JSON Lines")
+
+
+def run(arguments: Namespace) -> int:
+    folder = find_session(state_folder(), arguments.session)
+    reading = read(folder.path / FILE_NAME)
+    state = fold(reading.records)
+    if arguments.json or arguments.timeline:
+        for entry in timeline(state, least=0):
+            row = {
+                "time": entry.time.isoformat(),
+                "elapsed": entry.elapsed,
+                "step": entry.step,
+                "text": entry.text,
+            }
+            stamp = entry.time.strftime("%H:%M:%S")
+            print(json.dumps(row) if arguments.json else f"{stamp}  {entry.step:20} {entry.text}")
+        return 0
+    text = report_of(state, reading.last_hash)
+    if arguments.output is None:
+        print(text)
+        return 0
+    with arguments.output.open("x") as file:
+        file.write(text)
+    print(f"wrote {arguments.output}")
+    return 0

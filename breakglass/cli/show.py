@@ -1,0 +1,124 @@
+"""Show one runbook as it would be walked: every step with its command, risk and what is expected.
+
+examples:
+  breakglass show outpost-shm-purge
+  breakglass show outpost-shm-purge --json
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+
+from breakglass.runbook.library import find_runbook
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import (
+    AskAction,
+    ChooseAction,
+    HttpAction,
+    KubectlAction,
+    ManualAction,
+    ProbeAction,
+    Runbook,
+    SshAction,
+    Step,
+)
+from breakglass.runbook.risk import effective_risk
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("runbook", help="a runbook's name or file")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: Namespace) -> int:
+    found = find_runbook(arguments.runbook)
+    runbook = load_runbook(found.path)
+    if arguments.json:
+        print(json.dumps(row_of(runbook), indent=2))
+        return 0
+    print("\n".join(lines_of(runbook)))
+    return 0
+
+
+def lines_of(runbook: Runbook) -> Iterator[str]:
+    """The runbook as text."""
+    yield f"{runbook.name}  {runbook.severity.upper()}  {runbook.title}"
+    yield f"  {runbook.summary}"
+    for symptom in runbook.symptoms:
+        yield f"  symptom: {symptom}"
+    for question in runbook.preflight:
+        yield f"  before:  {question}"
+    phase = None
+    for number, step in enumerate(runbook.steps, start=1):
+        if step.phase != phase:
+            phase = step.phase
+            yield f"\n{phase}" if phase else ""
+        yield from _step(number, step)
+
+
+def _step(number: int, step: Step) -> Iterator[str]:
+    yield f"{number:3}  {step.title}  [{step.id}, {effective_risk(step).word}]"
+    if step.why:
+        yield f"       why     {step.why}"
+    if step.when:
+        yield f"       when    {step.when.source}"
+    command = command_of(step)
+    if command:
+        yield f"       run     {command}"
+    for expectation in step.expect:
+        yield f"       expect  {expectation.that.source}"
+    for need in step.needs:
+        yield f"       needs   {need}, read again"
+    if step.impact:
+        yield f"       breaks  {step.impact.source}"
+    if step.undo:
+        yield f"       undo    {step.undo.say.source}"
+    if step.verify:
+        yield f"       verify  {step.verify.until.source} within {step.verify.within:.0f} s"
+    for way in step.next:
+        condition = f"when {way.when.source}: " if way.when else ""
+        yield f"       next    {condition}{way.goto}"
+
+
+def command_of(step: Step) -> str:
+    """The step's action as written, on one line."""
+    match step.action:
+        case KubectlAction(words=words):
+            return "kubectl " + " ".join(word.source for word in words)
+        case SshAction(host=host, words=words):
+            return f"ssh {host.source} -- " + " ".join(word.source for word in words)
+        case HttpAction(method=method, endpoint=endpoint, path=path):
+            return f"{method.upper()} {endpoint}{path.source if path else ''}"
+        case ProbeAction(name=name):
+            return f"probe {name}"
+        case ManualAction(instructions=instructions):
+            return "by hand: " + instructions.source.strip().replace("\n", " ")
+        case ChooseAction(options=options):
+            return "choose: " + ", ".join(option.name for option in options)
+        case AskAction(prompt=prompt):
+            return f"ask: {prompt.source}"
+        case None:
+            return ""
+
+
+def row_of(runbook: Runbook) -> dict[str, object]:
+    """The runbook as JSON."""
+    return {
+        "name": runbook.name,
+        "title": runbook.title,
+        "summary": runbook.summary,
+        "severity": runbook.severity,
+        "digest": runbook.digest,
+        "inputs": {each.name: {"type": each.type, "default": each.default} for each in runbook.inputs},
+        "steps": [
+            {
+                "id": step.id,
+                "title": step.title,
+                "phase": step.phase,
+                "risk": effective_risk(step).word,
+                "command": command_of(step),
+                "needs": list(step.needs),
+            }
+            for step in runbook.steps
+        ],
+    }

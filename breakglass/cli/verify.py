@@ -1,0 +1,62 @@
+"""Check that a session's journal is whole: every record there, unchanged and in order.
+
+Prints the hash of the last record. Written down elsewhere, it shows later that nothing was cut off the end.
+
+examples:
+  breakglass verify last
+  breakglass verify SESSION --hash 3f9a…
+"""
+
+import hashlib
+import sys
+from argparse import ArgumentParser, Namespace
+
+from breakglass.cli.exit_codes import ExitCode
+from breakglass.session import events as e
+from breakglass.session.folders import SessionFolder, find_session, state_folder
+from breakglass.session.journal import FILE_NAME, JournalError, Reading, read
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("session", help="a session's name, the beginning of one, or `last`")
+    parser.add_argument("--hash", help="what the last record's hash must be")
+
+
+def run(arguments: Namespace) -> int:
+    folder = find_session(state_folder(), arguments.session)
+    try:
+        reading = read(folder.path / FILE_NAME)
+    except JournalError as error:
+        print(error, file=sys.stderr)
+        return ExitCode.NOT_RECOVERED
+    wrong = [*damaged_outputs(folder, reading)]
+    if arguments.hash and arguments.hash != reading.last_hash:
+        wrong.append(
+            f"the last record's hash is {reading.last_hash}, not {arguments.hash}: cut short or exchanged"
+        )
+    for problem in wrong:
+        print(problem, file=sys.stderr)
+    if not reading.records or not isinstance(reading.records[-1].event, e.SessionEnded):
+        print("the session has no end: it was cut short, or its end was cut off", file=sys.stderr)
+    if reading.torn:
+        print(f"a torn last record of {reading.torn} bytes is not counted", file=sys.stderr)
+    if wrong:
+        return ExitCode.NOT_RECOVERED
+    print(f"{folder.name}: {len(reading.records)} records, whole. Hash of the last: {reading.last_hash}")
+    return ExitCode.DONE
+
+
+def damaged_outputs(folder: SessionFolder, reading: Reading) -> list[str]:
+    """Output files that are missing, or that are not what their name says."""
+    wrong: list[str] = []
+    names = {r.event.output for r in reading.records if isinstance(r.event, e.ActionFinished)}
+    for name in sorted(names - {""}):
+        path = folder.output / name
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            wrong.append(f"{path}: {error.strerror}")
+            continue
+        if digest != path.stem:
+            wrong.append(f"{path}: was changed: its SHA-256 is {digest}")
+    return wrong

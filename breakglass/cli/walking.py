@@ -1,0 +1,110 @@
+"""What `run`, `rehearse` and `resume` have in common: choosing a front end, and ending with the right
+code."""
+
+import asyncio
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+
+from breakglass.cli.exit_codes import ExitCode, exit_code
+from breakglass.report.past import report_of
+from breakglass.report.timeline import words_of
+from breakglass.session.autopilot import Script, walk
+from breakglass.session.events import encode
+from breakglass.session.opening import Request, Session, open_session, operator_name
+from breakglass.session.state import Recorded, State
+
+ScriptOf = Callable[[Session], Script]
+
+
+def add_walk_arguments(parser: ArgumentParser) -> None:
+    """Options of every command that walks a runbook."""
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the runbook"
+    )
+    parser.add_argument("--plain", action="store_true", help="no full screen: lines and numbered choices")
+    parser.add_argument("--json", action="store_true", help="headless, every event as a JSON line")
+
+
+def given_inputs(arguments: Namespace) -> dict[str, str]:
+    """`--input NAME=VALUE` as a mapping. Exits with a usage error when there is no `=`."""
+    pairs: dict[str, str] = {}
+    for each in arguments.input:
+        name, separator, value = each.partition("=")
+        if not separator:
+            print(f"--input {each}: write NAME=VALUE", file=sys.stderr)
+            raise SystemExit(ExitCode.USAGE)
+        pairs[name] = value
+    return pairs
+
+
+def on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def walk_with(request: Request, arguments: Namespace, script_of: ScriptOf, *, headless: bool) -> int:
+    """Walk in the cockpit, in plain lines, or headless where nobody can be asked."""
+    if headless or arguments.json or not (on_a_terminal() or arguments.plain):
+        return asyncio.run(walk_headless(request, script_of, as_json=arguments.json))
+    if arguments.plain:
+        from breakglass.cli.plain import walk_plain
+
+        return asyncio.run(walk_plain(request))
+    from breakglass.cli.library import open_cockpit
+
+    return open_cockpit(request)
+
+
+async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool) -> int:
+    """Walk with nobody at the keyboard, telling the events as they come."""
+    async with open_session(request) as session:
+        engine = session.engine
+        for recorded in engine.state.timeline:
+            tell(recorded, as_json=as_json)
+        engine.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
+        await walk(engine, script_of(session), operator_name())
+        code = code_of(session)
+        if not as_json:
+            tell_the_end(session, code)
+        return code
+
+
+def code_of(session: Session) -> ExitCode:
+    """The exit code of a session that has ended."""
+    world = session.rehearsal
+    return exit_code(session.engine.state, world.recovered() if world is not None else None)
+
+
+def tell(recorded: Recorded, *, as_json: bool) -> None:
+    """One event on standard output: as JSON, or as a line for people."""
+    if as_json:
+        row = {
+            "seq": recorded.sequence,
+            "time": recorded.time.isoformat(),
+            "elapsed": recorded.elapsed,
+            "type": recorded.event.type,
+            "data": encode(recorded.event),
+        }
+        print(json.dumps(row), flush=True)
+        return
+    words = words_of(recorded.event)
+    if words is not None and words[1] > 0:
+        step = getattr(recorded.event, "step", "")
+        print(f"{recorded.time.strftime('%H:%M:%S')}  {step:20} {words[0]}", flush=True)
+
+
+def tell_the_end(session: Session, code: ExitCode) -> None:
+    """Where the record is, and what the exit code means."""
+    state: State = session.engine.state
+    if state.mode == "rehearsal":
+        print()
+        print(
+            report_of(state, session.engine.desk.journal.last_hash)
+            .split("## After-action review")[-1]
+            .strip()
+        )
+    result = state.ended.result if state.ended else "unfinished"
+    print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
+    print(f"record: {session.engine.desk.journal.path}", file=sys.stderr)
+    print(f"report: breakglass report {state.session}", file=sys.stderr)

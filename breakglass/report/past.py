@@ -1,0 +1,42 @@
+"""Reports of sessions that are over, and the best rehearsal of a scenario so far."""
+
+from pathlib import Path
+
+from breakglass.report.postmortem import post_mortem
+from breakglass.report.review import Review, better, review, review_text
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Runbook
+from breakglass.session import events as e
+from breakglass.session.folders import all_sessions
+from breakglass.session.journal import FILE_NAME, JournalError, read
+from breakglass.session.state import State, fold
+
+
+def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> str:
+    """The post-mortem draft of a session. Raises InvalidFileError when its runbook cannot be read any
+    more."""
+    started = state.started
+    assert started is not None and isinstance(started.event, e.SessionStarted)
+    runbook = runbook or load_runbook(Path(started.event.runbook_path))
+    if state.mode != "rehearsal":
+        return post_mortem(state, runbook, last_hash)
+    from breakglass.session.folders import state_folder
+
+    best = best_run(state_folder(), state, runbook)
+    return post_mortem(state, runbook, last_hash, best_review=review_text(review(state, runbook), best))
+
+
+def best_run(state_root: Path, than: State, runbook: Runbook) -> Review | None:
+    """The best finished rehearsal of the same scenario, other than this one."""
+    best: Review | None = None
+    for folder in all_sessions(state_root):
+        if folder.name == than.session or f"-{than.runbook}-" not in folder.name:
+            continue
+        try:
+            earlier = fold(read(folder.path / FILE_NAME).records)
+        except JournalError:
+            continue
+        if earlier.scenario == than.scenario and earlier.ended is not None and earlier.mode == "rehearsal":
+            run = review(earlier, runbook)
+            best = run if better(run, best) else best
+    return best
