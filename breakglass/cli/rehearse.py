@@ -21,13 +21,9 @@ AUTOMATIC_SPEED = 20.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("runbook", help="a runbook's name or file")
-    parser.add_argument(
-        "scenario", nargs="?", help="a scenario's name or file; the recorded incident if not given"
-    )
+    parser.add_argument("scenario", nargs="?", help="a scenario's name or file; else the recorded incident")
     parser.add_argument("--auto", action="store_true", help="walk it headless, as the scenario says")
-    parser.add_argument(
-        "--dry-run", action="store_true", help="rehearse the dry run: the world must not change"
-    )
+    parser.add_argument("--dry-run", action="store_true", help="rehearse the dry run; nothing changes")
     parser.add_argument("--speed", type=float, help="how much faster than life the simulated time runs")
     add_walk_arguments(parser)
 

@@ -8,7 +8,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
 from breakglass.cli.exit_codes import ExitCode, exit_code
-from breakglass.report.past import report_of
 from breakglass.report.timeline import words_of
 from breakglass.session.autopilot import Script, walk
 from breakglass.session.events import encode
@@ -98,12 +97,7 @@ def tell_the_end(session: Session, code: ExitCode) -> None:
     """Where the record is, and what the exit code means."""
     state: State = session.engine.state
     if state.mode == "rehearsal":
-        print()
-        print(
-            report_of(state, session.engine.desk.journal.last_hash)
-            .split("## After-action review")[-1]
-            .strip()
-        )
+        print("\n" + review_of(state, session.engine.runbook))
     result = state.ended.result if state.ended else "unfinished"
     print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
     print(f"record: {session.engine.desk.journal.path}", file=sys.stderr)

@@ -7,7 +7,7 @@ from breakglass.report.review import Review, better, review, review_text
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.session import events as e
-from breakglass.session.folders import all_sessions
+from breakglass.session.folders import all_sessions, state_folder
 from breakglass.session.journal import FILE_NAME, JournalError, read
 from breakglass.session.state import State, fold
 
@@ -18,12 +18,13 @@ def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> s
     started = state.started
     assert started is not None and isinstance(started.event, e.SessionStarted)
     runbook = runbook or load_runbook(Path(started.event.runbook_path))
-    if state.mode != "rehearsal":
-        return post_mortem(state, runbook, last_hash)
-    from breakglass.session.folders import state_folder
+    rehearsed = review_of(state, runbook) if state.mode == "rehearsal" else ""
+    return post_mortem(state, runbook, last_hash, rehearsed)
 
-    best = best_run(state_folder(), state, runbook)
-    return post_mortem(state, runbook, last_hash, best_review=review_text(review(state, runbook), best))
+
+def review_of(state: State, runbook: Runbook) -> str:
+    """The after-action review of a rehearsal, beside the best earlier run of the same scenario."""
+    return review_text(review(state, runbook), best_run(state_folder(), state, runbook))
 
 
 def best_run(state_root: Path, than: State, runbook: Runbook) -> Review | None:

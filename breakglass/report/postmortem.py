@@ -6,7 +6,6 @@ contributing factors, detection gaps, prevention by priority, lessons, follow-up
 
 import re
 
-from breakglass.report.review import review, review_text
 from breakglass.report.timeline import timeline
 from breakglass.runbook.model import Runbook
 from breakglass.session import events as e
@@ -15,8 +14,8 @@ from breakglass.session.state import Recorded, State
 TO_FILL = "_to be written_"
 
 
-def post_mortem(state: State, runbook: Runbook, last_hash: str, *, best_review: str = "") -> str:
-    """The draft as Markdown. `last_hash` pins the journal that it was made from."""
+def post_mortem(state: State, runbook: Runbook, last_hash: str, review: str = "") -> str:
+    """The draft as Markdown. `last_hash` pins the journal; `review` is a rehearsal's after-action review."""
     started = state.started
     if started is None:
         return "Nothing was recorded.\n"
@@ -37,9 +36,8 @@ def post_mortem(state: State, runbook: Runbook, last_hash: str, *, best_review: 
         _prevention(runbook, state),
         _lessons(state),
     ]
-    if state.mode == "rehearsal":
-        parts.append(best_review or review_text(review(state, runbook), None))
     parts += [
+        review,
         "## Evidence",
         "",
         f"Session `{state.session}`, {len(state.timeline)} records. Hash of the last record:",
