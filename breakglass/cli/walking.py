@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
 from breakglass.cli.exit_codes import ExitCode, exit_code
+from breakglass.report.past import review_of
 from breakglass.report.timeline import words_of
 from breakglass.session.autopilot import Script, walk
 from breakglass.session.events import encode
