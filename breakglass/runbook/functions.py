@@ -16,6 +16,8 @@ from breakglass.values import Json
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
+    from breakglass.runbook.yaml_source import Node
+
 LARGEST = 16 * 1024 * 1024
 """Characters of text that a function looks at."""
 
@@ -101,12 +103,22 @@ def parse_yaml(text: str) -> Json:
     from pathlib import Path
 
     from breakglass.runbook.position import InvalidFileError
-    from breakglass.runbook.yaml_source import parse, plain
+    from breakglass.runbook.yaml_source import parse
 
     try:
-        return plain(parse(_bounded(text), Path("output")))
+        return _plain(parse(_bounded(text), Path("output")))
     except InvalidFileError as error:
         raise ValueError(f"yaml(): {error.problems[0].message}") from error
+
+
+def _plain(node: "Node") -> Json:
+    from breakglass.runbook.yaml_source import MappingNode, SequenceNode
+
+    if isinstance(node, MappingNode):
+        return {key.text: _plain(value) for key, value in node.entries}
+    if isinstance(node, SequenceNode):
+        return [_plain(item) for item in node.items]
+    return node.value
 
 
 def first(text: str, pattern: str) -> str | None:
