@@ -13,6 +13,7 @@ class ResourceKind:
     group: empty for the core group. plural: the path segment, such as `pods`. kind: `Pod`.
     subresources: names below an object, such as `status`, `scale`, `log`.
     stored: False for reviews, which are only ever created and answered.
+    columns: of `kubectl get` between name and age, for a scenario's own resource: title and path.
     """
 
     group: str
@@ -24,6 +25,7 @@ class ResourceKind:
     subresources: tuple[str, ...] = ()
     in_all: bool = False
     stored: bool = True
+    columns: tuple[tuple[str, str], ...] = ()
 
     @property
     def api_version(self) -> str:
@@ -141,6 +143,7 @@ def custom_kind(
     *,
     namespaced: bool = True,
     short_names: tuple[str, ...] = (),
+    columns: tuple[tuple[str, str], ...] = (),
 ) -> ResourceKind:
     """A resource of a scenario's own, such as `external-secrets.io` `externalsecrets`."""
-    return ResourceKind(group, version, plural, kind, namespaced, short_names, STATUS)
+    return ResourceKind(group, version, plural, kind, namespaced, short_names, STATUS, columns=columns)

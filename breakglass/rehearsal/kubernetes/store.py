@@ -1,5 +1,6 @@
 """The objects of the simulated cluster: resource versions, uids, and the history that watches read."""
 
+import random
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -8,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from breakglass.rehearsal.clock import Clock
 from breakglass.rehearsal.kubernetes import statuses
+from breakglass.rehearsal.kubernetes.defaults import fill_in, fill_in_template
 from breakglass.rehearsal.kubernetes.kinds import Kinds, ResourceKind
 from breakglass.rehearsal.kubernetes.objects import (
     Object,
@@ -49,12 +51,14 @@ Key: TypeAlias = tuple[str, str, str, str]
 class ObjectStore:
     """Objects by resource, namespace and name. Synchronous; every object that comes out is a copy.
 
+    With a seed, the same changes in the same order give the same uids and generated names.
     It knows nothing of grace periods, finalizers or admission: `remove` is the end of an object. Those
     rules are in `deletion.py` and `operations.py`.
     """
 
-    def __init__(self, clock: Clock, kinds: Kinds | None = None) -> None:
+    def __init__(self, clock: Clock, kinds: Kinds | None = None, seed: int | None = None) -> None:
         self.clock = clock
+        self.random = random.Random(seed)
         self.kinds = kinds or Kinds()
         self.version = 1000
         self._objects: dict[Key, Object] = {}
@@ -82,13 +86,11 @@ class ObjectStore:
     def ensure_namespace(self, name: str) -> None:
         kind = self.kinds.named("Namespace", "")
         if self.find(kind, "", name) is None:
-            value: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-            put(value, "Active", "status", "phase")
-            put(value, {"kubernetes.io/metadata.name": name}, "metadata", "labels")
-            self.create(kind, value)
+            self.create(kind, {"metadata": {"name": name}})
 
     def create(self, kind: ResourceKind, value: Object) -> Object:
-        """Store a new object. uid and creationTimestamp are given where absent. ApiError 409 if it exists."""
+        """Store a new object. uid, creationTimestamp and the API's defaults are given where absent. ApiError
+        409 if it exists."""
         value = copied(value)
         key = _key(kind, value)
         if key in self._objects:
@@ -96,9 +98,10 @@ class ObjectStore:
         value["apiVersion"] = kind.api_version
         value["kind"] = kind.kind
         if not uid_of(value):
-            put(value, str(uuid.uuid4()), "metadata", "uid")
+            put(value, str(uuid.UUID(int=self.random.getrandbits(128), version=4)), "metadata", "uid")
         if not text(value, "metadata", "creationTimestamp"):
             put(value, timestamp(self.clock.now()), "metadata", "creationTimestamp")
+        fill_in(kind, value, self.clock.now())
         if "spec" in value and not number(value, "metadata", "generation"):
             put(value, 1, "metadata", "generation")
         return self._record("ADDED", kind, key, value, None)
@@ -123,6 +126,16 @@ class ObjectStore:
         )
         return [copied(self._objects[key]) for key in keys]
 
+    def peek(self, kind: str, namespace: str = "", group: str | None = None) -> "list[Object]":
+        """The same as `of_kind`, but not copied: for reading only."""
+        found = self.kinds.named(kind, group)
+        keys = sorted(
+            key
+            for key in self._objects
+            if key[:2] == (found.group, found.plural) and (not namespace or key[2] == namespace)
+        )
+        return [self._objects[key] for key in keys]
+
     def of_kind(self, kind: str, namespace: str = "", group: str | None = None) -> "list[Object]":
         """The same by kind name: `store.of_kind("Pod", "vault")`."""
         return self.list(self.kinds.named(kind, group), namespace)
@@ -131,6 +144,7 @@ class ObjectStore:
         """Store a new state of an object that is there. No change, no new version; the generation moves with
         the spec. ApiError 404 where it is not there."""
         value = copied(value)
+        fill_in_template(value)
         key = _key(kind, value)
         before = self._objects.get(key)
         if before is None:

@@ -1,0 +1,236 @@
+"""What the API refuses in an object, as far as an operator meets it: names, types, immutable fields.
+
+There is no schema behind this. Fields that are not named here are stored as they come.
+"""
+
+import re
+from collections.abc import Callable
+from typing import TypeAlias
+
+from breakglass.rehearsal.kubernetes import statuses
+from breakglass.rehearsal.kubernetes.kinds import ResourceKind
+from breakglass.rehearsal.kubernetes.objects import (
+    Object,
+    at,
+    copied,
+    labels_of,
+    mapping,
+    name_of,
+    objects,
+    remove,
+)
+from breakglass.rehearsal.kubernetes.selectors import selects
+from breakglass.values import Json
+
+Cause: TypeAlias = "tuple[str, str, str]"
+"""Field, reason, message."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_NAME_RULE = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
+
+_WHOLE_NUMBERS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "Deployment": (("spec", "replicas"), ("spec", "revisionHistoryLimit"), ("spec", "minReadySeconds")),
+    "ReplicaSet": (("spec", "replicas"),),
+    "StatefulSet": (("spec", "replicas"), ("spec", "minReadySeconds")),
+    "Job": (("spec", "parallelism"), ("spec", "completions"), ("spec", "backoffLimit")),
+    "CronJob": (("spec", "successfulJobsHistoryLimit"), ("spec", "failedJobsHistoryLimit")),
+    "Pod": (("spec", "terminationGracePeriodSeconds"),),
+    "Scale": (("spec", "replicas"),),
+}
+_FLAGS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "Deployment": (("spec", "paused"),),
+    "Job": (("spec", "suspend"),),
+    "CronJob": (("spec", "suspend"),),
+    "Node": (("spec", "unschedulable"),),
+}
+
+
+def check_types(kind: str, api_version: str, value: Object) -> None:
+    """ApiError 400 where a well-known field is not of its type, as the decoder of the API answers."""
+    version = api_version.rpartition("/")[2]
+    for wanted, table in (("int32", _WHOLE_NUMBERS), ("bool", _FLAGS)):
+        for path in table.get(kind, ()):
+            found = at(value, *path)
+            fits = isinstance(found, bool) if wanted == "bool" else type(found) is int
+            if found is None or fits:
+                continue
+            message = (
+                f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal '
+                f"{_json_type(found)} into Go struct field {kind}{path[0].title()}.{'.'.join(path)} "
+                f"of type {wanted}"
+            )
+            raise statuses.bad_request(message)
+    for part in ("labels", "annotations"):
+        entries = mapping(value, "metadata", part)
+        if any(not isinstance(entry, str) for entry in entries.values()):
+            message = (
+                f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal into '
+                f"Go struct field ObjectMeta.metadata.{part} of type string"
+            )
+            raise statuses.bad_request(message)
+
+
+def _json_type(value: Json) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int | float):
+        return f"number {value}" if isinstance(value, float) else "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+def check_new(kind: ResourceKind, value: Object) -> None:
+    """ApiError 422 where an object cannot be created as it stands."""
+    causes: list[Cause] = []
+    name = name_of(value)
+    if not name:
+        causes.append(
+            ("metadata.name", "FieldValueRequired", "Required value: name or generateName is required")
+        )
+    elif len(name) > 253 or not _NAME.fullmatch(name):
+        causes.append(("metadata.name", "FieldValueInvalid", f'Invalid value: "{name}": {_NAME_RULE}'))
+    causes += _contents(kind, value)
+    if causes:
+        raise statuses.invalid(kind, name, causes)
+
+
+def check_changed(kind: ResourceKind, value: Object, before: Object) -> None:
+    """ApiError 422 where an object cannot become what is asked."""
+    causes = _contents(kind, value)
+    for check in _IMMUTABLE.get(kind.kind, ()):
+        causes += check(value, before)
+    if causes:
+        raise statuses.invalid(kind, name_of(value), causes)
+
+
+def _contents(kind: ResourceKind, value: Object) -> list[Cause]:
+    causes: list[Cause] = []
+    for path in _WHOLE_NUMBERS.get(kind.kind, ()):
+        found = at(value, *path)
+        if isinstance(found, int) and found < 0:
+            why = f"Invalid value: {found}: must be greater than or equal to 0"
+            causes.append((".".join(path), "FieldValueInvalid", why))
+    if kind.kind == "Pod":
+        causes += _containers(mapping(value, "spec"), "spec")
+    if kind.kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"):
+        causes += _containers(mapping(value, "spec", "template", "spec"), "spec.template.spec")
+    if kind.kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"):
+        if not mapping(value, "spec", "selector"):
+            causes.append(("spec.selector", "FieldValueRequired", "Required value"))
+        elif not selects(at(value, "spec", "selector"), labels_of(at(value, "spec", "template"))):
+            why = "Invalid value: `selector` does not match template `labels`"
+            causes.append(("spec.template.metadata.labels", "FieldValueInvalid", why))
+    return causes
+
+
+def _containers(spec: Object, path: str) -> list[Cause]:
+    containers = objects(spec, "containers")
+    if not containers:
+        return [(f"{path}.containers", "FieldValueRequired", "Required value")]
+    causes: list[Cause] = []
+    for index, container in enumerate(containers):
+        here = f"{path}.containers[{index}]"
+        name = container.get("name")
+        if not name:
+            causes.append((f"{here}.name", "FieldValueRequired", "Required value"))
+        elif not isinstance(name, str) or not _LABEL.fullmatch(name):
+            causes.append((f"{here}.name", "FieldValueInvalid", f'Invalid value: "{name}"'))
+        if not container.get("image"):
+            causes.append((f"{here}.image", "FieldValueRequired", "Required value"))
+    return causes
+
+
+def _same_except(value: Object, before: Object, *free: tuple[str, ...]) -> bool:
+    left, right = copied(mapping(value, "spec")), copied(mapping(before, "spec"))
+    for path in free:
+        remove(left, *path)
+        remove(right, *path)
+    return left == right
+
+
+def _pod_fixed(value: Object, before: Object) -> list[Cause]:
+    left, right = copied(mapping(value, "spec")), copied(mapping(before, "spec"))
+    for spec in (left, right):
+        for container in [*objects(spec, "containers"), *objects(spec, "initContainers")]:
+            container.pop("image", None)
+        for field in ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"):
+            spec.pop(field, None)
+    if left == right:
+        return []
+    why = (
+        "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
+        "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+        "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+        "previously negative)"
+    )
+    return [("spec", "FieldValueForbidden", why)]
+
+
+def _stateful_set_fixed(value: Object, before: Object) -> list[Cause]:
+    free = (
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "revisionHistoryLimit",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
+    )
+    if _same_except(value, before, *((field,) for field in free)):
+        return []
+    named = ", ".join(f"'{field}'" for field in free[:-1])
+    why = (
+        f"Forbidden: updates to statefulset spec for fields other than {named} and '{free[-1]}' are forbidden"
+    )
+    return [("spec", "FieldValueForbidden", why)]
+
+
+def _selector_fixed(value: Object, before: Object) -> list[Cause]:
+    if at(value, "spec", "selector") == at(before, "spec", "selector"):
+        return []
+    return [("spec.selector", "FieldValueInvalid", "Invalid value: field is immutable")]
+
+
+def _job_fixed(value: Object, before: Object) -> list[Cause]:
+    if at(value, "spec", "template") == at(before, "spec", "template"):
+        return []
+    return [("spec.template", "FieldValueInvalid", "Invalid value: field is immutable")]
+
+
+def _claim_fixed(value: Object, before: Object) -> list[Cause]:
+    bound = at(before, "spec", "volumeName") is not None
+    free = [("resources", "requests"), ("volumeAttributesClassName",)]
+    if not bound:
+        free.append(("volumeName",))
+    if _same_except(value, before, *free):
+        return []
+    why = (
+        "Forbidden: spec is immutable after creation except resources.requests and "
+        "volumeAttributesClassName for bound claims"
+    )
+    return [("spec", "FieldValueForbidden", why)]
+
+
+def _secret_fixed(value: Object, before: Object) -> list[Cause]:
+    if before.get("immutable") is True and value.get("data") != before.get("data"):
+        return [("data", "FieldValueForbidden", "Forbidden: field is immutable when `immutable` is set")]
+    return []
+
+
+_IMMUTABLE: dict[str, tuple[Callable[[Object, Object], list[Cause]], ...]] = {
+    "Pod": (_pod_fixed,),
+    "StatefulSet": (_stateful_set_fixed,),
+    "Deployment": (_selector_fixed,),
+    "ReplicaSet": (_selector_fixed,),
+    "DaemonSet": (_selector_fixed,),
+    "Job": (_selector_fixed, _job_fixed),
+    "PersistentVolumeClaim": (_claim_fixed,),
+    "Secret": (_secret_fixed,),
+    "ConfigMap": (_secret_fixed,),
+}
