@@ -16,6 +16,7 @@ import math
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
@@ -321,22 +322,32 @@ def list_of(item: Shape[T], what: str = "a list", *, minimum: int = 0) -> Shape[
     return _ListOf(item, what, minimum)
 
 
-class _MappingOf(Shape[dict[str, T]]):
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One entry of a mapping whose keys are names of the file's choosing."""
+
+    name: str
+    position: Position
+    """Where the name stands."""
+    value: T
+
+
+class _EntriesOf(Shape[tuple[Entry[T], ...]]):
     def __init__(self, value: Shape[T], key: Shape[str], what: str) -> None:
         self._value = value
         self._key = key
         self._what = what
 
-    def read(self, node: Node, problems: list[Problem]) -> dict[str, T] | Unreadable:
+    def read(self, node: Node, problems: list[Problem]) -> tuple[Entry[T], ...] | Unreadable:
         if not isinstance(node, MappingNode):
             return _expected(self._what, node, problems)
-        values: dict[str, T] = {}
-        for name, entry in node.entries:
+        entries: list[Entry[T]] = []
+        for name, inner in node.entries:
             key = self._key.read(name, problems)
-            value = self._value.read(entry, problems)
+            value = self._value.read(inner, problems)
             if not isinstance(key, Unreadable) and not isinstance(value, Unreadable):
-                values[key] = value
-        return values
+                entries.append(Entry(key, name.position, value))
+        return tuple(entries)
 
     def schema(self, definitions: Definitions) -> Schema:
         return {
@@ -346,14 +357,19 @@ class _MappingOf(Shape[dict[str, T]]):
         }
 
 
-def mapping_of(
-    value: Shape[T],
-    *,
-    key: Shape[str] = TEXT,
-    what: str = "a mapping",
-) -> Shape[dict[str, T]]:
+def entries_of(
+    value: Shape[T], *, key: Shape[str] = TEXT, what: str = "a mapping"
+) -> Shape[tuple[Entry[T], ...]]:
+    """A mapping from names of the file's choosing to values of one shape, each with its name and place."""
+    return _EntriesOf(value, key, what)
+
+
+def mapping_of(value: Shape[T], *, key: Shape[str] = TEXT, what: str = "a mapping") -> Shape[dict[str, T]]:
     """A mapping from names of the file's choosing to values of one shape, in the file's order."""
-    return _MappingOf(value, key, what)
+    return converted(
+        entries_of(value, key=key, what=what),
+        lambda entries, node, problems: {entry.name: entry.value for entry in entries},
+    )
 
 
 class _Converted(Shape[U], Generic[T, U]):
