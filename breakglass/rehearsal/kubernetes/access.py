@@ -57,12 +57,17 @@ READ_ONLY = (Rule(("get", "list", "watch"), ("*",)),)
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Someone with a kubeconfig. `groups` are organisations in the client certificate."""
+    """Someone with a kubeconfig.
+
+    groups: organisations in the client certificate. certificate_days: until it expires; below zero it has
+    expired already.
+    """
 
     name: str
     rules: tuple[Rule, ...] = EVERYTHING
     login: Literal["certificate", "token"] = "certificate"
     groups: tuple[str, ...] = ()
+    certificate_days: int = 365
 
     def may(
         self, verb: str, group: str, plural: str, subresource: str = "", namespace: str = "", name: str = ""

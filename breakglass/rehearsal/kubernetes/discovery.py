@@ -20,7 +20,10 @@ VERSION: Object = {
     "platform": "linux/amd64",
 }
 
-PROTOBUF_OPENAPI = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF_ASKED = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+PROTOBUF_SENT = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+"""Clients ask by a name that is not a valid media type, and refuse it in an answer."""
+
 _VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _PARAMETERS = ("dryRun", "fieldValidation")
 

@@ -37,6 +37,11 @@ class ResourceKind:
         return f"{self.plural}.{self.group}" if self.group else self.plural
 
     @property
+    def is_custom(self) -> bool:
+        """Whether it would be defined by a CustomResourceDefinition on a real server."""
+        return "." in self.group and not self.group.endswith(".k8s.io")
+
+    @property
     def singular(self) -> str:
         return self.kind.lower()
 

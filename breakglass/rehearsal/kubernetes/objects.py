@@ -1,13 +1,12 @@
 """Reading and writing inside Kubernetes objects, which are plain JSON, without trusting their shape."""
 
 import copy
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from breakglass.values import Json
 
-Object: TypeAlias = "dict[str, Json]"
+Object: TypeAlias = dict[str, Json]
 """A Kubernetes object, or a part of one, as it stands in JSON."""
 
 NOTHING: Object = {}
@@ -154,14 +153,6 @@ def set_condition(
         conditions[conditions.index(old)] = entry
     else:
         conditions.append(entry)
-
-
-def json_list(values: Iterable[Object | str]) -> list[Json]:
-    return list(values)
-
-
-def json_strings(values: Mapping[str, str]) -> Object:
-    return dict(values)
 
 
 def is_ready(pod: Json) -> bool:

@@ -137,14 +137,14 @@ class Operations:
         return await self._modify("update", target, lambda before: copied(value), asked)
 
     async def patch(self, target: Target, form: PatchType, body: Json, asked: Asked) -> Object:
-        if form == "strategic" and _is_custom(target.kind):
+        if form == "strategic" and target.kind.is_custom:
             raise statuses.unsupported_media(
                 "application/strategic-merge-patch+json",
                 ("application/json-patch+json", "application/merge-patch+json"),
             )
 
         def compute(before: Object) -> Object:
-            patched = apply_patch(form, before, body, target)
+            patched = apply_patch(form, before, body)
             return self._identified(target, patched)
 
         return await self._modify("patch", target, compute, asked)
@@ -312,10 +312,6 @@ def _denied(change: Change, denial: Denial) -> statuses.ApiError:
             return statuses.ApiError(denial.code, denial.reason, denial.message)
 
 
-def _is_custom(kind: ResourceKind) -> bool:
-    return "." in kind.group and not kind.group.endswith(".k8s.io")
-
-
 def _version(value: Object) -> str:
     return text(value, "metadata", "resourceVersion")
 
@@ -361,7 +357,7 @@ def _kept_apart(target: Target, value: Object, before: Object) -> Object:
     return changed
 
 
-def apply_patch(form: PatchType, before: Object, body: Json, target: Target) -> Object:
+def apply_patch(form: PatchType, before: Object, body: Json) -> Object:
     """The patched object, not yet checked. ApiError 400 or 422 for a patch that does not apply."""
     try:
         match form:

@@ -25,7 +25,7 @@ def pod_ready(pod: Object) -> str:
     running = [
         entry
         for entry in objects(pod, "status", "containerStatuses")
-        if flag(entry, "ready") and mapping(entry, "state", "running")
+        if flag(entry, "ready") and "running" in mapping(entry, "state")
     ]
     return f"{len(running)}/{len(objects(pod, 'spec', 'containers'))}"
 
@@ -44,7 +44,7 @@ def pod_status(pod: Object) -> str:
                 reason = waiting
             elif ended:
                 reason = _ended(ended)
-            elif flag(entry, "ready") and mapping(entry, "state", "running"):
+            elif flag(entry, "ready") and "running" in mapping(entry, "state"):
                 running = True
         if reason == "Completed" and running:
             reason = "Running" if condition_of(pod, "Ready").get("status") == "True" else "NotReady"

@@ -18,14 +18,14 @@ SYN_STREAM, SYN_REPLY, RST_STREAM, SETTINGS, PING, GOAWAY, HEADERS, WINDOW_UPDAT
 LARGEST_FRAME = 1 << 24
 PROTOCOL_ERROR, CANCEL = 1, 5
 
-_WORDS = (
+_NAMES = (
     "options head post put delete trace accept accept-charset accept-encoding accept-language accept-ranges "
     "age allow authorization cache-control connection content-base content-encoding content-language "
     "content-length content-location content-md5 content-range content-type date etag expect expires from "
     "host if-match if-modified-since if-none-match if-range if-unmodified-since last-modified location "
     "max-forwards pragma proxy-authenticate proxy-authorization range referer retry-after server te trailer "
     "transfer-encoding upgrade user-agent vary via warning www-authenticate method get status"
-).split()
+)
 _MORE_WORDS = ("200 OK", "version", "HTTP/1.1", "url", "public", "set-cookie", "keep-alive", "origin")
 _TAIL = (
     "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505"
@@ -36,7 +36,7 @@ _TAIL = (
     "text/javascript,publicprivatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0."
 )
 DICTIONARY = (
-    b"".join(struct.pack(">I", len(word)) + word.encode() for word in (*_WORDS, *_MORE_WORDS))
+    b"".join(struct.pack(">I", len(word)) + word.encode() for word in (*_NAMES.split(), *_MORE_WORDS))
     + _TAIL.encode()
 )
 """What both sides feed their header compression first (draft 3, section 2.6.10.1)."""
