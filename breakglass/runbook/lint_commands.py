@@ -1,0 +1,82 @@
+"""What is wrong with a command line itself: verbs and flags, and values that a shell would read."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
+from breakglass.runbook.position import Problem
+from breakglass.runbook.shape import meant
+from breakglass.runbook.shell import ShellSyntaxError, commands
+from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.template import moved, placeholder, quoted_interpolations
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+
+
+def command_problems(read: ReadStep, probes: Collection[str] | None) -> list[Problem]:
+    """What is wrong with the commands of a step, its verification and its preview."""
+    verification = read.step.verify.action if read.step.verify is not None else None
+    actions = [action for action in (read.step.action, verification, read.step.preview) if action is not None]
+    return [problem for action in actions for problem in _of(action, probes)]
+
+
+def _of(action: Action, probes: Collection[str] | None) -> Iterator[Problem]:
+    match action:
+        case KubectlAction():
+            yield from _kubectl(action)
+        case SshAction(shell=True):
+            yield from _shell_line(action.words[0])
+        case SshAction():
+            yield from _inner_shell(action.words)
+        case ProbeAction():
+            if probes is not None and action.name not in probes:
+                yield Problem(
+                    action.position, f"there is no probe {action.name!r}{meant(action.name, probes)}"
+                )
+        case _:
+            pass
+
+
+def _kubectl(action: KubectlAction) -> Iterator[Problem]:
+    words = action.words
+    if words and words[0].source == "kubectl":
+        yield Problem(words[0].position, "the line begins after the word kubectl; leave it out")
+        return
+    if words and not words[0].is_literal:
+        yield Problem(words[0].position, "the verb must stand as it is, so that its risk can be seen")
+        return
+    yield from _inner_shell(words)
+
+
+def _shell_line(line: Template) -> Iterator[Problem]:
+    """Shell text: it can be split, and no value stands inside quotes, where it could not be quoted."""
+    quoted = quoted_interpolations(line)
+    for expression in quoted:
+        message = (
+            f"the value of {expression.source!r} stands inside quotes; it is quoted by itself, so leave them"
+        )
+        yield Problem(expression.position, message)
+    if quoted:
+        return
+    try:
+        commands(placeholder(line))
+    except ShellSyntaxError as error:
+        at = moved(line.position, line.source, error.offset) if line.is_literal else line.position
+        yield Problem(at, f"the shell line cannot be read: {error}")
+
+
+def _inner_shell(words: Sequence[Template]) -> Iterator[Problem]:
+    """`sh -c SCRIPT` inside a list of words: a value put into SCRIPT would be read as shell text."""
+    for index, word in enumerate(words):
+        if not word.is_literal or word.source.rsplit("/", 1)[-1] not in SHELLS:
+            continue
+        for option, script in zip(words[index + 1 :], words[index + 2 :], strict=False):
+            if not option.source.startswith("-"):
+                break
+            if "c" in option.source.lstrip("-") and not option.source.startswith("--"):
+                for part in script.parts:
+                    if not isinstance(part, str):
+                        message = f"the value of {part.source!r} would be read as shell text"
+                        yield Problem(
+                            part.position, f'{message}; give it as an argument, and use "$1" in the script'
+                        )
+                break
