@@ -1,0 +1,110 @@
+"""What a command line really runs: past `sudo`, `timeout`, `env`, `nice` and `sh -c`."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_OPERATORS = re.compile(r"[|;&<>`\n]|\$\(")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A command as a simulated machine sees it.
+
+    texts: how it can be written, for patterns to match: as it came, and with the wrappers and quotes taken
+    off. words: of the innermost command; empty where that needs a shell.
+    sudo: asks for root. limit: seconds that an inner `timeout` gives it, None without one.
+    """
+
+    texts: tuple[str, ...]
+    words: tuple[str, ...]
+    sudo: bool = False
+    limit: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The innermost form."""
+        return self.texts[-1]
+
+
+def read_line(line: str) -> CommandLine:
+    """A command line as the shell of an SSH server receives it."""
+    return _reader(line.strip())
+
+
+def read_words(words: Sequence[str]) -> CommandLine:
+    """A command as a container receives it, in words."""
+    return _unwrapped(shlex.join(words), list(words))
+
+
+def _reader(text: str) -> CommandLine:
+    if _OPERATORS.search(_without_quotes(text)):
+        return CommandLine((text,), ())
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        return CommandLine((text,), ())
+    return _unwrapped(text, words)
+
+
+def _unwrapped(text: str, words: list[str]) -> CommandLine:
+    sudo = False
+    limit: float | None = None
+    rest = list(words)
+    inner: CommandLine | None = None
+    while rest:
+        head = rest[0].rpartition("/")[2]
+        if head == "sudo":
+            sudo = True
+            rest = _after_options(rest[1:], {"-u", "-g", "-p", "-C"})
+        elif head == "timeout":
+            rest = _after_options(rest[1:], {"-k", "--kill-after", "-s", "--signal"})
+            limit = _shorter(limit, _seconds(rest[0]) if rest else None)
+            rest = rest[1:]
+        elif head in ("nice", "ionice"):
+            rest = _after_options(rest[1:], {"-n", "-c", "-p"})
+        elif head == "env":
+            rest = rest[1:]
+            while rest and "=" in rest[0]:
+                rest = rest[1:]
+        elif head in ("sh", "bash", "ash") and len(rest) >= 3 and rest[1] in ("-c", "-ec", "-lc"):
+            inner = _reader(rest[2].strip())
+            break
+        else:
+            break
+    if inner is not None:
+        texts = (text, " ".join(words), *inner.texts)
+        return CommandLine(_different(texts), inner.words, sudo or inner.sudo, _shorter(limit, inner.limit))
+    return CommandLine(_different((text, " ".join(words), " ".join(rest))), tuple(rest), sudo, limit)
+
+
+def _different(texts: Sequence[str]) -> tuple[str, ...]:
+    """Each text once; where one repeats, its last place counts, so that the innermost stays last."""
+    return tuple(reversed(dict.fromkeys(reversed([each for each in texts if each] or [""]))))
+
+
+def _shorter(one: float | None, other: float | None) -> float | None:
+    limits = [each for each in (one, other) if each is not None]
+    return min(limits) if limits else None
+
+
+def _after_options(words: list[str], with_value: set[str]) -> list[str]:
+    while words and words[0].startswith("-"):
+        option, words = words[0], words[1:]
+        if option == "--":
+            break
+        if option in with_value:
+            words = words[1:]
+    return words
+
+
+def _seconds(text: str) -> float | None:
+    found = _DURATION.fullmatch(text)
+    return float(found[1]) * _UNITS[found[2]] if found else None
+
+
+def _without_quotes(text: str) -> str:
+    return re.sub(r"'[^']*'|\"(?:\\.|[^\"\\])*\"", "", text)

@@ -1,0 +1,59 @@
+"""How a scenario says which command, path or event it means.
+
+A pattern is literal text in which `{name}` stands for one word and keeps it under that name, and `*` for
+anything, nothing included. A run of blanks matches any run of blanks. A list of words is the same as the
+words with blanks between them. Where that is not enough, `regex` takes a regular expression for the whole
+text; its named groups are kept.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+_PART = re.compile(r"\{([A-Za-z_]\w*)\}|(\*)|(\s+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled pattern. `source` is what was written."""
+
+    source: str
+    expression: re.Pattern[str]
+
+    def match(self, texts: Iterable[str]) -> dict[str, str] | None:
+        """The words kept from the first text that matches as a whole; None where none does."""
+        for text in texts:
+            found = self.expression.fullmatch(text)
+            if found is not None:
+                return {name: value or "" for name, value in found.groupdict().items()}
+        return None
+
+
+def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank") -> Pattern:
+    """A pattern from literal text. `separator` says what ends a `{word}`: a blank, or the `/` of a path.
+
+    Raises ValueError where a name occurs twice.
+    """
+    word = r"\S+" if separator == "blank" else "[^/]+"
+    parts: list[str] = []
+    end = 0
+    for found in _PART.finditer(source):
+        parts.append(re.escape(source[end : found.start()]))
+        end = found.end()
+        name, anything, _ = found.groups()
+        parts.append(f"(?P<{name}>{word})" if name else ".*" if anything else r"\s+")
+    parts.append(re.escape(source[end:]))
+    return _compiled(source, "".join(parts))
+
+
+def compile_regex(source: str) -> Pattern:
+    """A pattern from a regular expression. Raises ValueError where it is not one."""
+    return _compiled(source, source)
+
+
+def _compiled(source: str, expression: str) -> Pattern:
+    try:
+        return Pattern(source, re.compile(expression, re.DOTALL))
+    except re.error as error:
+        raise ValueError(f"pattern {source!r}: {error}") from error
