@@ -1,0 +1,204 @@
+"""Reading a scenario from YAML.
+
+A scenario file, in short (`breakglass schema scenario` has all of it):
+
+    scenario: recorded-incident
+    title: …
+    summary: …
+    runbook: outpost-shm-purge
+    speed: 10                       simulated seconds in a real one
+    site: {variables: {…}, secrets: {…}}
+    world: {shm_used: 65536}        variables, which rules change
+    kubernetes: {main: {objects: […], pods: […], users: […], denials: […], faults: […]}}
+    exec: [{pod: {labels: {…}}, match: df -k /dev/shm, reply: {stdout: …, exit: 0}}]
+    logs: [{pod: {…}, when: world.full, lines: [{text: …, ago: 30s}]}]
+    hosts: {pve: {commands: [{match: "qm reset {vmid}", reply: "", set: {…}}], files: {…}}}
+    endpoints: {app: {url: https://app.example, routes: [{path: /, reply: 302}]}}
+    rules: [{on: kubernetes.delete pods, after: 8s, set: {shm_used: 0}, say: …}]
+    traps: [{name: …, title: …, on: …, say: …, caught: review, take: [{kubectl: …, at: purge}]}]
+    recovered: world.shm_used < 1000
+    walk: {choose: {fix: later}}
+    expect: {result: recovered, reaches: [purge]}
+
+Values are plain JSON in which `${{ expression }}` is put in; `when`, `each`, `reachable` and `recovered` are
+expressions. What they can see is in `breakglass.rehearsal.world`, and what `on` can name in
+`breakglass.rehearsal.story`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import cast
+
+from breakglass.rehearsal.drill import Expected, Scenario, Walk
+from breakglass.rehearsal.model import ClusterSpec, EndpointSpec, HostSpec, SiteSpec
+from breakglass.rehearsal.shapes.clusters import CLUSTER, EXEC, LOG
+from breakglass.rehearsal.shapes.drill import EXPECTED, RULE, TRAP, WALK
+from breakglass.rehearsal.shapes.machines import ENDPOINT, HOST
+from breakglass.rehearsal.world import NAMES
+from breakglass.runbook.actions import EXPRESSION, SITE_NAME
+from breakglass.runbook.expression import check
+from breakglass.runbook.model import Expression, Template
+from breakglass.runbook.position import InvalidFileError, Problem
+from breakglass.runbook.shape import (
+    BOOLEAN,
+    JSON,
+    TEXT,
+    Fields,
+    Unreadable,
+    list_of,
+    mapping_of,
+    number,
+    optional,
+    record,
+    required,
+    schema_of,
+    text,
+)
+from breakglass.runbook.yaml_source import compose, read_text
+from breakglass.values import Json
+
+_NAME = text("a name in lower case with dashes", pattern=r"[a-z0-9][a-z0-9-]*")
+_SITE_TITLE = optional("name", _NAME, default="rehearsal")
+_DESCRIPTION = optional("description", TEXT, default="")
+_VARIABLES = optional("variables", mapping_of(JSON), default=dict[str, Json]())
+_SECRETS = optional("secrets", mapping_of(TEXT), default=dict[str, str](), help="Made up, for the drill.")
+_SITE = record(
+    "site of a rehearsal",
+    (_SITE_TITLE, _DESCRIPTION, _VARIABLES, _SECRETS),
+    lambda given: SiteSpec(given[_SITE_TITLE], given[_DESCRIPTION], given[_VARIABLES], given[_SECRETS]),
+)
+
+_SCENARIO = required("scenario", _NAME, help="The scenario's name.")
+_TITLE = required("title", TEXT)
+_SUMMARY = required("summary", TEXT, help="What the drill is about; it must not give the cause away.")
+_RUNBOOK = required("runbook", _NAME)
+_RECORDED = optional("recorded", BOOLEAN, default=False, help="The incident as it really went.")
+_SPEED = optional("speed", number(0.1, 10_000), default=1.0, help="Simulated seconds in a real one.")
+_SITE_FIELD = optional("site", _SITE, default=SiteSpec())
+_WORLD = optional("world", mapping_of(JSON), default=dict[str, Json](), help="Variables, as they begin.")
+_CLUSTERS = optional("kubernetes", mapping_of(CLUSTER, key=SITE_NAME), default=dict[str, ClusterSpec]())
+_HOSTS = optional("hosts", mapping_of(HOST, key=SITE_NAME), default=dict[str, HostSpec]())
+_ENDPOINTS = optional("endpoints", mapping_of(ENDPOINT, key=SITE_NAME), default=dict[str, EndpointSpec]())
+_EXEC = optional("exec", list_of(EXEC), default=(), help="Commands in containers; the first that fits.")
+_LOGS = optional("logs", list_of(LOG), default=(), help="What containers write; the first that fits.")
+_RULES = optional("rules", list_of(RULE), default=())
+_TRAPS = optional("traps", list_of(TRAP), default=())
+_RECOVERED = required("recovered", EXPRESSION, help="Holds when the incident is over.")
+_WALK = optional("walk", WALK, default=Walk())
+_EXPECT = optional("expect", EXPECTED, default=Expected())
+
+
+def _scenario(given: Fields) -> Scenario:
+    return Scenario(
+        name=given[_SCENARIO],
+        title=given[_TITLE],
+        summary=given[_SUMMARY],
+        runbook=given[_RUNBOOK],
+        path=given.position.file,
+        recovered=given[_RECOVERED],
+        recorded=given[_RECORDED],
+        speed=given[_SPEED],
+        world=given[_WORLD],
+        site=given[_SITE_FIELD],
+        clusters=given[_CLUSTERS],
+        hosts=given[_HOSTS],
+        endpoints=given[_ENDPOINTS],
+        exec=given[_EXEC],
+        logs=given[_LOGS],
+        rules=given[_RULES],
+        traps=given[_TRAPS],
+        walk=given[_WALK],
+        expect=given[_EXPECT],
+    )
+
+
+_SHAPE = record(
+    "scenario",
+    (
+        _SCENARIO,
+        _TITLE,
+        _SUMMARY,
+        _RUNBOOK,
+        _RECORDED,
+        _SPEED,
+        _SITE_FIELD,
+        _WORLD,
+        _CLUSTERS,
+        _HOSTS,
+        _ENDPOINTS,
+        _EXEC,
+        _LOGS,
+        _RULES,
+        _TRAPS,
+        _RECOVERED,
+        _WALK,
+        _EXPECT,
+    ),
+    _scenario,
+)
+
+
+def load_scenario(path: Path) -> Scenario:
+    """A scenario from its file. Raises InvalidFileError with every problem found, each with its place."""
+    problems: list[Problem] = []
+    node = compose(read_text(path), path, problems)
+    scenario = _SHAPE.read(node, problems) if node is not None else None
+    if isinstance(scenario, Scenario):
+        problems += _wrong_expressions(scenario)
+        problems += _wrong_references(scenario)
+    if problems or scenario is None or isinstance(scenario, Unreadable):
+        raise InvalidFileError(problems)
+    return scenario
+
+
+def scenario_schema() -> dict[str, Json]:
+    """The JSON Schema of a scenario file."""
+    return schema_of(_SHAPE, "breakglass scenario")
+
+
+def _wrong_expressions(scenario: Scenario) -> Iterator[Problem]:
+    for expression in _expressions(scenario):
+        yield from check(expression, NAMES)
+
+
+def _expressions(value: object) -> Iterator[Expression]:
+    """Every expression anywhere inside of a value."""
+    if isinstance(value, Expression):
+        yield value
+    elif isinstance(value, Template):
+        yield from (part for part in value.parts if isinstance(part, Expression))
+    elif isinstance(value, Mapping):
+        yield from _inside(cast("Mapping[object, object]", value).values())
+    elif isinstance(value, tuple | list):
+        yield from _inside(cast("tuple[object, ...]", value))
+    elif is_dataclass(value):
+        yield from _inside(getattr(value, field.name) for field in fields(value))
+
+
+def _inside(values: Iterable[object]) -> Iterator[Expression]:
+    for value in values:
+        yield from _expressions(value)
+
+
+def _wrong_references(scenario: Scenario) -> Iterator[Problem]:
+    """Names of secrets, endpoints and clusters that the scenario does not have, and names used twice."""
+    start = scenario.recovered.position
+    for name, endpoint in scenario.endpoints.items():
+        wanted = endpoint.bearer or (endpoint.basic[1] if endpoint.basic else None)
+        if wanted is not None and wanted not in scenario.site.secrets:
+            yield Problem(start, f"endpoint {name} uses the secret {wanted!r}, which `site.secrets` lacks")
+    seen: set[str] = set()
+    for rule in [*(trap.rule for trap in scenario.traps), *scenario.rules]:
+        if rule.name in seen:
+            yield Problem(rule.position, f"two rules or traps are called {rule.name!r}")
+        seen.add(rule.name)
+        for change in rule.effect.objects:
+            if change.cluster is None and len(scenario.clusters) != 1:
+                yield Problem(change.position, "name the cluster: the scenario does not have exactly one")
+            elif change.cluster is not None and change.cluster not in scenario.clusters:
+                yield Problem(change.position, f"there is no cluster {change.cluster!r}")
+        for move in rule.effect.registry:
+            there = scenario.endpoints.get(move.endpoint)
+            if there is None or there.registry is None:
+                yield Problem(move.position, f"endpoint {move.endpoint!r} is not a registry")

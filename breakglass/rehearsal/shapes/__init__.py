@@ -1,0 +1,1 @@
+"""How the parts of a scenario are written in YAML; one declaration reads them and gives their JSON Schema."""
