@@ -1,0 +1,168 @@
+"""How a simulated machine or container answers a command line, by the scenario's rules."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from breakglass.rehearsal.commands import CommandLine
+from breakglass.rehearsal.effects import Effects
+from breakglass.rehearsal.model import CommandReply, CommandRule
+from breakglass.rehearsal.story import Event, Story
+from breakglass.rehearsal.world import World, WorldFaultError, overlaid
+from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.model import Template
+from breakglass.runbook.template import render, render_tree
+from breakglass.values import Json, Scope
+
+TIMED_OUT = 124
+"""The status of `timeout` when it had to end its command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """delay: simulated seconds before it. then: `exit` with a status, `hang`, or `close` the connection."""
+
+    stdout: bytes = b""
+    stderr: bytes = b""
+    exit: int = 0
+    delay: float = 0.0
+    then: Literal["exit", "hang", "close"] = "exit"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command that came in. kind and place begin its event's text: `ssh pve`, `exec vault/vault-0`."""
+
+    line: CommandLine
+    kind: str
+    place: str
+    data: Mapping[str, Json]
+
+
+class Answering:
+    """Finds the rule for a command, carries out what it does to the world, and gives its answer."""
+
+    def __init__(self, world: World, story: Story, effects: Effects) -> None:
+        self._world = world
+        self._story = story
+        self._effects = effects
+
+    def rule_for(self, asked: Asked, rules: Sequence[CommandRule]) -> tuple[CommandRule, Scope] | None:
+        """The first rule that fits, with what its expressions see. None where no rule fits."""
+        for rule in rules:
+            kept = rule.match.match(asked.line.texts)
+            if kept is None:
+                continue
+            request: dict[str, Json] = {
+                **asked.data,
+                "command": asked.line.text,
+                "words": list(asked.line.words),
+                "sudo": asked.line.sudo,
+                "match": dict(kept),
+            }
+            scope = self._world.scope(request=request)
+            try:
+                if self._world.holds(rule.when, scope):
+                    return rule, scope
+            except EvaluationError as error:
+                self._story.fault(f"{rule.position}: when: {error}")
+        return None
+
+    def answer(self, asked: Asked, rule: CommandRule, scope: Scope, stdin: str = "") -> Answer:
+        """Carry the rule out: its effect, then the rules that wait for it, then its words are made."""
+        request = scope["request"]
+        assert isinstance(request, dict)
+        scope = overlaid(scope, request={**request, "stdin": stdin})
+        try:
+            said = self._effects.apply(rule.effect, scope, str(rule.position))
+            if rule.effect.say is not None:
+                self._story.tell_rule(asked.line.text, render(rule.effect.say, scope))
+            self.tell(asked, touched=not rule.effect.is_empty)
+            return self._made(rule.reply, overlaid(scope, **said), asked.line.limit)
+        except (EvaluationError, WorldFaultError) as error:
+            self._story.fault(f"{rule.position}: {error}")
+            return Answer(stderr=f"fault in the scenario: {error}\n".encode(), exit=255)
+
+    def tell(self, asked: Asked, *, touched: bool) -> None:
+        """Let rules and traps know of a command; touched: whether it changed the world by its own rule."""
+        texts = tuple(f"{asked.kind} {asked.place} {text}" for text in asked.line.texts)
+        data: dict[str, Json] = {**asked.data, "command": asked.line.text, "words": list(asked.line.words)}
+        if touched:
+            self._story.touch(texts[-1])
+        self._story.emit(Event(tuple(reversed(texts)), data))
+
+    def _made(self, reply: CommandReply, scope: Scope, limit: float | None) -> Answer:
+        code = render_tree(reply.exit, scope)
+        if not isinstance(code, int):
+            raise WorldFaultError(f"exit: {code!r} is not a status")
+        stdout = _text(reply.stdout, scope)
+        stderr = _text(reply.stderr, scope)
+        never_ends = reply.then == "hang"
+        if limit is not None and (never_ends or (reply.then == "exit" and reply.delay > limit)):
+            return Answer(stdout if never_ends else b"", stderr if never_ends else b"", TIMED_OUT, limit)
+        then = "hang" if reply.then == "stuck" else reply.then
+        return Answer(stdout, stderr, code, reply.delay, then)
+
+
+def _text(template: Template | None, scope: Scope) -> bytes:
+    if template is None:
+        return b""
+    text = render(template, scope)
+    return (text if not text or text.endswith("\n") else text + "\n").encode()
+
+
+def not_found(line: CommandLine) -> Answer:
+    """What a shell says to a command that it does not have."""
+    name = line.words[0] if line.words else line.text.split(maxsplit=1)[0] if line.text else ""
+    return Answer(stderr=f"bash: line 1: {name}: command not found\n".encode(), exit=127)
+
+
+def reads_files(line: CommandLine, file: Callable[[str], str | None]) -> Answer | None:
+    """`cat FILE…` and `grep [-EFivcqn] PATTERN FILE` over a machine's files. None for anything else."""
+    match line.words:
+        case ["cat", *names] if names and not any(name.startswith("-") for name in names):
+            return _cat(names, file)
+        case ["grep", *rest]:
+            flags = "".join(word[1:] for word in rest if word.startswith("-") and word != "-")
+            plain = [word for word in rest if not word.startswith("-")]
+            if len(plain) == 2 and set(flags) <= set("EFivcqn"):
+                return _grep(flags, plain[0], plain[1], file)
+        case _:
+            pass
+    return None
+
+
+def _cat(names: Sequence[str], file: Callable[[str], str | None]) -> Answer:
+    stdout: list[str] = []
+    stderr: list[str] = []
+    for name in names:
+        content = file(name)
+        if content is None:
+            stderr.append(f"cat: {name}: No such file or directory\n")
+        else:
+            stdout.append(content)
+    return Answer("".join(stdout).encode(), "".join(stderr).encode(), 1 if stderr else 0)
+
+
+def _grep(flags: str, pattern: str, name: str, file: Callable[[str], str | None]) -> Answer:
+    content = file(name)
+    if content is None:
+        return Answer(stderr=f"grep: {name}: No such file or directory\n".encode(), exit=2)
+    expression = re.escape(pattern) if "F" in flags else pattern
+    try:
+        wanted = re.compile(expression, re.IGNORECASE if "i" in flags else 0)
+    except re.error:
+        return Answer(stderr=b"grep: Invalid regular expression\n", exit=2)
+    found = [
+        (number, line)
+        for number, line in enumerate(content.splitlines(), 1)
+        if (wanted.search(line) is None) == ("v" in flags)
+    ]
+    code = 0 if found else 1
+    if "q" in flags:
+        return Answer(exit=code)
+    if "c" in flags:
+        return Answer(f"{len(found)}\n".encode(), exit=code)
+    lines = [f"{number}:{line}\n" if "n" in flags else f"{line}\n" for number, line in found]
+    return Answer("".join(lines).encode(), exit=code)
