@@ -8,6 +8,7 @@ file, and aliases that would unfold into more than anyone wrote.
 
 import math
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,8 +102,9 @@ def read_text(path: Path) -> str:
         raise InvalidFileError([Problem(start, f"cannot be read: {reason}")]) from error
     if len(data) > LARGEST_FILE:
         raise InvalidFileError([Problem(start, "larger than 1 MiB, which no file of this kind needs")])
+    data = data.removeprefix(BOM_UTF8)
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8")
     except UnicodeDecodeError as error:
         message = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise InvalidFileError([Problem(_position_of_byte(path, data, error.start), message)]) from error
@@ -307,7 +309,7 @@ def _short_tag(tag: str) -> str:
 
 def _position_of_byte(path: Path, data: bytes, offset: int) -> Position:
     before = data[:offset]
-    line = before[before.rfind(b"\n") + 1 :].removeprefix(b"\xef\xbb\xbf")
+    line = before[before.rfind(b"\n") + 1 :]
     return Position(path, before.count(b"\n") + 1, len(line.decode("utf-8", "replace")) + 1)
 
 
