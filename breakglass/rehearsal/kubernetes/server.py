@@ -25,6 +25,7 @@ from breakglass.rehearsal.kubernetes import (
 from breakglass.rehearsal.kubernetes.access import ADMIN, User
 from breakglass.rehearsal.kubernetes.addresses import Address, parse, verb_of
 from breakglass.rehearsal.kubernetes.certificates import Authority, write_kubeconfig, write_private
+from breakglass.rehearsal.kubernetes.controllers import Controllers
 from breakglass.rehearsal.kubernetes.exec import exec_request
 from breakglass.rehearsal.kubernetes.hooks import CutConnectionError, Hooks, RequestInfo, ServerFault
 from breakglass.rehearsal.kubernetes.kinds import ResourceKind
@@ -67,11 +68,16 @@ async def start_api_server(
     cluster: str = "rehearsal",
     certificate_days: int = 365,
 ) -> ApiServer:
-    """Serve the objects of a store on a free port of 127.0.0.1, in the running event loop.
+    """Serve the objects of a store on a free port of 127.0.0.1, in the running event loop, with controllers.
+
+    The controllers first bring the objects to rest as if the cluster had long been running, so that what
+    the server shows from its first answer is the scenario's beginning.
 
     folder: gets `CLUSTER.ca.crt` and one `CLUSTER.USER.kubeconfig` for each user, with mode 0600.
     certificate_days: until the server's certificate expires; below zero it has expired already.
     """
+    controllers = Controllers(store, hooks)
+    controllers.start()
     authority = Authority(f"{cluster}-ca")
     tokens = {secrets.token_urlsafe(24): user for user in users if user.login == "token"}
     service = _Service(store, hooks, {user.name: user for user in users}, tokens)
@@ -96,7 +102,12 @@ async def start_api_server(
         write_kubeconfig(path, cluster, url, authority.certificate, user.name, login)
         kubeconfigs[user.name] = path
     return ApiServer(
-        url, (host, port), kubeconfigs[users[0].name], kubeconfigs, trusted, service.closing(runner)
+        url,
+        (host, port),
+        kubeconfigs[users[0].name],
+        kubeconfigs,
+        trusted,
+        service.closing(runner, controllers),
     )
 
 
@@ -129,8 +140,9 @@ class _Service:
         self.operations = Operations(self.store, self.hooks)
         return application
 
-    def closing(self, runner: web.AppRunner) -> Callable[[], Awaitable[None]]:
+    def closing(self, runner: web.AppRunner, controllers: Controllers) -> Callable[[], Awaitable[None]]:
         async def close() -> None:
+            controllers.close()
             for transport in list(self.transports):
                 if isinstance(transport, asyncio.Transport):
                     transport.abort()
@@ -150,6 +162,9 @@ class _Service:
             return _json(error.status, error.code, headers)
         except CutConnectionError:
             return _cut(request)
+        except ConnectionError:
+            # The client went in the middle of a stream.
+            return web.Response()
         finally:
             if transport is not None:
                 self.transports.discard(transport)

@@ -66,6 +66,8 @@ class ObjectStore:
         self._subscribers: list[Subscriber] = []
         self._untold: deque[StoreEvent] = deque()
         self._telling = False
+        for name in ("default", "kube-system", "kube-node-lease", "kube-public"):
+            self.ensure_namespace(name)
 
     def load(self, values: Iterable[Object]) -> None:
         """Put a scenario's objects in, with the namespaces that they name. ValueError for an unknown kind."""
