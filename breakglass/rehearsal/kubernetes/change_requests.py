@@ -11,6 +11,7 @@ from breakglass.rehearsal.kubernetes.addresses import Address
 from breakglass.rehearsal.kubernetes.deletion import delete_options
 from breakglass.rehearsal.kubernetes.objects import Object, copied, name_of, namespace_of
 from breakglass.rehearsal.kubernetes.operations import Asked, Operations, PatchType, Target, apply_patch
+from breakglass.rehearsal.kubernetes.protobuf import CONTENT_TYPE, ProtobufError, decode
 from breakglass.rehearsal.kubernetes.selectors import list_filter
 from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.values import Json
@@ -37,6 +38,11 @@ async def body_of(request: web.Request) -> Json:
 async def object_of(request: web.Request) -> Object:
     """The body as an object. ApiError 415 for a form that is not understood."""
     kind = request.content_type
+    if kind == CONTENT_TYPE:
+        try:
+            return decode(await request.read())
+        except (ProtobufError, UnicodeDecodeError) as error:
+            raise statuses.unsupported_media(f"{kind}: {error}", OBJECTS) from None
     if kind not in (*OBJECTS, "application/octet-stream", "text/plain"):
         raise statuses.unsupported_media(kind, OBJECTS)
     value = await body_of(request)
