@@ -1,4 +1,4 @@
-"""Functions that turn text into data, usable in every expression as `text.function()`.
+"""Functions that turn text into data, usable in every expression as `text.function()`, and `map.merged(map)`.
 
 The rest (`trim`, `split`, `join`, `replace`, `lowerAscii`, `matches`, `math.greatest`)
 comes with CEL's own extensions.
@@ -153,6 +153,14 @@ def age_seconds(timestamp: str) -> float:
     return (datetime.now(UTC) - moment).total_seconds()
 
 
+def merged(one: dict[str, Json], other: dict[str, Json]) -> dict[str, Json]:
+    """A map with the entries of another added or put in their place; the maps inside are not merged.
+
+    For an API that replaces an object as a whole: change one key and send back all the others.
+    """
+    return {**one, **other}
+
+
 def _bounded(text: str) -> str:
     if len(text) > LARGEST:
         raise ValueError(f"the text is longer than {LARGEST} characters")
@@ -186,7 +194,12 @@ def declarations() -> list["cel.FunctionDecl"]:
         )
         return cel.FunctionDecl(name, [overload])
 
+    mapping = cel.Type.Map(anything, anything)
+    merging = cel.Overload(
+        "map_merged", return_type=mapping, parameters=[mapping, mapping], is_member=True, impl=merged
+    )
     return [
+        cel.FunctionDecl("merged", [merging]),
         member("lines", cel.Type.List(text), lines),
         member("columns", anything, columns),
         member("df", anything, df),
