@@ -27,27 +27,27 @@ _MESSAGES = {
     "Job": "1 metadata:ObjectMeta, 2 spec:JobSpec, 3 status:Ignored",
     "JobSpec": (
         "1 parallelism:int?, 2 completions:int?, 3 activeDeadlineSeconds:int?, 4 selector:LabelSelector, "
-        "5 manualSelector:bool?, 6 template:PodTemplateSpec, 7 backoffLimit:int?, 8 "
-        "ttlSecondsAfterFinished:int?, 9 completionMode, 10 suspend:bool?, 14 podReplacementPolicy, 15 "
-        "managedBy"
+        "5 manualSelector:bool?, 6 template:PodTemplateSpec, 7 backoffLimit:int?, "
+        "8 ttlSecondsAfterFinished:int?, 9 completionMode, 10 suspend:bool?, 14 podReplacementPolicy, "
+        "15 managedBy"
     ),
     "PodTemplateSpec": "1 metadata:ObjectMeta, 2 spec:PodSpec",
     "PodSpec": (
-        "1 volumes:*Volume, 2 containers:*Container, 3 restartPolicy, 4 "
-        "terminationGracePeriodSeconds:int?, 5 activeDeadlineSeconds:int?, 6 dnsPolicy, 7 "
-        "nodeSelector:{}string, 8 serviceAccountName, 9 serviceAccount, 10 nodeName, 11 hostNetwork:bool, "
-        "12 hostPID:bool, 13 hostIPC:bool, 14 securityContext:PodSecurityContext, 15 "
-        "imagePullSecrets:*LocalObjectReference, 16 hostname, 17 subdomain, 19 schedulerName, 20 "
-        "initContainers:*Container, 21 automountServiceAccountToken:bool?, 22 tolerations:*Toleration, 24 "
-        "priorityClassName, 25 priority:int?, 27 shareProcessNamespace:bool?, 29 runtimeClassName, 30 "
-        "enableServiceLinks:bool?, 31 preemptionPolicy"
+        "1 volumes:*Volume, 2 containers:*Container, 3 restartPolicy, "
+        "4 terminationGracePeriodSeconds:int?, 5 activeDeadlineSeconds:int?, 6 dnsPolicy, "
+        "7 nodeSelector:{}string, 8 serviceAccountName, 9 serviceAccount, 10 nodeName, "
+        "11 hostNetwork:bool, 12 hostPID:bool, 13 hostIPC:bool, 14 securityContext:PodSecurityContext, "
+        "15 imagePullSecrets:*LocalObjectReference, 16 hostname, 17 subdomain, 19 schedulerName, "
+        "20 initContainers:*Container, 21 automountServiceAccountToken:bool?, 22 tolerations:*Toleration, "
+        "24 priorityClassName, 25 priority:int?, 27 shareProcessNamespace:bool?, 29 runtimeClassName, "
+        "30 enableServiceLinks:bool?, 31 preemptionPolicy"
     ),
     "Container": (
-        "1 name, 2 image, 3 command:*string, 4 args:*string, 5 workingDir, 6 ports:*ContainerPort, 7 "
-        "env:*EnvVar, 8 resources:ResourceRequirements, 9 volumeMounts:*VolumeMount, 13 "
-        "terminationMessagePath, 14 imagePullPolicy, 15 securityContext:SecurityContext, 16 stdin:bool, "
-        "17 stdinOnce:bool, 18 tty:bool, 19 envFrom:*EnvFromSource, 20 terminationMessagePolicy, 24 "
-        "restartPolicy"
+        "1 name, 2 image, 3 command:*string, 4 args:*string, 5 workingDir, 6 ports:*ContainerPort, "
+        "7 env:*EnvVar, 8 resources:ResourceRequirements, 9 volumeMounts:*VolumeMount, "
+        "13 terminationMessagePath, 14 imagePullPolicy, 15 securityContext:SecurityContext, "
+        "16 stdin:bool, 17 stdinOnce:bool, 18 tty:bool, 19 envFrom:*EnvFromSource, "
+        "20 terminationMessagePolicy, 24 restartPolicy"
     ),
     "EnvVar": "1 name, 2 value, 3 valueFrom:EnvVarSource",
     "EnvVarSource": (
@@ -63,20 +63,20 @@ _MESSAGES = {
     "Quantity": "1 string",
     "VolumeMount": "1 name, 2 readOnly:bool, 3 mountPath, 4 subPath, 5 mountPropagation, 6 subPathExpr",
     "SecurityContext": (
-        "1 capabilities:Capabilities, 2 privileged:bool?, 4 runAsUser:int?, 5 runAsNonRoot:bool?, 6 "
-        "readOnlyRootFilesystem:bool?, 7 allowPrivilegeEscalation:bool?, 8 runAsGroup:int?, 9 procMount, "
-        "11 seccompProfile:SeccompProfile"
+        "1 capabilities:Capabilities, 2 privileged:bool?, 4 runAsUser:int?, 5 runAsNonRoot:bool?, "
+        "6 readOnlyRootFilesystem:bool?, 7 allowPrivilegeEscalation:bool?, 8 runAsGroup:int?, "
+        "9 procMount, 11 seccompProfile:SeccompProfile"
     ),
     "PodSecurityContext": (
-        "2 runAsUser:int?, 3 runAsNonRoot:bool?, 4 supplementalGroups:*int, 5 fsGroup:int?, 6 "
-        "runAsGroup:int?, 9 fsGroupChangePolicy, 10 seccompProfile:SeccompProfile"
+        "2 runAsUser:int?, 3 runAsNonRoot:bool?, 4 supplementalGroups:*int, 5 fsGroup:int?, "
+        "6 runAsGroup:int?, 9 fsGroupChangePolicy, 10 seccompProfile:SeccompProfile"
     ),
     "SeccompProfile": "1 type, 2 localhostProfile",
     "Capabilities": "1 add:*string, 2 drop:*string",
     "Volume": "1 name, 2 +VolumeSource",
     "VolumeSource": (
-        "1 hostPath:HostPath, 2 emptyDir:EmptyDir, 6 secret:SecretVolume, 7 nfs:NetworkVolume, 10 "
-        "persistentVolumeClaim:ClaimVolume, 19 configMap:ConfigMapVolume"
+        "1 hostPath:HostPath, 2 emptyDir:EmptyDir, 6 secret:SecretVolume, 7 nfs:NetworkVolume, "
+        "10 persistentVolumeClaim:ClaimVolume, 19 configMap:ConfigMapVolume"
     ),
     "EmptyDir": "1 medium, 2 sizeLimit:Quantity",
     "SecretVolume": "1 secretName, 2 items:*KeyToPath, 3 defaultMode:int?, 4 optional:bool?",
@@ -91,18 +91,18 @@ _MESSAGES = {
     "Namespace": "1 metadata:ObjectMeta, 2 spec:NamespaceSpec, 3 status:Ignored",
     "NamespaceSpec": "1 finalizers:*string",
     "ObjectMeta": (
-        "1 name, 2 generateName, 3 namespace, 4 selfLink, 5 uid, 6 resourceVersion, 7 generation:int, 8 "
-        "creationTimestamp:Time, 9 deletionTimestamp:Time, 10 deletionGracePeriodSeconds:int?, 11 "
-        "labels:{}string, 12 annotations:{}string, 13 ownerReferences:*OwnerReference, 14 "
-        "finalizers:*string, 17 managedFields:Ignored"
+        "1 name, 2 generateName, 3 namespace, 4 selfLink, 5 uid, 6 resourceVersion, 7 generation:int, "
+        "8 creationTimestamp:Time, 9 deletionTimestamp:Time, 10 deletionGracePeriodSeconds:int?, "
+        "11 labels:{}string, 12 annotations:{}string, 13 ownerReferences:*OwnerReference, "
+        "14 finalizers:*string, 17 managedFields:Ignored"
     ),
     "Time": "1 seconds:int, 2 nanos:int",
     "OwnerReference": "1 kind, 3 name, 4 uid, 5 apiVersion, 6 controller:bool?, 7 blockOwnerDeletion:bool?",
     "LabelSelector": "1 matchLabels:{}string, 2 matchExpressions:*LabelSelectorRequirement",
     "LabelSelectorRequirement": "1 key, 2 operator, 3 values:*string",
     "DeleteOptions": (
-        "1 gracePeriodSeconds:int?, 2 preconditions:Preconditions, 3 orphanDependents:bool?, 4 "
-        "propagationPolicy, 5 dryRun:*string"
+        "1 gracePeriodSeconds:int?, 2 preconditions:Preconditions, 3 orphanDependents:bool?, "
+        "4 propagationPolicy, 5 dryRun:*string"
     ),
     "Preconditions": "1 uid, 2 resourceVersion",
     "SelfSubjectAccessReview": "1 metadata:ObjectMeta, 2 spec:AccessReviewSpec, 3 status:Ignored",

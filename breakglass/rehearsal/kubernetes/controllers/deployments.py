@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from breakglass.rehearsal.kubernetes.budgets import whole_or_percent
 from breakglass.rehearsal.kubernetes.controllers.world import World, generated_hash, owner_reference
 from breakglass.rehearsal.kubernetes.objects import (
     Object,
@@ -25,7 +26,6 @@ from breakglass.rehearsal.kubernetes.objects import (
     text,
     uid_of,
 )
-from breakglass.rehearsal.kubernetes.operations import whole_or_percent
 from breakglass.rehearsal.kubernetes.selectors import selects
 
 HASH = "pod-template-hash"

@@ -1,5 +1,6 @@
 """Endpoints follow the ready pods that a Service selects; disruption budgets count theirs."""
 
+from breakglass.rehearsal.kubernetes.budgets import budget_counts
 from breakglass.rehearsal.kubernetes.controllers.world import World
 from breakglass.rehearsal.kubernetes.objects import (
     Object,
@@ -17,7 +18,6 @@ from breakglass.rehearsal.kubernetes.objects import (
     text,
     uid_of,
 )
-from breakglass.rehearsal.kubernetes.operations import budget_counts
 from breakglass.rehearsal.kubernetes.selectors import selects
 from breakglass.rehearsal.kubernetes.store import matching
 from breakglass.values import Json
