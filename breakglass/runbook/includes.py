@@ -64,15 +64,15 @@ class _Splicer:
         return items
 
     def _spliced(self, item: MappingNode, path: Path, depth: int) -> list[Node]:
-        for key, value in item.entries:
+        for key, _ in item.entries:
             if key.text != "include":
                 self._problem(key, f"{key.text!r} cannot stand beside 'include'; an include stands alone")
-            elif not isinstance(value, ScalarNode) or not isinstance(value.value, str):
-                self._problem(value, "expected the relative path of a file with a list of steps")
-            else:
-                target = self._target(value, path, depth)
-                return self._steps_of(value, target, depth) if target is not None else []
-        return []
+        name = item.get("include")
+        if not isinstance(name, ScalarNode) or not isinstance(name.value, str):
+            self._problem(name or item, "expected the relative path of a file with a list of steps")
+            return []
+        target = self._target(name, path, depth)
+        return self._steps_of(name, target, depth) if target is not None else []
 
     def _target(self, name: ScalarNode, path: Path, depth: int) -> Path | None:
         """The file that an include names, or None with a Problem when it must not be read."""

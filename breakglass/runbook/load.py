@@ -74,6 +74,7 @@ USES = record(
         Uses(given[_CLUSTERS], given[_HOSTS], given[_ENDPOINTS], given[_SECRETS], given[_VARIABLES]),
         given.position,
     ),
+    what="`uses`",
     help="What the runbook needs from a site, by name.",
 )
 
@@ -101,15 +102,15 @@ def _input(given: Fields) -> Input:
     default, pattern, choices = given[_DEFAULT], given[_PATTERN], given[_CHOICES]
     type_known = TYPE.key not in given.lost
     if pattern is not None and kind != "string" and type_known:
-        given.problem(given.position_of(_PATTERN), f"a pattern is for text, and this input is a {kind}")
+        given.problem(given.position_of(_PATTERN), f"a pattern is for text, and this input is of type {kind}")
     if type_known:
         for value in choices:
             if not fits(value, kind):
-                given.problem(given.position_of(_CHOICES), f"{_shown(value)} is not a {kind}")
+                given.problem(given.position_of(_CHOICES), f"{_shown(value)} is not of type {kind}")
     if given.has(_DEFAULT) and type_known:
         at = given.position_of(_DEFAULT)
         if not fits(default, kind):
-            given.problem(at, f"the default {_shown(default)} is not a {kind}")
+            given.problem(at, f"the default {_shown(default)} is not of type {kind}")
         elif choices and default not in choices:
             given.problem(at, f"the default {_shown(default)} is not one of the choices")
         elif pattern is not None and isinstance(default, str) and re.fullmatch(pattern, default) is None:
@@ -168,7 +169,7 @@ def _verdicts(given: Fields) -> dict[VerdictName, Expression]:
 _USE = required("use", STEP_ID, help="A read step of this runbook.")
 _VERDICT = required(
     "verdict",
-    record("verdict", (_CONFIRMED, _SUSPECT, _OK), _verdicts),
+    record("verdict", (_CONFIRMED, _SUSPECT, _OK), _verdicts, what="`verdict`"),
     instead=dict[VerdictName, Expression](),
 )
 TRIAGE = record(
@@ -180,7 +181,7 @@ TRIAGE = record(
 _INCLUDE = required(
     "include", TEXT, help="A file beside the runbooks that holds a list of steps, by its relative path."
 )
-_INCLUDED_STEPS = record("include", (_INCLUDE,), lambda given: given[_INCLUDE])
+_INCLUDED_STEPS = record("include", (_INCLUDE,), lambda given: given[_INCLUDE], what="`include`")
 
 
 class _StepOrInclude(Shape[ReadStep]):

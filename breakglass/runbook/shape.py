@@ -532,6 +532,10 @@ class Fields:
         return all(value is not UNREADABLE for value in self._values.values())
 
 
+_VOWELS = ("a", "e", "i", "o", "http", "ssh")
+"""Beginnings of names that are spoken with a vowel."""
+
+
 class _Record(Shape[T_co]):
     def __init__(
         self,
@@ -540,10 +544,11 @@ class _Record(Shape[T_co]):
         build: Callable[[Fields], T_co | Unreadable],
         one_of: Sequence["Field[object]"],
         at_most_one: bool,
+        what: str,
         help: str,
     ) -> None:
         self._name = name
-        self._what = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+        self._what = what or f"{'an' if name.startswith(_VOWELS) else 'a'} {name}"
         self._fields = {field.key: field for field in fields}
         self._build = build
         self._one_of = [field.key for field in one_of]
@@ -626,11 +631,13 @@ def record(
     *,
     one_of: Sequence["Field[object]"] = (),
     at_most_one_of: Sequence["Field[object]"] = (),
+    what: str = "",
     help: str = "",
 ) -> Shape[T]:
-    """A mapping with known keys. `name` is its name in messages and in the schema's definitions.
+    """A mapping with known keys. `name` is its name in the schema's definitions, and with an article in
+    messages, unless `what` is given for those.
 
     `build` makes the value and may add problems of its own (`given.problem`). Of the fields in `one_of`
     exactly one must be there; of those in `at_most_one_of` one or none. Both are also among `fields`.
     """
-    return _Record(name, fields, build, one_of or at_most_one_of, not one_of, help)
+    return _Record(name, fields, build, one_of or at_most_one_of, not one_of, what, help)

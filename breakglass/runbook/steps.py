@@ -122,7 +122,10 @@ FOREACH: Shape[ForEach] = by_kind(
     "an expression that gives a list, or a mapping with `in`",
     scalar=converted(EXPRESSION, lambda items, node, problems: ForEach(items, 1, node.position)),
     mapping=record(
-        "foreach", (_IN, _PARALLEL), lambda given: ForEach(given[_IN], given[_PARALLEL], given.position)
+        "foreach",
+        (_IN, _PARALLEL),
+        lambda given: ForEach(given[_IN], given[_PARALLEL], given.position),
+        what="`foreach`",
     ),
 )
 
@@ -130,7 +133,10 @@ _UNTIL = required("until", EXPRESSION, help="Done when this holds.")
 _EVERY = optional("every", PAUSE, default=2.0, help="The pause between two looks.")
 _WITHIN = required("within", PAUSE, help="How long to keep looking.")
 WAIT = record(
-    "wait", (_UNTIL, _EVERY, _WITHIN), lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN])
+    "wait",
+    (_UNTIL, _EVERY, _WITHIN),
+    lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN]),
+    what="`wait`",
 )
 
 _THAT = required("that", EXPRESSION, help="The condition.")
@@ -156,7 +162,7 @@ NEXT_STEP: Shape[Next] = by_kind(
     "a step's id, or a mapping with `goto`",
     scalar=converted(STEP_ID, lambda goto, node, problems: Next(None, goto, None, node.position)),
     mapping=record(
-        "next",
+        "way on",
         (_WHEN, _GOTO, _SAY),
         lambda given: Next(given[_WHEN], given[_GOTO], given[_SAY], given.position_of(_GOTO)),
     ),
@@ -181,13 +187,13 @@ def _pin(given: Fields) -> Pin:
     return Pin(given[_UID], given[_VERSION])
 
 
-PIN = record("pin", (_UID, _VERSION), _pin)
+PIN = record("pin", (_UID, _VERSION), _pin, what="`pin`")
 
 _TYPED = required("type", TEMPLATE, help="What the operator types: the object's name.")
 CONFIRM: Shape[Confirm] = by_kind(
     "`key`, or a mapping with `type`",
     scalar=choice({"key": Confirm(None)}),
-    mapping=record("confirm", (_TYPED,), lambda given: Confirm(given[_TYPED])),
+    mapping=record("confirm", (_TYPED,), lambda given: Confirm(given[_TYPED]), what="`confirm`"),
 )
 
 _UNDO_SAY = required("say", TEMPLATE, help="How to put it back.")
@@ -195,7 +201,12 @@ _UNDO_STEP = optional("step", STEP_ID, help="The step that does it.")
 UNDO: Shape[Undo] = by_kind(
     "text, or a mapping with `say` and `step`",
     scalar=converted(TEMPLATE, lambda say, node, problems: Undo(say, None)),
-    mapping=record("undo", (_UNDO_SAY, _UNDO_STEP), lambda given: Undo(given[_UNDO_SAY], given[_UNDO_STEP])),
+    mapping=record(
+        "undo",
+        (_UNDO_SAY, _UNDO_STEP),
+        lambda given: Undo(given[_UNDO_SAY], given[_UNDO_STEP]),
+        what="`undo`",
+    ),
 )
 
 _SOAK = optional("soak", DURATION, default=0.0, help="How long the signal must keep holding.")
@@ -215,6 +226,7 @@ VERIFY = record(
     _verification,
     one_of=REACHING_ACTIONS,
     help="The independent observation that says whether the change is done.",
+    what="`verify`",
 )
 
 ENDS: Shape[Literal["recovered", "not-this-incident", "escalate"]] = choice(
