@@ -20,6 +20,9 @@ A scenario file, in short (`breakglass schema scenario` has all of it):
     walk: {choose: {fix: later}}
     expect: {result: recovered, reaches: [purge]}
 
+A scenario may begin with `base: OTHER.yaml`, a scenario in the same folder: what it says holds, except where
+this file says otherwise. Mappings are merged key by key, lists and values are replaced.
+
 Values are plain JSON in which `${{ expression }}` is put in; `when`, `each`, `reachable` and `recovered` are
 expressions. What they can see is in `breakglass.rehearsal.world`, and what `on` can name in
 `breakglass.rehearsal.story`.
@@ -55,8 +58,11 @@ from breakglass.runbook.shape import (
     schema_of,
     text,
 )
-from breakglass.runbook.yaml_source import compose, read_text
+from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, compose, read_text
 from breakglass.values import Json
+
+MOST_BASES = 4
+"""Scenarios in a row, each based on the next."""
 
 _NAME = text("a name in lower case with dashes", pattern=r"[a-z0-9][a-z0-9-]*")
 _SITE_TITLE = optional("name", _NAME, default="rehearsal")
@@ -69,6 +75,7 @@ _SITE = record(
     lambda given: SiteSpec(given[_SITE_TITLE], given[_DESCRIPTION], given[_VARIABLES], given[_SECRETS]),
 )
 
+_BASE = optional("base", TEXT, help="A scenario in the same folder from which this one differs.")
 _SCENARIO = required("scenario", _NAME, help="The scenario's name.")
 _TITLE = required("title", TEXT)
 _SUMMARY = required("summary", TEXT, help="What the drill is about; it must not give the cause away.")
@@ -116,6 +123,7 @@ def _scenario(given: Fields) -> Scenario:
 _SHAPE = record(
     "scenario",
     (
+        _BASE,
         _SCENARIO,
         _TITLE,
         _SUMMARY,
@@ -142,7 +150,7 @@ _SHAPE = record(
 def load_scenario(path: Path) -> Scenario:
     """A scenario from its file. Raises InvalidFileError with every problem found, each with its place."""
     problems: list[Problem] = []
-    node = compose(read_text(path), path, problems)
+    node = _with_base(compose(read_text(path), path, problems), path, problems, MOST_BASES)
     scenario = _SHAPE.read(node, problems) if node is not None else None
     if isinstance(scenario, Scenario):
         problems += _wrong_expressions(scenario)
@@ -150,6 +158,39 @@ def load_scenario(path: Path) -> Scenario:
     if problems or scenario is None or isinstance(scenario, Unreadable):
         raise InvalidFileError(problems)
     return scenario
+
+
+def _with_base(node: Node | None, path: Path, problems: list[Problem], left: int) -> Node | None:
+    """The tree with what it leaves out taken from its base."""
+    base = node.get("base") if isinstance(node, MappingNode) else None
+    if not isinstance(node, MappingNode) or base is None:
+        return node
+    if not isinstance(base, ScalarNode) or not base.text or Path(base.text).name != base.text:
+        problems.append(Problem(base.position, "expected the name of a file in the same folder"))
+        return node
+    if left == 0:
+        problems.append(Problem(base.position, f"more than {MOST_BASES} scenarios, each based on another"))
+        return node
+    other = path.parent / base.text
+    try:
+        text = read_text(other)
+    except InvalidFileError as error:
+        reasons = "; ".join(problem.message for problem in error.problems)
+        problems.append(Problem(base.position, f"{base.text}: {reasons}"))
+        return node
+    below = _with_base(compose(text, other, problems), other, problems, left - 1)
+    return node if below is None else _merged(below, node)
+
+
+def _merged(below: Node, above: Node) -> Node:
+    if not isinstance(below, MappingNode) or not isinstance(above, MappingNode):
+        return above
+    upper = {key.text: (key, value) for key, value in above.entries}
+    entries: list[tuple[ScalarNode, Node]] = []
+    for key, value in below.entries:
+        found = upper.pop(key.text, None)
+        entries.append((key, value) if found is None else (found[0], _merged(value, found[1])))
+    return MappingNode((*entries, *upper.values()), above.position)
 
 
 def scenario_schema() -> dict[str, Json]:
