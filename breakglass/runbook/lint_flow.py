@@ -38,7 +38,7 @@ class Flow:
 
     def _ways(self, number: int) -> Iterator[int]:
         step = self.steps[number].step
-        targets = [goto for goto, _ in gotos(step)]
+        targets = [goto for goto, _ in gotos(step)] if step.ends is None else []
         if step.undo is not None and step.undo.step is not None:
             targets.append(step.undo.step)
         yield from (self.index[target] for target in targets if target in self.index)
@@ -186,6 +186,7 @@ def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
 
 
 def _unreachable(runbook: Runbook, flow: Flow) -> Iterator[Problem]:
+    """Steps that nothing leads to; not those that only such a step leads to."""
     if not flow.steps:
         return
     named = [name for read in flow.steps for name in read.step.needs]
@@ -193,6 +194,7 @@ def _unreachable(runbook: Runbook, flow: Flow) -> Iterator[Problem]:
     reached = flow.reachable([0, *(flow.index[name] for name in named if name in flow.index)])
     for number, read in enumerate(flow.steps):
         if number not in reached:
+            reached |= flow.reachable([number])
             message = "nothing leads here: no `goto` names it, and the step before goes elsewhere"
             yield Problem(read.at("id"), f"step {read.step.id}: {message}")
 
@@ -201,7 +203,7 @@ def _circles(flow: Flow) -> Iterator[Problem]:
     """A walk that comes back to where it was without asking anyone could go round for ever."""
     machine = [not _asks_a_person(read) for read in flow.steps]
     for number, read in enumerate(flow.steps):
-        if not machine[number]:
+        if not machine[number] or read.step.ends is not None:
             continue
         for goto, position in gotos(read.step):
             target = flow.index.get(goto)

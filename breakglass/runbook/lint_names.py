@@ -48,6 +48,7 @@ NOT_HERE = {
 }
 
 _STRING = re.compile(r"""[rRbB]{0,2}("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+_UNKNOWN = re.compile(r"^nothing before this step gives '(.*?)' a value")
 _MEMBER = re.compile(r"(?<![\w.])(inputs|site|session|result)\.([A-Za-z_]\w*)(?!\s*\()")
 
 
@@ -159,7 +160,7 @@ class _Names:
         for name in sorted(missing & RESERVED):
             yield Problem(_place(expression, name), f"{name!r} has no value here; {NOT_HERE.get(name, '')}")
         forgiven = missing if not self._all_known else missing & RESERVED
-        yield from check(expression, known | forgiven)
+        yield from _compiled(expression, known | forgiven)
         yield from self._unknown_members(expression)
 
     def _unknown_members(self, expression: Expression) -> Iterator[Problem]:
@@ -170,6 +171,24 @@ class _Names:
                 at = moved(expression.position, expression.source, match.start(2))
                 what = "there is no input" if owner == "inputs" else f"{owner} has no"
                 yield Problem(at, f"{what} {member!r}{meant(member, there)}")
+
+
+def _compiled(expression: Expression, known: frozenset[str]) -> Iterator[Problem]:
+    """What compiling finds: every unknown name, or else the first place where it is no expression at all."""
+    source = _without_strings(expression.source)
+    used = names(expression)
+    for problem in check(expression, known):
+        unknown = _UNKNOWN.search(problem.message)
+        if unknown is None:
+            yield problem
+            return
+        name = unknown[1]
+        called = re.search(rf"\b{re.escape(name)}\s*\(", source)
+        if name in used or called is None:
+            yield problem
+        else:
+            at = moved(expression.position, source, called.start())
+            yield Problem(at, f"there is no function {name!r}")
 
 
 def _without_strings(source: str) -> str:

@@ -13,7 +13,7 @@ from breakglass.runbook.model import (
     Step,
 )
 from breakglass.runbook.position import Problem
-from breakglass.runbook.risk import derived_risk, effective_risk, risk_problems
+from breakglass.runbook.risk import derived_risk, effective_risk, may_be_lowered, risk_problems
 from breakglass.runbook.steps import ReadStep
 from breakglass.runbook.template import placeholder_words
 
@@ -42,6 +42,8 @@ def safety_problems(read: ReadStep) -> list[Problem]:
         return []
     problems = [_placed(problem, read) for problem in risk_problems(read.step)]
     problems += _labels(read)
+    if _wants_a_reason(read.step):
+        return problems
     risk = effective_risk(read.step)
     if reaches_out(read.step) and risk is not Risk.READ:
         problems += _change(read, risk)
@@ -52,6 +54,13 @@ def safety_problems(read: ReadStep) -> list[Problem]:
     problems += _list_and_repeat(read)
     problems += _second_actions(read)
     return problems
+
+
+def _wants_a_reason(step: Step) -> bool:
+    """Whether only `because` is missing for the step to be the read that it is meant to be."""
+    declared = step.declared_risk
+    lowered = declared is not None and declared < derived_risk(step.action)
+    return lowered and may_be_lowered(step) and not step.because
 
 
 def _placed(problem: Problem, read: ReadStep) -> Problem:
