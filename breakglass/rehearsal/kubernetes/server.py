@@ -85,9 +85,8 @@ async def start_api_server(
         service.application(), handler_cancellation=True, shutdown_timeout=0.0, access_log=None
     )
     await runner.setup()
-    site = web.TCPSite(
-        runner, "127.0.0.1", 0, ssl_context=_server_context(authority, certificate_days), shutdown_timeout=0.0
-    )
+    context = _server_context(authority, certificate_days)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
     host, port = runner.addresses[0][:2]
     url = f"https://{host}:{port}"
