@@ -1,6 +1,7 @@
 """The shapes of expressions, templates and actions, as they are written in a runbook."""
 
 import re
+import warnings
 from typing import Literal
 
 from breakglass.runbook.model import (
@@ -247,8 +248,10 @@ CHOOSE_ACTION = converted(
 
 def _pattern(source: str, node: Node, problems: list[Problem]) -> str | Unreadable:
     try:
-        re.compile(source)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)
+            re.compile(source)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         problems.append(Problem(node.position, f"{source!r} is not a regular expression: {error}"))
         return UNREADABLE
     return source

@@ -15,13 +15,14 @@ from breakglass.runbook.lint_style import style_problems
 from breakglass.runbook.lint_uses import uses_problems
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.position import Position, Problem
+from breakglass.runbook.probes import KnownProbes
 from breakglass.runbook.steps import ReadStep
 
 
-def lint(runbook: Runbook, *, probes: Collection[str] | None = None) -> list[Problem]:
+def lint(runbook: Runbook, *, probes: KnownProbes | None = None) -> list[Problem]:
     """Every problem of a runbook, warnings included, in the order of the file.
 
-    `probes` are the names of the probes that there are; without them, names of probes are not checked.
+    `probes` are the probes that there are; without them, actions that name one are not checked.
     """
     start = Position(runbook.path, 1, 1)
     steps = [ReadStep(step) for step in runbook.steps]
@@ -33,7 +34,7 @@ def lint_read(
     steps: Sequence[ReadStep],
     uses: Position,
     lost: Collection[str],
-    probes: Collection[str] | None,
+    probes: KnownProbes | None,
 ) -> list[Problem]:
     """As `lint`, for a runbook of which some was perhaps not readable.
 

@@ -1,10 +1,10 @@
 """What is wrong with a command line itself: verbs and flags, and values that a shell would read."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
 from breakglass.runbook.position import Problem
-from breakglass.runbook.shape import meant
+from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.shell import ShellSyntaxError, commands
 from breakglass.runbook.steps import ReadStep
 from breakglass.runbook.template import moved, placeholder, quoted_interpolations
@@ -12,14 +12,14 @@ from breakglass.runbook.template import moved, placeholder, quoted_interpolation
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
 
-def command_problems(read: ReadStep, probes: Collection[str] | None) -> list[Problem]:
+def command_problems(read: ReadStep, probes: KnownProbes | None) -> list[Problem]:
     """What is wrong with the commands of a step, its verification and its preview."""
     verification = read.step.verify.action if read.step.verify is not None else None
     actions = [action for action in (read.step.action, verification, read.step.preview) if action is not None]
     return [problem for action in actions for problem in _of(action, probes)]
 
 
-def _of(action: Action, probes: Collection[str] | None) -> Iterator[Problem]:
+def _of(action: Action, probes: KnownProbes | None) -> Iterator[Problem]:
     match action:
         case KubectlAction():
             yield from _kubectl(action)
@@ -28,10 +28,8 @@ def _of(action: Action, probes: Collection[str] | None) -> Iterator[Problem]:
         case SshAction():
             yield from _inner_shell(action.words)
         case ProbeAction():
-            if probes is not None and action.name not in probes:
-                yield Problem(
-                    action.position, f"there is no probe {action.name!r}{meant(action.name, probes)}"
-                )
+            if probes is not None:
+                yield from probe_problems(action, probes)
         case _:
             pass
 

@@ -8,7 +8,6 @@ here), and what the parts mean together (`lint`).
 import hashlib
 import json
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -25,6 +24,7 @@ from breakglass.runbook.includes import Included, with_includes
 from breakglass.runbook.lint import lint_read
 from breakglass.runbook.model import Expression, Input, InputType, Runbook, TriageCheck, Uses
 from breakglass.runbook.position import InvalidFileError, Position, Problem
+from breakglass.runbook.probes import KnownProbes
 from breakglass.runbook.shape import (
     JSON,
     TEXT,
@@ -260,10 +260,10 @@ RUNBOOK: Shape[ReadRunbook] = record(
 )
 
 
-def load_runbook(path: Path, *, probes: Collection[str] | None = None) -> Runbook:
+def load_runbook(path: Path, *, probes: KnownProbes | None = None) -> Runbook:
     """The runbook in a file. Raises InvalidFileError with every problem; warnings alone do not stop it.
 
-    `probes` are the names of the probes that there are; without them, names of probes are not checked.
+    `probes` are the probes that there are; without them, actions that name one are not checked.
     """
     runbook, problems = read_runbook(read_text(path), path, probes=probes)
     if runbook is None:
@@ -272,7 +272,7 @@ def load_runbook(path: Path, *, probes: Collection[str] | None = None) -> Runboo
 
 
 def read_runbook(
-    text: str, path: Path, *, probes: Collection[str] | None = None
+    text: str, path: Path, *, probes: KnownProbes | None = None
 ) -> tuple[Runbook | None, list[Problem]]:
     """The runbook in a text, and every problem, warnings included, in the order of the file.
 
@@ -285,7 +285,7 @@ def read_runbook(
     return runbook, sorted(set(problems))
 
 
-def _read(text: str, path: Path, problems: list[Problem], probes: Collection[str] | None) -> Runbook | None:
+def _read(text: str, path: Path, problems: list[Problem], probes: KnownProbes | None) -> Runbook | None:
     tree = compose(text, path, problems)
     if tree is None:
         return None

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -413,10 +414,65 @@ def test_a_value_beside_a_script_is_fine():
 
 
 def test_a_probe_must_exist():
-    text, places = unmarked(with_steps("- {id: a, title: x, probe: §raft-quorom}\n"))
-    _, problems = read_runbook(text, PATH, probes={"raft-quorum", "registry-integrity"})
-    assert [(each.position.line, each.position.column) for each in problems] == places
-    assert problems[0].message == "there is no probe 'raft-quorom'; did you mean 'raft-quorum'?"
+    assert (
+        probed("§look-at-registy") == "there is no probe 'look-at-registy'; did you mean 'look-at-registry'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("{endpoint: app, layer: true}", "takes no argument 'layer'; did you mean 'layers'?"),
+        ("{layers: true}", "needs the argument 'endpoint'"),
+        ("{endpoint: 1}", "endpoint must be the name of an endpoint"),
+        ("{endpoint: app, layers: 1}", "layers must be true or false"),
+        ("{endpoint: app, tags: true}", "tags must be a whole number"),
+        ("{endpoint: app, repositories: x}", "repositories must be a list of names"),
+    ],
+)
+def test_a_probe_takes_its_own_arguments(arguments: str, message: str):
+    assert message in probed(f"§{{run: look-at-registry, with: {arguments}}}")
+
+
+def test_the_kind_of_a_value_that_is_put_in_is_not_known_yet():
+    step = f"- {{id: a, title: x, probe: {{run: look-at-registry, with: {ARGUMENTS}}}}}\n"
+    text = with_steps(step)
+    runbook, problems = read_runbook(text, PATH, probes=PROBES)
+    assert (runbook is not None, problems) == (True, [])
+
+
+ARGUMENTS = "{endpoint: '${{ pod }}', tags: '${{ status }}', layers: ~, repositories: [a, '${{ pod }}']}"
+
+
+@dataclass(frozen=True)
+class Argument:
+    kind: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Probe:
+    arguments: Mapping[str, Argument]
+
+
+PROBES = {
+    "look-at-registry": Probe(
+        {
+            "endpoint": Argument("endpoint", required=True),
+            "repositories": Argument("names"),
+            "tags": Argument("integer"),
+            "layers": Argument("boolean"),
+        }
+    )
+}
+
+
+def probed(action: str) -> str:
+    """What is wrong with a probe action, which must be told at its mark."""
+    text, places = unmarked(with_steps(f"- {{id: a, title: x, probe: {action}}}\n"))
+    _, (problem,) = read_runbook(text, PATH, probes=PROBES)
+    assert [(problem.position.line, problem.position.column)] == places
+    return problem.message
 
 
 USES = """\

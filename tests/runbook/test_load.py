@@ -279,6 +279,7 @@ def test_expressions_know_their_place_in_the_file():
         (HEAD.replace("{default: web}", "{default: §web, choices: [a, b]}"), ["not one of the choices"]),
         (HEAD.replace("{default: web}", "{choices: §[a, 1]}"), ["1 is not of type string"]),
         (HEAD.replace("{default: web}", "{pattern: §'['}"), ["not a regular expression"]),
+        (HEAD.replace("{default: web}", "{pattern: §'[a--b]'}"), ["not a regular expression"]),
         (HEAD.replace("{default: web}", "{type: §strng}"), ["mean 'string'?"]),
         (HEAD.replace("{default: web}", "{default: web}\n  §in: {}"), ["a word of CEL"]),
         (HEAD.replace("{default: web}", "{default: web}\n  §namespace: {}"), ["here twice"]),
