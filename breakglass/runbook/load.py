@@ -48,6 +48,9 @@ from breakglass.runbook.steps import STEP, ReadStep
 from breakglass.runbook.yaml_source import Node, compose, read_text
 from breakglass.values import Json
 
+MOST_STEPS = 400
+"""Steps of one runbook, included ones counted; nobody walks more."""
+
 VerdictName = Literal["confirmed", "suspect", "ok"]
 Severity = Literal["sev1", "sev2", "sev3"]
 
@@ -221,7 +224,9 @@ _USES = optional("uses", USES, help="What the runbook needs from a site, by name
 _INPUTS = optional("inputs", INPUTS, default=(), help="Values that the operator gives at the start.")
 _TRIAGE = optional("triage", list_of(TRIAGE), default=(), help="Is this the right runbook?")
 _STEPS = required(
-    "steps", list_of(_StepOrInclude(), "a list of steps", minimum=1), instead=tuple[ReadStep, ...]()
+    "steps",
+    list_of(_StepOrInclude(), "a list of steps", minimum=1, maximum=MOST_STEPS),
+    instead=tuple[ReadStep, ...](),
 )
 
 

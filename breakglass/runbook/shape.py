@@ -34,6 +34,10 @@ Definitions: TypeAlias = dict[str, Json]
 """The named shapes met so far, by name: the `$defs` of a schema."""
 
 
+LONGEST_TEXT = 32_768
+"""Characters of one text; a longer one is data, and belongs into a file of its own."""
+
+
 class Unreadable(Enum):
     TOKEN = "unreadable"
 
@@ -124,6 +128,10 @@ class _Text(Shape[str]):
             return _expected(self._what, node, problems, "; quote it")
         if not node.text.strip() and not self._may_be_empty:
             return _expected(self._what, node, problems)
+        if len(node.text) > LONGEST_TEXT:
+            message = f"{len(node.text)} characters, and {LONGEST_TEXT} are the most in one text"
+            problems.append(Problem(node.position, message))
+            return UNREADABLE
         if self._pattern is not None and self._pattern.fullmatch(node.text) is None:
             message = f"{node.text[:80]!r} is not {self._what}; it must match {self._pattern.pattern}"
             problems.append(Problem(node.position, message))
@@ -296,16 +304,21 @@ JSON: Shape[Json] = _Anything()
 
 
 class _ListOf(Shape[tuple[T_co, ...]]):
-    def __init__(self, item: Shape[T_co], what: str, minimum: int) -> None:
+    def __init__(self, item: Shape[T_co], what: str, minimum: int, maximum: int | None) -> None:
         self._item = item
         self._what = what
         self._minimum = minimum
+        self._maximum = maximum
 
     def read(self, node: Node, problems: list[Problem]) -> tuple[T_co, ...] | Unreadable:
         if not isinstance(node, SequenceNode):
             return _expected(self._what, node, problems)
         if len(node.items) < self._minimum:
             problems.append(Problem(node.position, f"expected {self._what}, and this one is empty"))
+            return UNREADABLE
+        if self._maximum is not None and len(node.items) > self._maximum:
+            message = f"expected {self._what} of at most {self._maximum} items, not {len(node.items)}"
+            problems.append(Problem(node.items[self._maximum].position, message))
             return UNREADABLE
         values = [self._item.read(item, problems) for item in node.items]
         return tuple(value for value in values if not isinstance(value, Unreadable))
@@ -314,12 +327,16 @@ class _ListOf(Shape[tuple[T_co, ...]]):
         schema: Schema = {"type": "array", "items": self._item.schema(definitions)}
         if self._minimum:
             schema["minItems"] = self._minimum
+        if self._maximum is not None:
+            schema["maxItems"] = self._maximum
         return schema
 
 
-def list_of(item: Shape[T], what: str = "a list", *, minimum: int = 0) -> Shape[tuple[T, ...]]:
+def list_of(
+    item: Shape[T], what: str = "a list", *, minimum: int = 0, maximum: int | None = None
+) -> Shape[tuple[T, ...]]:
     """A list whose items are all of one shape."""
-    return _ListOf(item, what, minimum)
+    return _ListOf(item, what, minimum, maximum)
 
 
 @dataclass(frozen=True, slots=True)

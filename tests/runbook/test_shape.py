@@ -86,6 +86,8 @@ def test_a_record_is_read_into_its_value():
         (choice({"soft": 1, "hard": 2}), "§sort", ["'sort' is not known here; did you mean 'soft'?"]),
         (choice({"soft": 1}), "§{}", ["expected one of soft, not a mapping"]),
         (list_of(integer(), minimum=1), "§[]", ["and this one is empty"]),
+        (list_of(integer(), maximum=2), "[1, 2, §3, 4]", ["a list of at most 2 items, not 4"]),
+        (TEXT, "§" + "x" * 40_000, ["40000 characters, and 32768 are the most"]),
         (list_of(integer()), "[1, §a, §[]]", ["expected a whole number"] * 2),
         (by_kind("a word or a list", scalar=TEXT), "§{}", ["expected a word or a list, not a mapping"]),
         (PATH, "§1", ["expected text"]),
