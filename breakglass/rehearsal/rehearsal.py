@@ -97,6 +97,10 @@ class Rehearsal:
         """The world's variables as they stand."""
         return self._world.variables
 
+    def host(self, name: str) -> SimulatedHost:
+        """A simulated machine, to be spoken to without SSH. KeyError where there is none."""
+        return self._hosts[name]
+
     def recovered(self) -> bool:
         """Whether the simulated incident is over."""
         return self._story.recovered()
@@ -219,20 +223,20 @@ class Rehearsal:
     def _start_hosts(self, loop: asyncio.AbstractEventLoop) -> dict[str, Host]:
         if not self._hosts:
             return {}
-        client_key = new_key(self.folder / "id_ecdsa")
+        client_key = new_key(self.folder / "id_ed25519")
         known: list[str] = []
         hosts: dict[str, Host] = {}
         no_configuration = self.folder / "ssh_config"
         write_private(no_configuration, b"")
         for name, host in self._hosts.items():
-            host_key = new_key(self.folder / f"host_{name}_ecdsa")
+            host_key = new_key(self.folder / f"host_{name}_ed25519")
             server = SshServer(host, host_key, client_key, loop)
             self._ssh_servers[name] = server
             match host.specification.known:
                 case "yes":
                     known.append(known_hosts_line(server.port, host_key))
                 case "changed":
-                    other = new_key(self.folder / f"host_{name}_before_ecdsa")
+                    other = new_key(self.folder / f"host_{name}_before_ed25519")
                     known.append(known_hosts_line(server.port, other))
                 case "no":
                     pass
@@ -241,7 +245,7 @@ class Rehearsal:
                 "127.0.0.1",
                 server.port,
                 host.specification.user,
-                identity=self.folder / "id_ecdsa",
+                identity=self.folder / "id_ed25519",
                 known_hosts=self.folder / "known_hosts",
                 ssh_config=no_configuration,
                 forced_command=host.specification.forced_command,

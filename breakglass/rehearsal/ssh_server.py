@@ -15,27 +15,30 @@ from pathlib import Path
 from typing import TypeVar
 
 import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from paramiko.common import (
     AUTH_FAILED,
     AUTH_SUCCESSFUL,
+    MSG_CHANNEL_SUCCESS,
     OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED,
     OPEN_SUCCEEDED,
 )
 
 from breakglass.rehearsal.answers import Answer
 from breakglass.rehearsal.hosts import SimulatedHost
+from breakglass.rehearsal.kubernetes.certificates import write_private
 
 T = TypeVar("T")
 LOOK_EVERY = 0.1
 """Real seconds between looks at whether a client that is kept waiting has gone."""
 
 
-def new_key(path: Path) -> paramiko.ECDSAKey:
-    """A fresh key pair; the private half goes to `path`, which only its owner may read."""
-    key = paramiko.ECDSAKey.generate()
-    path.touch(mode=0o600)
-    key.write_private_key_file(str(path))
-    return key
+def new_key(path: Path) -> paramiko.PKey:
+    """A fresh Ed25519 key; it goes to `path` in OpenSSH's form, which only its owner may read."""
+    private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    write_private(path, private)
+    return paramiko.Ed25519Key.from_private_key_file(str(path))
 
 
 def known_hosts_line(port: int, key: paramiko.PKey) -> str:
@@ -99,7 +102,7 @@ class SshServer:
                 return  # the connection stays open and nothing is ever said, until the server closes
         except (FutureTimeoutError, RuntimeError, asyncio.CancelledError):
             return
-        transport = paramiko.Transport(connection)
+        transport = _Transport(connection)
         transport.daemon = True
         transport.add_server_key(self._host_key)
         with self._lock:
@@ -134,10 +137,27 @@ class SshServer:
             pass
 
 
+class _Transport(paramiko.Transport):
+    """Starts a command only when the answer to its request has left.
+
+    paramiko sends that answer after it has asked the server, with no way to be told; a quick command would
+    close its channel before the client knows that the channel was granted.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self.granted: list[threading.Thread] = []
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        if self.granted and data.asbytes()[0] == MSG_CHANNEL_SUCCESS:
+            self.granted.pop(0).start()
+
+
 class _Session(paramiko.ServerInterface):
     """What one connection may do: log in with the site's key, and run commands."""
 
-    def __init__(self, server: SshServer, transport: paramiko.Transport, client_key: paramiko.PKey) -> None:
+    def __init__(self, server: SshServer, transport: _Transport, client_key: paramiko.PKey) -> None:
         self._server = server
         self._transport = transport
         self._client_key = client_key
@@ -159,9 +179,10 @@ class _Session(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         line = command.decode(errors="replace")
-        threading.Thread(
-            target=self._run, args=(channel, line), name=f"ssh {self._server.host.name} command", daemon=True
-        ).start()
+        name = f"ssh {self._server.host.name} command"
+        self._transport.granted.append(
+            threading.Thread(target=self._run, args=(channel, line), name=name, daemon=True)
+        )
         return True
 
     def _run(self, channel: paramiko.Channel, line: str) -> None:
