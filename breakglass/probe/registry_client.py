@@ -1,0 +1,270 @@
+"""Requests to a registry's HTTP API, over one pool of kept connections.
+
+Facts about the API are from the Docker Registry HTTP API V2 specification and from distribution 2.8, against
+which the tests hold this.
+"""
+
+import re
+import ssl
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+import httpx
+
+from breakglass.probe import Forward, Secrets
+from breakglass.site.model import Endpoint
+from breakglass.transport.base import Fault
+
+MEDIA_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+ACCEPT = ", ".join(MEDIA_TYPES)
+"""Goes with every request for a manifest: 2.8 answers 404 for an OCI manifest that the client does not
+list."""
+
+LARGEST_BODY = 16 * 1024 * 1024
+"""Bytes of one answer that are read; a manifest is at most 4 MiB."""
+
+DRAINED = 64 * 1024
+"""Bytes of a blob that are read to keep the connection, where the registry sent it whole."""
+
+REQUEST_TIMEOUT = 10.0
+"""Seconds for each phase of one request; the probe's own deadline is around all of them."""
+
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
+_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request gave. code: the HTTP status; 0 when no answer came, and `why` says why.
+
+    size: bytes of the content that the registry says and shows that it has; None where it does not say.
+    own: whether it is the registry's own answer, and not one of a proxy in front of it.
+    """
+
+    code: int
+    body: bytes = b""
+    size: int | None = None
+    digest: str = ""
+    media_type: str = ""
+    next_page: str = ""
+    why: str = ""
+    own: bool = False
+    fault: Fault | None = None
+
+
+class RegistryClient:
+    """One registry. `requests` counts what was sent, repeats included."""
+
+    def __init__(self, client: httpx.AsyncClient, endpoint: Endpoint, auth: httpx.Auth | None) -> None:
+        self.requests = 0
+        self._client = client
+        self._endpoint = endpoint
+        self._auth = auth
+        host = urlsplit(endpoint.url).hostname or ""
+        self._extensions = {"sni_hostname": host} if endpoint.resolve or endpoint.forward else {}
+
+    @property
+    def has_credentials(self) -> bool:
+        return self._auth is not None
+
+    async def version(self, *, anonymous: bool) -> Answer:
+        """`GET /v2/`: 401 without credentials is what a private registry answers."""
+        return await self._whole("/v2/", {}, anonymous=anonymous)
+
+    async def page(self, path: str) -> Answer:
+        """A page of the catalog or of tags; `next_page` is the path of the one after."""
+        return await self._whole(path, {"Accept": "application/json"})
+
+    async def manifest(self, repository: str, reference: str) -> Answer:
+        """A manifest or index, whole."""
+        return await self._whole(
+            f"/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}", {"Accept": ACCEPT}
+        )
+
+    async def blob(self, repository: str, digest: str) -> Answer:
+        """Whether a blob is there to be read.
+
+        One byte is asked for, since a HEAD is answered from the registry's memory, which may hold blobs that
+        the disk no longer has. A blob that breaks off before its first byte has size 0.
+        """
+        return await self._send(
+            f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {"Range": "bytes=0-0"}, whole=False
+        )
+
+    async def _whole(self, path: str, headers: Mapping[str, str], *, anonymous: bool = False) -> Answer:
+        return await self._send(path, headers, whole=True, anonymous=anonymous)
+
+    async def _send(
+        self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool = False
+    ) -> Answer:
+        """Send a request; once more where the connection broke before an answer, as kept ones may."""
+        try:
+            return await self._once(path, headers, whole=whole, anonymous=anonymous)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            pass
+        except httpx.HTTPError as error:
+            return _unanswered(error, self._endpoint)
+        try:
+            return await self._once(path, headers, whole=whole, anonymous=anonymous)
+        except httpx.HTTPError as error:
+            return _unanswered(error, self._endpoint)
+
+    async def _once(self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool) -> Answer:
+        self.requests += 1
+        request = self._client.build_request("GET", path, headers=headers, extensions=self._extensions)
+        if anonymous:
+            request.headers.pop("Authorization", None)
+        response = await self._client.send(
+            request, auth=None if anonymous else self._auth, stream=True, follow_redirects=False
+        )
+        try:
+            return await (_read_whole(response) if whole else _read_little(response))
+        finally:
+            await response.aclose()
+
+
+async def _read_whole(response: httpx.Response) -> Answer:
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > LARGEST_BODY:
+            return Answer(response.status_code, why=f"the answer is larger than {LARGEST_BODY} bytes")
+    return Answer(
+        response.status_code,
+        bytes(body),
+        len(body),
+        response.headers.get("Docker-Content-Digest", ""),
+        response.headers.get("Content-Type", "").partition(";")[0].strip(),
+        _next_page(response),
+        own=_own(response, bytes(body)),
+    )
+
+
+async def _read_little(response: httpx.Response) -> Answer:
+    """Read a blob's first bytes, or all of it where it is so small that its connection is worth keeping."""
+    size = _size(response)
+    enough = 1 if response.status_code == 200 and (size is None or size > DRAINED) else DRAINED
+    read = bytearray()
+    try:
+        async for part in response.aiter_raw():
+            read += part
+            if len(read) >= enough:
+                break
+    except httpx.TransportError:
+        if not read and response.status_code in (200, 206):
+            why = "the registry says that it is there and sends none of it"
+            return Answer(response.status_code, size=0, why=why, own=_own(response, b""))
+        raise
+    return Answer(response.status_code, size=size, own=_own(response, bytes(read)))
+
+
+def _own(response: httpx.Response, body: bytes) -> bool:
+    """A registry names its API's version, or gives its errors as a list; the page of a proxy does neither."""
+    return "Docker-Distribution-Api-Version" in response.headers or body.lstrip().startswith(b'{"errors"')
+
+
+def _size(response: httpx.Response) -> int | None:
+    """The whole size of a blob, of which one byte was asked for."""
+    if response.status_code in (206, 416):
+        match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        return int(match[1]) if match else None
+    length = response.headers.get("Content-Length", "")
+    return int(length) if response.status_code == 200 and length.isdecimal() else None
+
+
+def _next_page(response: httpx.Response) -> str:
+    """Path and query of the next page. Only these are taken from the link: the host stays the endpoint's."""
+    match = _NEXT.search(response.headers.get("Link", ""))
+    if match is None:
+        return ""
+    path = response.request.url.join(match[1]).raw_path.decode("ascii", "replace")
+    return path[path.find("/v2/") :] if "/v2/" in path else ""
+
+
+def _unanswered(error: httpx.HTTPError, endpoint: Endpoint) -> Answer:
+    return Answer(0, why=str(error) or type(error).__name__, fault=fault_of(error, endpoint))
+
+
+def fault_of(error: httpx.HTTPError, endpoint: Endpoint) -> Fault:
+    """Why no answer came, with the endpoint's name and what to do next."""
+    where = f"endpoint {endpoint.name} ({endpoint.resolve or urlsplit(endpoint.url).netloc})"
+    chain: list[BaseException] = [error]
+    while chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(chain[-1].__cause__ or chain[-1].__context__ or chain[-1])
+    text = " ".join(str(each) for each in chain)
+    if isinstance(error, httpx.TimeoutException):
+        return Fault("timeout", f"{where} did not answer within {REQUEST_TIMEOUT:.0f} s")
+    if any(isinstance(each, ssl.SSLError) for each in chain):
+        return Fault("tls", f"{where}: {error}; check the endpoint's `ca`")
+    if any(isinstance(each, ConnectionRefusedError) for each in chain) or "refused" in text:
+        return Fault("refused", f"{where} refuses the connection; is its proxy running?")
+    if any(word in text for word in ("Name or service not known", "getaddrinfo", "name resolution")):
+        return Fault("dns", f"{where}: the name does not resolve; pin an address with `resolve`")
+    if isinstance(error, httpx.ConnectError):
+        return Fault("unreachable", f"{where}: {error}")
+    if isinstance(error, httpx.RemoteProtocolError):
+        return Fault("malformed", f"{where} does not answer as HTTP does: {error}")
+    return Fault("disconnected", f"{where}: the connection was lost: {error or type(error).__name__}")
+
+
+@asynccontextmanager
+async def registry_client(
+    endpoint: Endpoint, secrets: Secrets, parallel: int, forward: Forward | None
+) -> AsyncGenerator[RegistryClient]:
+    """A client for an endpoint, at its pinned address, with its certificate authority and credentials.
+
+    Raises what `secrets.resolve` raises, and OSError for certificate files that cannot be read.
+    """
+    auth: httpx.Auth | None = None
+    headers = dict(endpoint.headers)
+    if endpoint.basic is not None:
+        user, secret = endpoint.basic
+        auth = httpx.BasicAuth(user, await secrets.resolve(secret))
+    elif endpoint.bearer is not None:
+        auth = _Bearer(await secrets.resolve(endpoint.bearer))
+    url = httpx.URL(endpoint.url)
+    if endpoint.forward is not None and forward is not None:
+        address, port = await forward(endpoint.forward)
+        headers["Host"] = url.netloc.decode("ascii")
+        url = url.copy_with(host=address, port=port)
+    elif endpoint.resolve is not None:
+        headers["Host"] = url.netloc.decode("ascii")
+        url = url.copy_with(host=endpoint.resolve)
+    limits = httpx.Limits(max_connections=parallel, max_keepalive_connections=parallel, keepalive_expiry=30.0)
+    async with httpx.AsyncClient(
+        base_url=url,
+        headers={"User-Agent": "breakglass", **headers},
+        verify=_tls(endpoint),
+        timeout=httpx.Timeout(REQUEST_TIMEOUT),
+        limits=limits,
+        trust_env=False,
+    ) as client:
+        yield RegistryClient(client, endpoint, auth)
+
+
+class _Bearer(httpx.Auth):
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def _tls(endpoint: Endpoint) -> ssl.SSLContext | bool:
+    if urlsplit(endpoint.url).scheme != "https":
+        return True
+    context = ssl.create_default_context(cafile=str(endpoint.ca) if endpoint.ca else None)
+    if not endpoint.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if endpoint.client_certificate is not None:
+        context.load_cert_chain(endpoint.client_certificate, endpoint.client_key)
+    return context
