@@ -55,7 +55,7 @@ class Clock:
         """Wait for simulated seconds."""
         await asyncio.sleep(seconds / self.speed)
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call back once, in the event loop, when so many simulated seconds have passed."""
         timer = Timer(self._timers.discard)
 
@@ -80,7 +80,7 @@ class SteppedClock(Clock):
         super().__init__(1.0, start or datetime(2026, 5, 10, 12, 0, tzinfo=UTC))
         self._passed = 0.0
         self._order = itertools.count()
-        self._due: list[tuple[float, int, Callable[[], None], Timer]] = []
+        self._due: list[tuple[float, int, Callable[[], object], Timer]] = []
 
     def elapsed(self) -> float:
         return self._passed
@@ -95,7 +95,7 @@ class SteppedClock(Clock):
         finally:
             timer.cancel()
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         timer = Timer(self._drop)
         self._due.append((self._passed + max(0.0, seconds), next(self._order), callback, timer))
         return timer

@@ -80,7 +80,7 @@ def _pointer(path: Json) -> list[str]:
 
 
 def _index(values: list[Json], part: str) -> int:
-    if not part.isascii() or not part.isdigit() or int(part) >= len(values):
+    if part not in (str(index) for index in range(len(values))):
         raise PatchError(f"no element {part} in the list", invalid=True)
     return int(part)
 

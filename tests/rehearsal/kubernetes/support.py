@@ -37,6 +37,7 @@ class TestHooks(PlainHooks):
 
     __test__ = False
     births: dict[str, PodBirth] = field(default_factory=dict[str, PodBirth])
+    other_births: PodBirth = field(default_factory=PodBirth)
     endings: dict[str, PodEnding] = field(default_factory=dict[str, PodEnding])
     runs: dict[str, JobRun] = field(default_factory=dict[str, JobRun])
     denials: dict[str, Denial] = field(default_factory=dict[str, Denial])
@@ -64,7 +65,7 @@ class TestHooks(PlainHooks):
         return self.faults.get(request.verb)
 
     def pod_birth(self, pod: Object) -> PodBirth:
-        return self.births.get(name_of(pod), PodBirth())
+        return self.births.get(name_of(pod), self.other_births)
 
     def pod_ending(self, pod: Object) -> PodEnding:
         return self.endings.get(name_of(pod), PodEnding())

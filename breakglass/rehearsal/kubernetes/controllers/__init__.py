@@ -38,7 +38,7 @@ MOST_PASSES = 200
 
 
 class Controllers:
-    """Runs the controllers for one store. `start` needs a running event loop; `settle` does not."""
+    """Runs the controllers for one store. `start` needs a running event loop; the rest does not."""
 
     def __init__(self, store: ObjectStore, hooks: Hooks) -> None:
         self._store = store
@@ -48,16 +48,21 @@ class Controllers:
         self._stop: Callable[[], None] | None = None
 
     def start(self) -> None:
-        """Bring the scenario's objects to rest at once, as if they had long been there, and from then on
-        follow every change."""
+        """Come to rest, and from then on follow every change."""
+        self.come_to_rest()
+        self._stop = self._store.subscribe(self._changed)
+
+    def come_to_rest(self) -> None:
+        """Bring the scenario's objects to where they would be if they had long been there. From then on
+        what happens takes its time."""
         garbage.resolve_owners(self._world)
         self.settle()
         self._world.settled = True
-        self._stop = self._store.subscribe(self._changed)
 
     def close(self) -> None:
         if self._stop is not None:
             self._stop()
+            self._stop = None
         if self._due is not None:
             self._due.cancel()
         for key in list(self._world.timers):
@@ -82,7 +87,7 @@ class Controllers:
             self._wake()
 
     def _wake(self) -> None:
-        if self._due is None and not self._running:
+        if self._stop is not None and self._due is None and not self._running:
             self._due = asyncio.get_running_loop().call_soon(self._run)
 
     def _run(self) -> None:

@@ -218,7 +218,7 @@ def _report(world: World, before: Object) -> None:
         "unavailableReplicas": max(0, wanted - counts["ready"]),
     }
     changed = copied(deployment)
-    progressed = any(mapping(deployment, "status").get(key) != status[key] for key in status)
+    progressed = any(number(deployment, "status", key) != status[key] for key in status)
     changed["status"] = mapping(changed, "status") | status
     if not status["unavailableReplicas"]:
         remove(changed, "status", "unavailableReplicas")

@@ -52,18 +52,14 @@ def reconcile(world: World) -> None:
 
 
 def _wait_for_dependants(world: World, owner: Object, finalizers: list[str]) -> None:
-    dependants = [
-        value
-        for value in world.store.all()
-        if any(entry.get("uid") == uid_of(owner) for entry in objects(value, "metadata", "ownerReferences"))
-    ]
+    dependants = _dependants(world, owner)
     if ORPHAN in finalizers:
         for value in dependants:
             _let_go(world, value, uid_of(owner))
         dependants = []
     for value in dependants:
         if not is_going(value):
-            world.delete(value)
+            world.delete(value, propagation="Foreground" if _dependants(world, value) else "Background")
     if dependants:
         return
     fresh = world.store.with_uid(uid_of(owner))
@@ -75,6 +71,14 @@ def _wait_for_dependants(world: World, owner: Object, finalizers: list[str]) -> 
     else:
         remove(fresh, "metadata", "finalizers")
     deletion.stored_or_gone(world.store, world.store.kinds.of(fresh), fresh)
+
+
+def _dependants(world: World, owner: Object) -> list[Object]:
+    return [
+        value
+        for value in world.store.all()
+        if any(entry.get("uid") == uid_of(owner) for entry in objects(value, "metadata", "ownerReferences"))
+    ]
 
 
 def _let_go(world: World, value: Object, owner: str) -> None:

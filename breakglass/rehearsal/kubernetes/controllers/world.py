@@ -8,7 +8,7 @@ from datetime import datetime
 
 from breakglass.rehearsal.clock import Clock, Timer
 from breakglass.rehearsal.kubernetes import deletion
-from breakglass.rehearsal.kubernetes.deletion import DeleteOptions
+from breakglass.rehearsal.kubernetes.deletion import DeleteOptions, Propagation
 from breakglass.rehearsal.kubernetes.hooks import Hooks
 from breakglass.rehearsal.kubernetes.objects import (
     Object,
@@ -76,10 +76,12 @@ class World:
         """Store a changed object."""
         return self.store.replace(self.store.kinds.of(value), value)
 
-    def delete(self, value: Object, grace: int | None = None) -> None:
-        """Delete as a controller does: gracefully, dependants in the background."""
+    def delete(
+        self, value: Object, grace: int | None = None, propagation: Propagation = "Background"
+    ) -> None:
+        """Delete as a controller does: gracefully."""
         kind = self.store.kinds.of(value)
-        deletion.delete(self.store, kind, copied(value), DeleteOptions(grace, "Background"))
+        deletion.delete(self.store, kind, copied(value), DeleteOptions(grace, propagation))
 
     def set_status(self, value: Object, status: Object) -> None:
         """Put entries into the status of an object, if that changes anything."""
