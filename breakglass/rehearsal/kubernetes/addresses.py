@@ -51,11 +51,11 @@ def verb_of(method: str, address: Address, *, watch: bool) -> str:
             return "get"
         case "GET":
             return "watch" if watch else "list"
-        case "POST":
+        case "POST" if not address.name or address.subresource in ("eviction", "exec"):
             return "create"
-        case "PUT":
+        case "PUT" if address.name:
             return "update"
-        case "PATCH":
+        case "PATCH" if address.name:
             return "patch"
         case "DELETE":
             return "delete" if address.name else "deletecollection"

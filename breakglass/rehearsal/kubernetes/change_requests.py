@@ -64,10 +64,7 @@ async def create(operations: Operations, address: Address, request: web.Request,
     body = await object_of(request)
     if address.subresource == "eviction":
         return await operations.evict(address.namespace, address.name, body, is_dry_run(request), user)
-    if address.name:
-        raise statuses.method_not_allowed()
-    namespace = address.namespace
-    target = Target(address.kind, namespace, "")
+    target = Target(address.kind, address.namespace, "")
     return await operations.create(target, body, Asked(user, is_dry_run(request)))
 
 

@@ -129,11 +129,14 @@ async def watch(store: ObjectStore, address: Address, request: web.Request) -> w
     if address.name:
         fields = ",".join(filter(None, [fields, f"metadata.name={address.name}"]))
     seconds = query.get("timeoutSeconds", "")
+    version = query.get("resourceVersion", "")
+    if version and not version.isdigit():
+        raise statuses.bad_request(f'resourceVersion: Invalid value: "{version}"')
     asked = Watch(
         kind,
         address.namespace,
         list_filter(kind, query.get("labelSelector", ""), fields),
-        query.get("resourceVersion", ""),
+        version,
         float(seconds) if seconds.isdigit() and seconds != "0" else None,
         query.get("allowWatchBookmarks") in ("true", "1"),
         query.get("sendInitialEvents") in ("true", "1"),

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from breakglass.rehearsal.kubernetes import statuses
 from breakglass.rehearsal.kubernetes.kinds import ResourceKind
 from breakglass.rehearsal.kubernetes.objects import Object, namespace_of
 from breakglass.rehearsal.kubernetes.store import ObjectStore, StoreEvent
@@ -18,7 +17,9 @@ BOOKMARK_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """fits: what the selectors take. version: after which changes are told; empty for what is there first.
+    """A request to be told of changes.
+
+    fits: what the selectors take. version: after which changes are told; empty for what is there first.
     seconds: real ones, after which the watch ends; None for never. initial: tell what is there and mark its
     end, as `sendInitialEvents` asks."""
 
@@ -43,8 +44,6 @@ async def changes(store: ObjectStore, watch: Watch) -> AsyncGenerator[tuple[str,
             if watch.initial and watch.bookmarks:
                 yield "BOOKMARK", _bookmark(watch.kind, store.version, initial=True)
         else:
-            if not watch.version.isdigit():
-                raise statuses.bad_request(f'resourceVersion: Invalid value: "{watch.version}"')
             for event in store.since(int(watch.version)):
                 if told := _told(watch, event):
                     yield told
