@@ -21,7 +21,9 @@ from breakglass.rehearsal.hosts import SimulatedHost
 from breakglass.rehearsal.http_server import HttpServer
 from breakglass.rehearsal.kubernetes.certificates import Authority, write_private
 from breakglass.rehearsal.kubernetes.controllers import Controllers
+from breakglass.rehearsal.kubernetes.objects import name_of
 from breakglass.rehearsal.kubernetes.server import ApiServer, start_api_server
+from breakglass.rehearsal.kubernetes.statuses import ApiError
 from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.rehearsal.registry.server import registry_answers
 from breakglass.rehearsal.registry.store import RegistryStore
@@ -122,12 +124,12 @@ class Rehearsal:
 
     async def start(self) -> None:
         """Bring everything up. Raises InvalidFileError for a scenario whose world cannot begin."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._world.offer("clusters", self._all_clusters)
         self._world.offer("objects", self._all_objects)
         for name in self.scenario.clusters:
             await self._start_cluster(name)
         authority = Authority("rehearsal-ca")
-        self.folder.mkdir(parents=True, exist_ok=True)
         trusted = self.folder / "endpoints.ca.crt"
         write_private(trusted, authority.certificate)
         for name in self.scenario.endpoints:
@@ -174,18 +176,24 @@ class Rehearsal:
             self._story,
             self._answering,
         )
-        try:
-            rendered = [render_tree(tree, self._world.scope()) for tree in specification.objects]
-            store.load(each for each in rendered if isinstance(each, dict))
-        except (EvaluationError, ValueError) as error:
-            place = self.scenario.recovered.position
-            raise InvalidFileError([Problem(place, f"kubernetes.{name}.objects: {error}")]) from error
+        self._load_objects(name, store)
         controllers = Controllers(store, hooks)
         controllers.start()
         self._closers += [controllers.close, store.subscribe(hooks.stored)]
         self._api_servers[name] = await start_api_server(
             store, hooks, self.folder, users=users_of(specification), cluster=name
         )
+
+    def _load_objects(self, name: str, store: ObjectStore) -> None:
+        for number, tree in enumerate(self.scenario.clusters[name].objects):
+            try:
+                rendered = render_tree(tree, self._world.scope())
+                if not isinstance(rendered, dict) or not name_of(rendered):
+                    raise ValueError("not an object with a metadata.name")
+                store.load([rendered])
+            except (EvaluationError, ApiError, ValueError) as error:
+                message = f"kubernetes.{name}.objects[{number}]: {error}"
+                raise InvalidFileError([Problem(self.scenario.recovered.position, message)]) from error
 
     async def _start_endpoint(self, name: str, authority: Authority) -> None:
         specification = self.scenario.endpoints[name]
