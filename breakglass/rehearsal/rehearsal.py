@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from breakglass.rehearsal.answers import Answering
 from breakglass.rehearsal.clock import Clock
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
-from breakglass.rehearsal.drill import Scenario
+from breakglass.rehearsal.drill import Scenario, WorldMove
 from breakglass.rehearsal.effects import Effects, objects_by_plural
 from breakglass.rehearsal.hosts import SimulatedHost
 from breakglass.rehearsal.http_server import HttpServer
@@ -102,6 +102,10 @@ class Rehearsal:
     def host(self, name: str) -> SimulatedHost:
         """A simulated machine, to be spoken to without SSH. KeyError where there is none."""
         return self._hosts[name]
+
+    def move(self, move: WorldMove) -> None:
+        """Let the world move by itself, as if somebody else had done something. No client touched it."""
+        self._story.happen(move.effect)
 
     def recovered(self) -> bool:
         """Whether the simulated incident is over."""

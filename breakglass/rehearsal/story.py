@@ -135,6 +135,17 @@ class Story:
         if self._settling is None:
             self._settling = asyncio.get_running_loop().call_soon(self._settle)
 
+    def happen(self, effect: Effect) -> None:
+        """The world moves by itself, outside of its rules."""
+        scope = self._world.scope(event={"text": "world", "match": {}})
+        try:
+            self._apply(effect, scope, "move of the world")
+            if effect.say is not None:
+                self._tell("rule", "meanwhile", render(effect.say, scope))
+        except (WorldFaultError, EvaluationError) as error:
+            self.fault(f"move of the world: {error}")
+        self.changed()
+
     def tell_rule(self, name: str, say: str) -> None:
         """A reply that changed the world says so."""
         self._tell("rule", name, say)
