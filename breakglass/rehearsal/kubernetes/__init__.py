@@ -12,8 +12,12 @@ Good enough for the `kubernetes` package and for the `kubectl` program. The part
 - `access.User` and `access.Rule`: who gets a kubeconfig, and what they may do.
 - `server.start_api_server(store, hooks, folder, users=...)`: starts it, with the controllers, in the running
   event loop, and writes one kubeconfig for each user into `folder`. Gives an `ApiServer` with `url`,
-  `address`, `kubeconfig` (the first user's), `kubeconfigs` (by user name) and `close()`.
+  `address`, `kubeconfig` (the first user's), `kubeconfigs` (by user name) and `close()`. With `dial` it
+  forwards the ports of pods to where they really listen.
 - `breakglass.rehearsal.clock.Clock`: simulated time, which everything above waits by.
 
 `hooks`, `store`, `kinds` and `access` are light to import; `server` brings aiohttp and cryptography.
+
+Not simulated: schemas (unknown fields are stored), server-side apply (415), managedFields, resource
+requests in scheduling, port-forwards over SPDY, `kubectl explain` and `top`.
 """

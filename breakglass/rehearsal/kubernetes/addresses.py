@@ -51,7 +51,7 @@ def verb_of(method: str, address: Address, *, watch: bool) -> str:
             return "get"
         case "GET":
             return "watch" if watch else "list"
-        case "POST" if not address.name or address.subresource in ("eviction", "exec"):
+        case "POST" if not address.name or address.subresource in ("eviction", "exec", "portforward"):
             return "create"
         case "PUT" if address.name:
             return "update"

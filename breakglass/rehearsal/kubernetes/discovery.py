@@ -99,6 +99,8 @@ def _subresource(kind: ResourceKind, name: str) -> Object:
             entry |= {"group": "policy", "version": "v1", "kind": "Eviction", "verbs": ["create"]}
         case "exec":
             entry |= {"kind": "PodExecOptions", "verbs": ["create", "get"]}
+        case "portforward":
+            entry |= {"kind": "PodPortForwardOptions", "verbs": ["create", "get"]}
         case "log":
             entry["verbs"] = ["get"]
         case _:

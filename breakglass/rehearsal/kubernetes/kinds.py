@@ -49,6 +49,7 @@ class ResourceKind:
 NAMESPACED, CLUSTER = True, False
 STATUS = ("status",)
 SCALED = ("scale", "status")
+PARTS_OF_A_POD = ("eviction", "exec", "log", "portforward", "status")
 
 BUILT_IN: tuple[ResourceKind, ...] = (
     ResourceKind("", "v1", "configmaps", "ConfigMap", NAMESPACED, ("cm",)),
@@ -59,9 +60,7 @@ BUILT_IN: tuple[ResourceKind, ...] = (
     ResourceKind("", "v1", "nodes", "Node", CLUSTER, ("no",), STATUS),
     ResourceKind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", NAMESPACED, ("pvc",), STATUS),
     ResourceKind("", "v1", "persistentvolumes", "PersistentVolume", CLUSTER, ("pv",), STATUS),
-    ResourceKind(
-        "", "v1", "pods", "Pod", NAMESPACED, ("po",), ("eviction", "exec", "log", "status"), in_all=True
-    ),
+    ResourceKind("", "v1", "pods", "Pod", NAMESPACED, ("po",), PARTS_OF_A_POD, in_all=True),
     ResourceKind("", "v1", "replicationcontrollers", "ReplicationController", NAMESPACED, ("rc",), SCALED),
     ResourceKind("", "v1", "resourcequotas", "ResourceQuota", NAMESPACED, ("quota",), STATUS),
     ResourceKind("", "v1", "secrets", "Secret"),

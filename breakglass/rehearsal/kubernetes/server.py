@@ -18,6 +18,7 @@ from breakglass.rehearsal.kubernetes import (
     discovery,
     exec_spdy,
     exec_websocket,
+    port_forward,
     read_requests,
     reviews,
     statuses,
@@ -30,6 +31,7 @@ from breakglass.rehearsal.kubernetes.exec import exec_request
 from breakglass.rehearsal.kubernetes.hooks import CutConnectionError, Hooks, RequestInfo, ServerFault
 from breakglass.rehearsal.kubernetes.kinds import ResourceKind
 from breakglass.rehearsal.kubernetes.operations import Operations
+from breakglass.rehearsal.kubernetes.port_forward import Dial, forward_request
 from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.values import Json
 
@@ -67,6 +69,7 @@ async def start_api_server(
     users: Sequence[User] = (ADMIN,),
     cluster: str = "rehearsal",
     certificate_days: int = 365,
+    dial: Dial | None = None,
 ) -> ApiServer:
     """Serve the objects of a store on a free port of 127.0.0.1, in the running event loop, with controllers.
 
@@ -75,12 +78,13 @@ async def start_api_server(
 
     folder: gets `CLUSTER.ca.crt` and one `CLUSTER.USER.kubeconfig` for each user, with mode 0600.
     certificate_days: until the server's certificate expires; below zero it has expired already.
+    dial: where the ports of pods really listen, for port-forwards; without it every port is closed.
     """
     controllers = Controllers(store, hooks)
     controllers.start()
     authority = Authority(f"{cluster}-ca")
     tokens = {secrets.token_urlsafe(24): user for user in users if user.login == "token"}
-    service = _Service(store, hooks, {user.name: user for user in users}, tokens)
+    service = _Service(store, hooks, {user.name: user for user in users}, tokens, dial)
     runner = web.AppRunner(
         service.application(), handler_cancellation=True, shutdown_timeout=0.0, access_log=None
     )
@@ -130,6 +134,7 @@ class _Service:
     hooks: Hooks
     users: dict[str, User]
     tokens: dict[str, User]
+    dial: Dial | None
     address: str = ""
     transports: set[asyncio.BaseTransport] = field(default_factory=set[asyncio.BaseTransport])
 
@@ -288,7 +293,9 @@ class _Service:
                 return await self._exec(address, request, user)
             case "get", "log":
                 return await read_requests.logs(store, self.hooks, address, request)
-            case _, "exec" | "log":
+            case (("get" | "create"), "portforward"):
+                return await self._port_forward(address, request)
+            case _, "exec" | "log" | "portforward":
                 raise statuses.method_not_allowed()
             case "create", _ if not address.kind.stored:
                 return _json(await self._review(address, request, user), 201)
@@ -330,6 +337,12 @@ class _Service:
         if upgrade == "spdy/3.1":
             return await exec_spdy.serve(request, asked, self.hooks, self.store.clock, user.name)
         raise statuses.bad_request("Upgrade request required")
+
+    async def _port_forward(self, address: Address, request: web.Request) -> web.StreamResponse:
+        asked = forward_request(self.store, address.namespace, address.name, request.query.items())
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            raise statuses.bad_request("Upgrade request required")
+        return await port_forward.serve(request, asked, self.dial)
 
 
 def _is_resource(path: str) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from breakglass.rehearsal.clock import Clock
 from breakglass.rehearsal.kubernetes.access import ADMIN, User
 from breakglass.rehearsal.kubernetes.objects import Object
+from breakglass.rehearsal.kubernetes.port_forward import Dial
 from breakglass.rehearsal.kubernetes.server import start_api_server
 from breakglass.rehearsal.kubernetes.store import ObjectStore
 from tests.rehearsal.kubernetes.support import Cluster, Kubectl, TestHooks, kubectl_programs, node
@@ -18,7 +19,11 @@ class Start(Protocol):
     """Starts a cluster with two nodes and the given objects."""
 
     def __call__(
-        self, *values: Object, hooks: TestHooks | None = None, users: tuple[User, ...] = (ADMIN,)
+        self,
+        *values: Object,
+        hooks: TestHooks | None = None,
+        users: tuple[User, ...] = (ADMIN,),
+        dial: Dial | None = None,
     ) -> Awaitable[Cluster]: ...
 
 
@@ -27,7 +32,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
     started: list[Cluster] = []
 
     async def begin(
-        *values: Object, hooks: TestHooks | None = None, users: tuple[User, ...] = (ADMIN,)
+        *values: Object,
+        hooks: TestHooks | None = None,
+        users: tuple[User, ...] = (ADMIN,),
+        dial: Dial | None = None,
     ) -> Cluster:
         clock = Clock(SPEED)
         store = ObjectStore(clock, seed=1)
@@ -36,7 +44,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         hooks = hooks or TestHooks()
         folder = tmp_path / f"cluster{len(started)}"
         folder.mkdir()
-        server = await start_api_server(store, hooks, folder, users=users)
+        server = await start_api_server(store, hooks, folder, users=users, dial=dial)
         started.append(Cluster(server, store, hooks, clock))
         return started[-1]
 

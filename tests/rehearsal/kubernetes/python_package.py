@@ -66,6 +66,27 @@ class PythonPackage:
 
         return await asyncio.to_thread(run)
 
+    async def ask_through_port(self, namespace: str, pod: str, port: int, said: bytes) -> bytes:
+        """Say something to a port of a pod, and give all that it answers until it closes."""
+
+        def run() -> bytes:
+            forward = _stream.portforward(
+                _client.CoreV1Api(self._api).connect_get_namespaced_pod_portforward,
+                pod,
+                namespace,
+                ports=str(port),
+            )
+            socket = forward.socket(port)
+            socket.settimeout(30)
+            socket.sendall(said)
+            answer = bytearray()
+            while piece := socket.recv(65536):
+                answer += piece
+            error = forward.error(port)
+            return bytes(answer) + (error or "").encode()
+
+        return await asyncio.to_thread(run)
+
     async def watch_pods(self, namespace: str, version: str, count: int) -> list[tuple[str, str]]:
         """Type and name of so many changes after a resource version."""
 

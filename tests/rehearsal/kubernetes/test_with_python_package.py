@@ -169,6 +169,22 @@ async def test_a_command_gives_its_exit_status_over_a_web_socket(start: Start) -
     assert await client.exec("web", "front", "df") == (4, "full\n", "warning\n")
 
 
+async def test_a_port_of_a_pod_is_reached_through_the_api(start: Start) -> None:
+    async def shout(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.readline()).upper() * 20_000)
+        writer.close()
+
+    listener = await asyncio.start_server(shout, "127.0.0.1", 0)
+    host, port = listener.sockets[0].getsockname()
+    cluster = await start(
+        pod("front", node_name="node1"), dial=lambda pod, asked: (host, port) if asked == 8200 else None
+    )
+    client = PythonPackage(cluster.server.kubeconfig)
+    assert await client.ask_through_port("web", "front", 8200, b"hello\n") == b"HELLO\n" * 20_000
+    assert b"connection refused" in await client.ask_through_port("web", "front", 9999, b"hello\n")
+    listener.close()
+
+
 async def test_changes_are_watched_from_a_version_on(start: Start) -> None:
     cluster = await start()
     client = PythonPackage(cluster.server.kubeconfig)
