@@ -219,11 +219,15 @@ class ForEach:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Repeat the step's read until a condition holds: `wait` on a read step."""
+    """Repeat the step's read until a condition holds: `wait` on a read step.
+
+    `soak` asks for it to keep holding for so many seconds after it first held.
+    """
 
     until: Expression
     every: float
     within: float
+    soak: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

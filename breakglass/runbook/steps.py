@@ -132,10 +132,11 @@ FOREACH: Shape[ForEach] = by_kind(
 _UNTIL = required("until", EXPRESSION, help="Done when this holds.")
 _EVERY = optional("every", PAUSE, default=2.0, help="The pause between two looks.")
 _WITHIN = required("within", PAUSE, help="How long to keep looking.")
+_SOAK = optional("soak", DURATION, default=0.0, help="How long the signal must keep holding.")
 WAIT = record(
     "wait",
-    (_UNTIL, _EVERY, _WITHIN),
-    lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN]),
+    (_UNTIL, _EVERY, _WITHIN, _SOAK),
+    lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK]),
     what="`wait`",
 )
 
@@ -209,7 +210,6 @@ UNDO: Shape[Undo] = by_kind(
     ),
 )
 
-_SOAK = optional("soak", DURATION, default=0.0, help="How long the signal must keep holding.")
 _CAPTURE = optional("capture", CAPTURE, default=_NOTHING_CAPTURED, help="Values to keep, by name.")
 
 

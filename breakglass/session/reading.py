@@ -171,9 +171,8 @@ class Reader:
 
     async def _wait(self, step: Step, attempt: int, scope: Scope) -> Seen:
         assert step.wait is not None and step.action is not None
-        verification = Verification(
-            action=step.action, until=step.wait.until, every=step.wait.every, within=step.wait.within
-        )
+        wait = step.wait
+        verification = Verification(step.action, wait.until, wait.every, wait.within, wait.soak)
         held, value, message = await self.poll(step, attempt, verification, scope)
         return Seen(value, fault="" if held else message)
 
