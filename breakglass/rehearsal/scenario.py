@@ -194,8 +194,15 @@ def _merged(below: Node, above: Node) -> Node:
 
 
 def scenario_schema() -> dict[str, Json]:
-    """The JSON Schema of a scenario file."""
-    return schema_of(_SHAPE, "breakglass scenario")
+    """The JSON Schema of a scenario file. One with a `base` may leave out what that one says."""
+    schema = schema_of(_SHAPE, "A breakglass scenario")
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    scenario = definitions["scenario"]
+    assert isinstance(scenario, dict)
+    needed = scenario.pop("required")
+    scenario["anyOf"] = [{"required": needed}, {"required": ["base", "scenario"]}]
+    return schema
 
 
 def _wrong_expressions(scenario: Scenario) -> Iterator[Problem]:

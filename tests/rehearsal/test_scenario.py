@@ -141,3 +141,8 @@ def test_the_schema_names_every_part() -> None:
     text = json.dumps(scenario_schema())
     for key in ("kubernetes", "hosts", "endpoints", "traps", "recovered", "walk"):
         assert f'"{key}"' in text
+
+
+def test_the_committed_schema_is_current() -> None:
+    committed = Path(__file__).parents[2] / "runbooks" / "scenario.schema.json"
+    assert json.loads(committed.read_text()) == scenario_schema(), "run `make schema`"
