@@ -6,6 +6,7 @@ decided in the event loop.
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Coroutine
@@ -30,6 +31,11 @@ from breakglass.rehearsal.hosts import SimulatedHost
 from breakglass.rehearsal.kubernetes.certificates import write_private
 
 T = TypeVar("T")
+QUIET = "breakglass.rehearsal.ssh"
+"""Where paramiko logs what clients do wrong. Nobody listens: a line on the terminal would land in the
+cockpit."""
+logging.getLogger(QUIET).addHandler(logging.NullHandler())
+logging.getLogger(QUIET).propagate = False
 LOOK_EVERY = 0.1
 """Real seconds between looks at whether a client that is kept waiting has gone."""
 
@@ -104,6 +110,7 @@ class SshServer:
             return
         transport = _Transport(connection)
         transport.daemon = True
+        transport.set_log_channel(QUIET)
         transport.add_server_key(self._host_key)
         with self._lock:
             self._transports.add(transport)
@@ -121,6 +128,9 @@ class SshServer:
 
         Raises CancelledError then.
         """
+        if self._closed.is_set() or self._loop.is_closed():
+            question.close()
+            raise asyncio.CancelledError
         future: Future[T] = asyncio.run_coroutine_threadsafe(question, self._loop)
         while True:
             try:
@@ -129,7 +139,8 @@ class SshServer:
                 if future.done():
                     raise
                 if self._closed.is_set() or self._loop.is_closed() or (gone is not None and gone()):
-                    future.cancel()
+                    with contextlib.suppress(RuntimeError):  # the loop has just been closed
+                        future.cancel()
                     raise asyncio.CancelledError from None
 
     def wait_until(self, gone: Callable[[], bool]) -> None:
