@@ -126,7 +126,6 @@ class RegistryStore:
             f"\n{len(marked)} blobs marked, {len(swept)} blobs and {len(unlinked)} manifests "
             "eligible for deletion"
         )
-        said += [f"manifest eligible for deletion: {digest}" for _, digest in unlinked]
         said += [f"blob eligible for deletion: {digest}" for digest in swept]
         if not dry_run:
             for name, digest in unlinked:
@@ -150,6 +149,7 @@ class RegistryStore:
         tagged = set(strings(repository, "tags").values())
         for digest in texts(repository, "revisions"):
             if delete_untagged and digest not in tagged:
+                said.append(f"manifest eligible for deletion: {digest}")
                 unlinked.append((name, digest))
                 continue
             said.append(f"{name}: marking manifest {digest} ")
