@@ -1,0 +1,130 @@
+"""Values in commands: always one argument, never an option, never evaluated again."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.model import TemplateTree
+from breakglass.runbook.position import InvalidFileError, Position
+from breakglass.runbook.template import (
+    parse_template,
+    placeholder_words,
+    quoted_interpolations,
+    render,
+    render_shell,
+    render_tree,
+    render_words,
+    split_words,
+)
+from breakglass.values import Json
+
+PLACE = Position(Path("runbook.yaml"), 7, 10)
+VALUES = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+NASTY = ("; rm -rf /", "$(reboot)", "a b", "'", '"', "\n", "${{ used }}", "`id`", "*", "\\", "~", "#x")
+
+
+def test_words_are_split_before_values_are_put_in() -> None:
+    words = split_words("get pods -n ${{ ns }} -l 'a=${{ v }}'", PLACE)
+    scope: dict[str, Json] = {"ns": "x --all-namespaces; rm", "v": "1 -A"}
+    assert render_words(words, scope) == ("get", "pods", "-n", "x --all-namespaces; rm", "-l", "a=1 -A")
+
+
+@pytest.mark.parametrize("value", ["--all", "-A", "-"])
+def test_a_value_that_would_be_an_option_is_refused(value: str) -> None:
+    words = split_words("delete pod ${{ pod }}", PLACE)
+    with pytest.raises(EvaluationError, match="option"):
+        render_words(words, {"pod": value})
+
+
+def test_a_value_after_the_words_own_dash_is_not_an_option_of_its_own() -> None:
+    words = split_words("delete --grace-period=${{ g }}", PLACE)
+    assert render_words(words, {"g": "-1"}) == ("delete", "--grace-period=-1")
+
+
+def test_an_empty_value_is_refused_as_an_argument() -> None:
+    with pytest.raises(EvaluationError, match="empty"):
+        render_words(split_words("delete pod ${{ pod }}", PLACE), {"pod": ""})
+
+
+@given(value=VALUES)
+@example(value="; rm -rf /")
+@example(value="${{ 1 + 1 }}")
+def test_any_value_stays_one_argument(value: str) -> None:
+    words = split_words("echo x${{ v }}y", PLACE)
+    assert render_words(words, {"v": value}) == ("echo", f"x{value}y")
+
+
+@settings(max_examples=60, deadline=None)
+@given(values=st.lists(VALUES.filter(lambda v: not v.startswith("-")), min_size=1, max_size=4))
+@example(values=list(NASTY))
+def test_a_real_shell_sees_each_value_as_exactly_one_argument(values: list[str]) -> None:
+    names = [f"v{index}" for index in range(len(values))]
+    template = parse_template("printf '%s\\0' " + " ".join("${{ " + name + " }}" for name in names), PLACE)
+    scope: dict[str, Json] = dict(zip(names, values, strict=True))
+    line = render_shell(template, scope)
+    seen = subprocess.run(["/bin/sh", "-c", line], capture_output=True, check=True, timeout=30).stdout
+    assert seen.decode().split("\0")[:-1] == values
+
+
+@pytest.mark.parametrize("text", ["echo '${{ v }}'", 'echo "a ${{ v }}"', "echo `cat ${{ v }}`"])
+def test_a_value_inside_shell_quotes_is_refused(text: str) -> None:
+    template = parse_template(text, PLACE)
+    assert [each.source for each in quoted_interpolations(template)] == ["v"]
+    with pytest.raises(EvaluationError, match="quotes"):
+        render_shell(template, {"v": "x"})
+
+
+def test_a_value_is_never_evaluated_again() -> None:
+    template = parse_template("${{ v }}", PLACE)
+    assert render(template, {"v": "${{ used }}", "used": "secret"}) == "${{ used }}"
+
+
+def test_two_dollars_write_the_opening_itself() -> None:
+    assert render(parse_template("$${{ v }}", PLACE), {}) == "${{ v }}"
+
+
+def test_a_closing_brace_inside_a_string_or_map_does_not_end_the_expression() -> None:
+    template = parse_template("${{ {'a': '}}'}['a'] }}!", PLACE)
+    assert render(template, {}) == "}}!"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("get ${{ pod", "not closed"),
+        ("get ${{ }}", "no expression"),
+        ("get pods | grep x", "shell"),
+        ("get pods; reboot", "shell"),
+        ("get $(id)", "shell"),
+        ("get 'pods", "quote"),
+    ],
+)
+def test_a_line_that_only_a_shell_would_understand_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(InvalidFileError, match=message) as caught:
+        split_words(text, PLACE)
+    assert caught.value.problems[0].position.line == 7
+
+
+def test_an_expression_knows_its_own_place() -> None:
+    words = split_words("get pods -n ${{ ns }}", PLACE)
+    (part,) = words[3].parts
+    assert not isinstance(part, str)
+    assert (part.position.line, part.position.column) == (7, 10 + len("get pods -n ${{ "))
+
+
+def test_a_tree_keeps_the_type_of_a_lone_expression() -> None:
+    tree: TemplateTree = {"n": parse_template("${{ n }}", PLACE), "s": parse_template("n=${{ n }}", PLACE)}
+    assert render_tree(tree, {"n": 3}) == {"n": 3, "s": "n=3"}
+
+
+def test_a_null_has_no_text() -> None:
+    with pytest.raises(EvaluationError, match="null"):
+        render(parse_template("${{ v }}", PLACE), {"v": None})
+
+
+def test_stand_ins_show_the_form_of_a_command() -> None:
+    assert placeholder_words(split_words("delete pod ${{ p }}", PLACE)) == ("delete", "pod", "value")
