@@ -1,0 +1,133 @@
+"""Keeping secrets out of everything that is stored or shown.
+
+A secret is looked for as it is, and in the forms in which programs echo it: base64 (also in the middle of a
+longer text that was encoded), URL-quoted, JSON-escaped. What is found is replaced by a marker. A secret that
+comes in two pieces is found too: `Redaction` keeps back the end of a text that may be the beginning of one.
+"""
+
+import base64
+import json
+from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
+
+from breakglass.values import Json
+
+MARK = "«redacted»"
+"""What stands where a secret stood."""
+
+SHORTEST_SECRET = 4
+"""Characters. A shorter value stands in ordinary words too, so it could not be kept out of them."""
+
+SHORTEST_FORM = 8
+"""Characters of one line of a secret of several lines, and of a base64 form, that are looked for alone."""
+
+
+class Redactor:
+    """All the secrets that are to be kept out."""
+
+    def __init__(self) -> None:
+        self._forms: list[str] = []
+        self._values: set[str] = set()
+
+    @property
+    def longest(self) -> int:
+        """Characters of the longest form; 0 when there is none."""
+        return len(self._forms[0]) if self._forms else 0
+
+    def add(self, value: str) -> None:
+        """Keep this value out from now on. A value that is too short to be told from words is left alone."""
+        value = value.strip("\r\n")
+        if len(value) < SHORTEST_SECRET or value in self._values:
+            return
+        self._values.add(value)
+        forms = {*self._forms, *forms_of(value)}
+        self._forms = sorted(forms, key=lambda form: (-len(form), form))
+
+    def redact(self, text: str) -> str:
+        """The text with every form of every secret replaced."""
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MARK)
+        return text
+
+    def redact_json(self, value: Json) -> Json:
+        """The value with every text in it redacted, keys included."""
+        if not self._forms:
+            return value
+        match value:
+            case str():
+                return self.redact(value)
+            case list():
+                return [self.redact_json(each) for each in value]
+            case dict():
+                return {self.redact(key): self.redact_json(each) for key, each in value.items()}
+            case _:
+                return value
+
+    def begins_at(self, text: str) -> int:
+        """Where the end of the text may be the beginning of a secret; the text's length when nowhere."""
+        least = max(0, len(text) - self.longest + 1)
+        earliest = len(text)
+        for form in self._forms:
+            at = text.find(form[0], max(least, len(text) - len(form) + 1))
+            while 0 <= at < earliest:
+                if form.startswith(text[at:]):
+                    earliest = at
+                    break
+                at = text.find(form[0], at + 1)
+        return earliest
+
+
+class Redaction:
+    """Redacts one stream of text that comes in pieces."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """What may be shown after this piece. The rest waits until it is clear that it begins no secret."""
+        whole = self._redactor.redact(self._held + text)
+        safe = self._redactor.begins_at(whole)
+        self._held = whole[safe:]
+        return whole[:safe]
+
+    def end(self) -> str:
+        """What was held back, when no more comes."""
+        held, self._held = self._held, ""
+        return held
+
+
+def forms_of(value: str) -> Iterator[str]:
+    """Every text in which a secret may come back."""
+    lines = [line.strip() for line in value.splitlines()]
+    parts = [value, *(line for line in lines if len(line) >= SHORTEST_FORM)]
+    for part in dict.fromkeys(parts):
+        yield part
+        yield quote(part)
+        yield quote(part, safe="")
+        yield quote_plus(part)
+        yield quote(part, safe="").replace("~", "%7E")
+        for escaped in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
+            yield escaped
+            yield escaped.replace("/", "\\/")
+        yield from _in_base64(part)
+
+
+def _in_base64(value: str) -> Iterator[str]:
+    """The characters that a value gives in base64 at each of the three places where it can begin.
+
+    Of a value in the middle of a longer text only the characters that depend on nothing else are looked for.
+    """
+    raw = value.encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        whole = encode(raw).decode()
+        yield whole
+        yield whole.rstrip("=")
+        for before in range(3):
+            encoded = encode(b"\0" * before + raw).decode().rstrip("=")
+            first = -(-before * 8 // 6)
+            last = (before + len(raw)) * 8 // 6
+            inner = encoded[first:last]
+            if len(inner) >= SHORTEST_FORM:
+                yield inner
