@@ -21,7 +21,11 @@ COMMANDS = {
     "verify": "check that a session's journal is whole",
     "lint": "check runbooks, sites and scenarios",
     "schema": "the JSON Schema of a runbook, site or scenario",
+    "completion": "what makes a shell complete commands and names",
 }
+
+ABOUT = "An interactive runbook cockpit for the terminal. Without a command: the library."
+
 
 EXAMPLES = """\
 examples:
@@ -30,7 +34,9 @@ examples:
   breakglass run outpost-shm-purge --site site.yaml --dry-run
   breakglass run outpost-shm-purge --site site.yaml
   breakglass resume last
+"""
 
+EXIT_CODES = """\
 Exit codes: 0 done and verified, 1 not recovered, 2 usage or lint, 3 unreachable, 4 permission, 5 stopped,
 6 outcome unknown, 130 interrupted.
 """
@@ -49,38 +55,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     if words == ["--version"]:
         print(f"breakglass {__version__}")
         return 0
-    name = next((word for word in words if not word.startswith("-")), None)
-    parser = _parser(name if name in COMMANDS else None)
-    arguments = parser.parse_args(words)
+    name = next((word for word in words if not word.startswith("-")), "")
+    arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
     run = cast("Callable[[Namespace], int] | None", getattr(arguments, "run", None))
     if run is None:
         run = cast(Command, import_module("breakglass.cli.library")).run
     return _guarded(run, arguments)
 
 
-def _parser(only: str | None) -> ArgumentParser:
+def program(*loaded: str) -> ArgumentParser:
+    """The whole command line; the commands that are named have their arguments."""
     parser = ArgumentParser(
         prog="breakglass",
-        description="An interactive runbook cockpit for the terminal. Without a command: the library.",
-        epilog=EXAMPLES,
+        description=f"{ABOUT}\n\n{EXAMPLES}",
+        epilog=EXIT_CODES,
         formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"breakglass {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     for name, words in COMMANDS.items():
-        if only is not None and name != only:
-            continue
-        command = cast(Command, import_module(f"breakglass.cli.{name}")) if name == only else None
-        sub = commands.add_parser(
-            name,
-            help=words,
-            description=(command.__doc__ or words) if command else words,
-            formatter_class=RawDescriptionHelpFormatter,
-        )
-        if command is not None:
-            command.add_arguments(sub)
-            sub.set_defaults(run=command.run)
+        sub = commands.add_parser(name, help=words, formatter_class=RawDescriptionHelpFormatter)
+        if name in loaded:
+            load(name, sub)
     return parser
+
+
+def load(name: str, parser: ArgumentParser) -> None:
+    """Give a parser what the command's module says: its description, its arguments, and what to run."""
+    command = cast(Command, import_module(f"breakglass.cli.{name}"))
+    parser.description = command.__doc__
+    command.add_arguments(parser)
+    parser.set_defaults(run=command.run)
 
 
 def _guarded(run: Callable[[Namespace], int], arguments: Namespace) -> int:
