@@ -15,6 +15,7 @@ from breakglass.session.clock import Clock
 from breakglass.session.scope import result_value
 from breakglass.site.model import KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError, SecretStore
+from breakglass.threads import in_thread
 from breakglass.transport.base import (
     Delivery,
     Fault,
@@ -25,9 +26,10 @@ from breakglass.transport.base import (
     Result,
     Sink,
     SshRequest,
+    Stream,
     Transport,
 )
-from breakglass.transport.output import Finished, OutputStoreError, Recorder
+from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder
 from breakglass.values import Json
 
 if TYPE_CHECKING:
@@ -91,25 +93,30 @@ class Outside:
         self.live = recorder
         dropped = 0
 
-        def sink(stream: str, data: bytes) -> None:
+        def sink(stream: Stream, data: bytes) -> None:
             nonlocal dropped
             if redact:
                 dropped += len(data)
             else:
-                recorder(cast("object", stream), data)  # type: ignore[arg-type]
+                recorder(stream, data)
 
         try:
-            result = await self._transport(request).send(request, cast(Sink, sink))
+            result = await self._transport(request).send(request, sink)
         except SecretError as error:
             result = Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", str(error)))
+        except asyncio.CancelledError:
+            recorder.discard()
+            raise
         if redact:
             recorder("stdout", f"[{dropped} bytes of secret output, neither shown nor stored]\n".encode())
         note = ""
         finished = None
         try:
-            finished = await asyncio.to_thread(recorder.finish)
+            finished = await in_thread(recorder.finish)
         except OutputStoreError as error:
-            note = str(error)
+            finished, note = recorder.finished, str(error)
+        if recorder.truncated:
+            note = f"{note} only the first {LARGEST_TEXT // 2**20} MiB of text are looked at".strip()
         value = (
             result_value(result, "", "")
             if redact

@@ -1,0 +1,391 @@
+"""Where text from outside is made safe: raw bytes in, lines out that can be stored and shown.
+
+A `Recorder` takes the output of one request as it comes, and makes of each stream, piece by piece: text
+(invalid UTF-8 made visible), text without secrets, text without control characters, lines. The lines go to a
+file beside the journal, named by its own SHA-256 when it is complete; what is kept in memory is the beginning
+for expressions, the ends for the journal, and an index for whoever draws.
+"""
+
+import codecs
+import hashlib
+import os
+import re
+import tempfile
+import threading
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from breakglass.errors import UserError
+from breakglass.site.redaction import Redaction, Redactor
+from breakglass.transport.base import Stream
+
+LONGEST_LINE = 4096
+"""Characters of one line that are shown; the file has the whole line."""
+
+LARGEST_TEXT = 4 * 1024 * 1024
+"""Characters of one stream that expressions see."""
+
+LONGEST_PIECE = 64 * 1024
+"""Characters of a line without an end that are kept back before they are written."""
+
+ENDS_LINES = 20
+"""Lines at each end of an output that go into the journal's record."""
+
+ENDS_CHARACTERS = 4000
+"""Characters of each of these two ends."""
+
+INDEX_EVERY = 64
+"""Lines between two entries of a line index."""
+
+WRITE_AT = 64 * 1024
+"""Bytes that are gathered before they are written, and that are read at a time."""
+
+
+class OutputStoreError(UserError):
+    """The output could not be stored. It was shown as it came, and its ends are in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A complete output. name: its file in the session's output folder; empty when there was none.
+
+    bytes: how many came; lines: how many were made of them. head and tail: the first and the last lines; all
+    of a short output is in head.
+    """
+
+    name: str
+    bytes: int
+    lines: int
+    head: str
+    tail: str
+
+
+_HIDDEN: Final = (
+    "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff"
+)
+_UNSAFE: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+_UNSAFE_IN_LINE: Final = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+
+
+def visible(text: str) -> str:
+    r"""The text with everything that a terminal would obey or hide written out: `\x1b`, `\u202e`.
+
+    Line ends and tabs stay. This is the only place where that is decided; it changes nothing the second time.
+    """
+    return _UNSAFE.sub(_written_out, text)
+
+
+def visible_line(text: str) -> str:
+    """The same for what must stay on one line: line ends are written out too, and tabs are spaces."""
+    return _UNSAFE_IN_LINE.sub(_written_out, text).replace("\t", "    ")
+
+
+def _written_out(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code == 0x0A:
+        return "\\n"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def shortened(line: str, limit: int = LONGEST_LINE) -> str:
+    """A line cut to a length, with how long it really is."""
+    if len(line) <= limit:
+        return line
+    return f"{line[:limit]}… [{len(line):,} characters]"
+
+
+class LineFile:
+    """The lines of a stored output, by number, read from the file as they are asked for."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._offsets = array("Q", [0])
+        self._size = 0
+        self._lines = 0
+        self._ended = True
+
+    @property
+    def line_count(self) -> int:
+        return self._lines if self._ended else self._lines + 1
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def append(self, data: bytes) -> None:
+        """Write bytes to the end of the file. Raises OSError, and then none of them count."""
+        written = 0
+        try:
+            while written < len(data):
+                written += os.pwrite(self._descriptor, data[written:], self._size + written)
+        except OSError:
+            os.ftruncate(self._descriptor, self._size)
+            raise
+        self.count(data)
+
+    def sync(self) -> None:
+        os.fsync(self._descriptor)
+
+    def count(self, data: bytes) -> None:
+        """Take note of bytes at the end of the file."""
+        at = data.find(b"\n")
+        while at >= 0:
+            self._lines += 1
+            if self._lines % INDEX_EVERY == 0:
+                self._offsets.append(self._size + at + 1)
+            at = data.find(b"\n", at + 1)
+        self._size += len(data)
+        if data:
+            self._ended = data.endswith(b"\n")
+
+    def lines(self, start: int, stop: int) -> list[str]:
+        """Lines from `start` up to `stop`, each cut to LONGEST_LINE. Raises OSError."""
+        start, stop = max(start, 0), min(stop, self.line_count)
+        if start >= stop:
+            return []
+        skip, wanted = start % INDEX_EVERY, stop - start
+        offset = self._offsets[start // INDEX_EVERY]
+        found: list[str] = []
+        line, length = b"", 0
+        while offset < self._size and len(found) < skip + wanted:
+            block = os.pread(self._descriptor, min(WRITE_AT, self._size - offset), offset)
+            if not block:
+                break
+            offset += len(block)
+            *ended, rest = block.split(b"\n")
+            for each in ended:
+                found.append(_cut(line + each[:_KEPT], length + len(each)))
+                line, length = b"", 0
+            line, length = line + rest[: max(_KEPT - len(line), 0)], length + len(rest)
+        if length and offset >= self._size and len(found) < skip + wanted:
+            found.append(_cut(line, length))
+        return found[skip : skip + wanted]
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+
+_KEPT: Final = LONGEST_LINE * 4
+"""Bytes of a line that are enough for LONGEST_LINE characters of UTF-8."""
+
+
+def _cut(kept: bytes, length: int) -> str:
+    text = kept.decode(errors="ignore")
+    if len(text) <= LONGEST_LINE and length <= _KEPT:
+        return text
+    return f"{text[:LONGEST_LINE]}… [{length:,} bytes]"
+
+
+def open_output(path: Path) -> LineFile:
+    """A stored output, indexed. Reads the file once; call it in a thread. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    lines = LineFile(descriptor)
+    offset = 0
+    while block := os.pread(descriptor, WRITE_AT, offset):
+        lines.count(block)
+        offset += len(block)
+    return lines
+
+
+class _StreamText:
+    """One stream on its way from bytes to lines that are safe."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="backslashreplace")
+        self._redaction = Redaction(redactor)
+        self._return = False
+        self._partial = ""
+        self._kept: list[str] = []
+        self._length = 0
+        self.total = 0
+
+    def feed(self, data: bytes, *, final: bool = False) -> str:
+        """Whole safe lines that came to their end with this piece; all that is left, when it is the last."""
+        text = self._redaction.feed(self._decoder.decode(data, final))
+        if final:
+            text += self._redaction.end()
+        text = visible(self._line_ends(text, final))
+        self._keep(text)
+        text = self._partial + text
+        if final or len(text) > LONGEST_PIECE:
+            self._partial = ""
+            return text
+        end = text.rfind("\n") + 1
+        self._partial = text[end:]
+        return text[:end]
+
+    @property
+    def partial(self) -> str:
+        """The line that has not ended yet."""
+        return self._partial
+
+    @property
+    def text(self) -> str:
+        """The first LARGEST_TEXT characters."""
+        if len(self._kept) > 1:
+            self._kept = ["".join(self._kept)]
+        return self._kept[0] if self._kept else ""
+
+    def _line_ends(self, text: str, final: bool) -> str:
+        """Line ends as one character, also where one is cut between two pieces."""
+        if self._return:
+            text = "\r" + text
+        self._return = text.endswith("\r") and not final
+        if self._return:
+            text = text[:-1]
+        return text.replace("\r\n", "\n")
+
+    def _keep(self, text: str) -> None:
+        self.total += len(text)
+        if self._length < LARGEST_TEXT:
+            kept = text[: LARGEST_TEXT - self._length]
+            self._length += len(kept)
+            self._kept.append(kept)
+
+
+class Recorder:
+    """The output of one request: a transport's sink, a source for whoever draws, and a file at the end.
+
+    Feeding it never raises: what the disk refuses is kept in memory, as far as LARGEST_TEXT bytes go, and
+    said by `finish`. Lines may be read in any thread.
+    """
+
+    def __init__(self, folder: Path, redactor: Redactor, on_change: Callable[[], None] | None = None) -> None:
+        self.finished: Finished | None = None
+        self._folder = folder
+        self._on_change = on_change
+        self._streams: dict[Stream, _StreamText] = {
+            "stdout": _StreamText(redactor),
+            "stderr": _StreamText(redactor),
+        }
+        self._lock = threading.Lock()
+        self._bytes = 0
+        self._fault = ""
+        self._path: Path | None = None
+        self._file: LineFile | None = None
+        self._digest = hashlib.sha256()
+        self._unwritten = bytearray()
+
+    def __call__(self, stream: Stream, data: bytes) -> None:
+        """Take a piece of output."""
+        with self._lock:
+            self._bytes += len(data)
+            self._take(self._streams[stream].feed(data))
+        if self._on_change is not None:
+            self._on_change()
+
+    def text(self, stream: Stream) -> str:
+        """The first LARGEST_TEXT characters of a stream, safe and without secrets."""
+        with self._lock:
+            return self._streams[stream].text
+
+    @property
+    def truncated(self) -> bool:
+        """Whether a stream is longer than what `text` gives."""
+        return any(each.total > LARGEST_TEXT for each in self._streams.values())
+
+    @property
+    def line_count(self) -> int:
+        """Lines so far, with those that have not ended yet."""
+        with self._lock:
+            self._write_out()
+            return self._stored_lines() + len(self._partials())
+
+    def lines(self, start: int, stop: int) -> list[str]:
+        """Lines from `start` up to `stop`, safe to draw, each cut to LONGEST_LINE."""
+        with self._lock:
+            self._write_out()
+            count = self._stored_lines()
+            partials = self._partials()[max(start - count, 0) : max(stop - count, 0)]
+            return [*self._read(start, stop), *partials]
+
+    def finish(self) -> Finished:
+        """Take what was held back, put the file on disk under its name, and say what came.
+
+        Blocks on the disk. Raises OutputStoreError when it could not be stored; `finished` is set even so.
+        """
+        with self._lock:
+            for stream in self._streams.values():
+                rest = stream.feed(b"", final=True)
+                self._take(rest if rest.endswith("\n") or not rest else rest + "\n")
+            self._write_out()
+            count = self._stored_lines()
+            head = "\n".join(self._read(0, min(ENDS_LINES, count)))
+            tail = "\n".join(self._read(max(count - ENDS_LINES, ENDS_LINES), count))
+            self.finished = Finished(
+                self._stored(), self._bytes, count, head[:ENDS_CHARACTERS], tail[-ENDS_CHARACTERS:]
+            )
+        if self._fault:
+            raise OutputStoreError(f"the output could not be stored in {self._folder}: {self._fault}")
+        return self.finished
+
+    def discard(self) -> None:
+        """Take the file away, where the request was given up and nothing will finish it."""
+        with self._lock:
+            if self._path is not None and self.finished is None:
+                self._path.unlink(missing_ok=True)
+
+    def _partials(self) -> list[str]:
+        return [shortened(each.partial) for each in self._streams.values() if each.partial]
+
+    def _stored_lines(self) -> int:
+        return self._file.line_count if self._file is not None else 0
+
+    def _read(self, start: int, stop: int) -> list[str]:
+        try:
+            return self._file.lines(start, stop) if self._file is not None else []
+        except OSError as error:
+            self._fault = self._fault or error.strerror or str(error)
+            return []
+
+    def _take(self, text: str) -> None:
+        self._unwritten += text.encode()
+        if len(self._unwritten) >= WRITE_AT:
+            self._write_out()
+
+    def _write_out(self) -> None:
+        data = bytes(self._unwritten)
+        self._unwritten.clear()
+        if not data:
+            return
+        self._digest.update(data)
+        if self._file is None:
+            self._file = LineFile(self._made())
+        if self._fault and self._file.size + len(data) > LARGEST_TEXT:
+            return
+        try:
+            self._file.append(data)
+        except OSError as error:
+            self._fault = error.strerror or str(error)
+            if self._file.size == 0:
+                self._file = LineFile(os.memfd_create("output"))
+                self._file.append(data[:LARGEST_TEXT])
+
+    def _made(self) -> int:
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=".coming-")
+        except OSError as error:
+            self._fault = error.strerror or str(error)
+            return os.memfd_create("output")
+        self._path = Path(name)
+        return descriptor
+
+    def _stored(self) -> str:
+        """Put the file in its place; its name, or nothing where nothing could be stored."""
+        if self._path is None or self._file is None:
+            return ""
+        name = f"{self._digest.hexdigest()}.txt"
+        try:
+            if self._fault:
+                self._path.unlink()
+                return ""
+            self._file.sync()
+            self._path.rename(self._folder / name)
+        except OSError as error:
+            self._fault = error.strerror or str(error)
+            return ""
+        return name
