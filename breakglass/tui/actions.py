@@ -1,0 +1,132 @@
+"""Every action and its keys, once. Key bindings, footer, help, palette and the README are made from this
+table.
+
+An action's name is the name of the method that does it: `rerun` is `action_rerun` of its screen. Keys are
+printable or are ones that every terminal sends the same (Enter, Esc, arrows, paging); ^B ^A ^S ^Q ^Z ^I ^J ^M
+and ^H belong to multiplexers, job control and the terminal itself, and are never bound.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from textual.binding import Binding
+
+Place: TypeAlias = Literal["library", "preflight", "walk", "report", "help"]
+EVERYWHERE: tuple[Place, ...] = ("library", "preflight", "walk", "report", "help")
+
+WRITTEN: Mapping[str, str] = {
+    "enter": "Enter",
+    "escape": "Esc",
+    "up": "Up",
+    "down": "Down",
+    "left": "Left",
+    "right": "Right",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "space": "Space",
+    "slash": "/",
+    "colon": ":",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "ctrl+c": "^C",
+}
+"""Textual's names of keys as people write them; a key that is not here is written as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that a person can do on some screens.
+
+    `label` is the footer's word for it and `help` one sentence. `rank` orders the footer, lowest first; 0
+    keeps it out of the footer. An action with no key is in the palette alone.
+    """
+
+    name: str
+    keys: tuple[str, ...]
+    label: str
+    help: str
+    places: tuple[Place, ...]
+    rank: int = 0
+
+    @property
+    def key(self) -> str:
+        """The first key as it is written; empty where there is none."""
+        return written(self.keys[0]) if self.keys else ""
+
+    @property
+    def all_keys(self) -> str:
+        return " ".join(written(key) for key in self.keys)
+
+
+def written(key: str) -> str:
+    """A key as people write it."""
+    return WRITTEN.get(key, key)
+
+
+ACTIONS: tuple[Action, ...] = (
+    # ------------------------------------------------------------------ the walk
+    Action("forward", ("enter",), "next", "Take the next move, which one line always names. It never confirms a change.", ("walk",), 1),
+    Action("cancel_read", ("x",), "cancel read", "Give up the read that is running. A change is never cancelled.", ("walk",), 2),
+    Action("rerun", ("r",), "rerun", "Run this step again. A change with an unknown outcome is looked at first.", ("walk",), 3),
+    Action("skip", ("s",), "skip", "Leave this step out, with a reason; it becomes a deferred item.", ("walk",), 5),
+    Action("jump", ("J",), "jump", "Go on at another step.", ("walk",), 6),
+    Action("note", ("n",), "note", "Write a note into the record. While a search is open: the next match.", ("walk",), 7),
+    Action("stop_and_call", ("S",), "stop&call", "Stop here and call somebody. Nothing is lost; the session can be resumed.", ("walk",), 4),
+    Action("pause", ("p",), "pause", "Stop before the next step; what is running is not touched.", ("walk",), 8),
+    Action("previous_step", ("k", "up"), "up", "Look at the step before; in the output, one line up.", ("walk",)),
+    Action("next_step", ("j", "down"), "down", "Look at the step after; in the output, one line down.", ("walk",)),
+    Action("first", ("g", "home"), "first", "The first step, or the top of the output.", ("walk",)),
+    Action("last", ("G", "end"), "last", "The step that the walk is at, or the end of the output.", ("walk",)),
+    Action("page_down", ("space", "pagedown"), "page down", "One page down in the card or the output.", ("walk",)),
+    Action("page_up", ("b", "pageup"), "page up", "One page up in the card or the output.", ("walk",)),
+    Action("left", ("left",), "left", "Move unwrapped output to the left.", ("walk",)),
+    Action("right", ("right",), "right", "Move unwrapped output to the right.", ("walk",)),
+    Action("previous_attempt", ("left_square_bracket",), "attempt", "The attempt before this one.", ("walk",)),
+    Action("next_attempt", ("right_square_bracket",), "attempt", "The attempt after this one.", ("walk",)),
+    Action("output", ("o",), "output", "Move between the card and the output; on a small terminal, swap them.", ("walk",), 9),
+    Action("full", ("f",), "full", "The output, or the card, on the whole screen, and back.", ("walk",), 11),
+    Action("follow", ("F",), "follow", "Stay at the end of the output as it grows.", ("walk",)),
+    Action("wrap", ("w",), "wrap", "Wrap long lines of output, or not.", ("walk",)),
+    Action("timeline", ("t",), "timeline", "The session's timeline in place of the output, and back.", ("walk",), 12),
+    Action("values", ("v",), "values", "The captured values in place of the output, and back.", ("walk",)),
+    Action("find", ("slash",), "find", "Search in the output.", ("walk",), 10),
+    Action("previous_match", ("N",), "match before", "The match before, while a search is open.", ("walk",)),
+    Action("copy", ("y",), "copy", "Copy the command, or the output that is in view, through OSC 52.", ("walk",), 13),
+    Action("save", (), "save output", "Say where the output is kept, and copy that path.", ("walk",)),
+    Action("hint", ("H",), "hint", "Show the step's hint. In a rehearsal only, and counted.", ("walk",), 14),
+    Action("hand_over", ("O",), "hand over", "Hand the session to somebody else at this terminal.", ("walk",)),
+    Action("interrupt", ("ctrl+c",), "cancel", "Cancel the read; during a change, explain, and offer to leave it.", ("walk",)),
+    # ------------------------------------------------------------------ library, preflight, report, help
+    Action("move_down", ("j", "down"), "down", "One line down.", ("library", "preflight", "report", "help")),
+    Action("move_up", ("k", "up"), "up", "One line up.", ("library", "preflight", "report", "help")),
+    # ------------------------------------------------------------------ themes, and what is everywhere
+    Action("theme_dark", (), "dark theme", "Light text on dark.", EVERYWHERE),
+    Action("theme_light", (), "light theme", "Dark text on white.", EVERYWHERE),
+    Action("theme_high_contrast", (), "high-contrast theme", "White on black, lines in white.", EVERYWHERE),
+    Action("back", ("q", "escape"), "back", "Go back. Asks first when something is open.", EVERYWHERE, 15),
+    Action("palette", ("colon",), "all", "Every action of this screen, by typing part of its name.", EVERYWHERE),
+    Action("help", ("question_mark",), "help", "Every key of this screen.", EVERYWHERE),
+)  # fmt: skip
+
+
+def actions_of(place: Place) -> tuple[Action, ...]:
+    """The actions of a screen, in the table's order."""
+    return tuple(action for action in ACTIONS if place in action.places)
+
+
+def bindings(place: Place) -> list[Binding]:
+    """The key bindings of a screen."""
+    return [
+        Binding(key, action.name, action.label, show=False)
+        for action in actions_of(place)
+        for key in action.keys
+    ]
+
+
+def by_rank(actions: Iterable[Action]) -> list[Action]:
+    """Those that the footer shows, most important first."""
+    return sorted((action for action in actions if action.rank), key=lambda action: action.rank)

@@ -1,0 +1,150 @@
+"""The cockpit: wires screens, session and terminal together. It decides nothing about a walk.
+
+Screens are imported when they are shown. A session runs in a worker on the application's own event loop; its
+screen is drawn from the session's state and speaks to it in commands.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from breakglass.errors import UserError
+from breakglass.runbook.library import Found
+from breakglass.session.opening import Request, Session, open_session
+from breakglass.session.outside import Prompts
+from breakglass.transport.output import visible_line
+from breakglass.tui.actions import Place
+from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_theme, variables
+
+if TYPE_CHECKING:
+    from breakglass.transport.ssh import HostKeyQuestion
+
+CodeOf = Callable[[Session], int]
+INTERRUPTED = 130
+
+
+class Cockpit(App[int], inherit_bindings=False):
+    """The application. Its result is the exit code."""
+
+    CSS_PATH = "styles/cockpit.tcss"
+    TITLE = "breakglass"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt", show=False, priority=True, system=True)
+    ]
+
+    def __init__(self, code_of: CodeOf, request: Request | None = None) -> None:
+        """Open a session at once when `request` is given, and the library otherwise."""
+        self.unicode = speaks_unicode()
+        super().__init__()
+        self._code_of = code_of
+        self._request = request
+        self.code = 0
+        self.failure: UserError | None = None
+        """Why the session asked for could not be opened; for the terminal, after the screen is gone."""
+        for palette in PALETTES.values():
+            self.register_theme(textual_theme(palette))
+        wanted = os.environ.get("BREAKGLASS_THEME", "")
+        self.theme = wanted if wanted in PALETTES else DARK.name
+
+    @property
+    def look(self) -> Look:
+        """How things are drawn in the theme that is on."""
+        return Look(PALETTES.get(self.theme, DARK), self.unicode)
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return variables(DARK)
+
+    def on_mount(self) -> None:
+        if not self.unicode:
+            self.add_class("-ascii")
+        if self._request is not None:
+            self.begin(self._request)
+        else:
+            self.show_library()
+
+    # ---------------------------------------------------------------- screens
+    def show_library(self) -> None:
+        from breakglass.tui.library.screen import LibraryScreen
+
+        self.push_screen(LibraryScreen())
+
+    def show_preflight(self, found: Found) -> None:
+        """Inputs, checks and mode of a runbook. It ends with `begin`, or with `go_back`."""
+        from breakglass.tui.preflight.screen import PreflightScreen
+
+        self.push_screen(PreflightScreen(found))
+
+    def show_help(self, place: Place) -> None:
+        from breakglass.tui.help.screen import HelpScreen
+
+        self.push_screen(HelpScreen(place))
+
+    def go_back(self) -> None:
+        """Leave the screen that is on top; leaving the first one ends the program."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        else:
+            self.exit(self.code)
+
+    # ---------------------------------------------------------------- a session
+    def begin(self, request: Request) -> None:
+        """Walk a new session, or go on with an old one."""
+        self.run_worker(self._walk(request), name="walk", exclusive=True)
+
+    async def _walk(self, request: Request) -> None:
+        from breakglass.tui.report.screen import ReportScreen
+        from breakglass.tui.walk.screen import WalkScreen
+
+        try:
+            async with open_session(request, Prompts(self._ask_secret, self._ask_host_key)) as session:
+                walk = WalkScreen(session.engine)
+                await self.push_screen(walk)
+                await session.engine.run()
+                self.code = self._code_of(session)
+                await walk.dismiss_dialogs()
+                await self.switch_screen(ReportScreen(session.engine.state, session.engine.runbook))
+        except UserError as error:
+            self._cannot_open(error)
+
+    def _cannot_open(self, error: UserError) -> None:
+        if self._request is not None:
+            self.failure = error
+            self.exit(2)
+            return
+        from breakglass.tui.dialogs import Message
+
+        self.push_screen(Message("The session cannot be opened", str(error)))
+
+    # ---------------------------------------------------------------- what only a person can give
+    async def _ask_secret(self, question: str) -> str:
+        from breakglass.tui.dialogs import Line
+
+        self.draw_attention("a secret is needed")
+        answer = await self.push_screen_wait(Line(question, "kept in memory only", secret=True))
+        return answer or ""
+
+    async def _ask_host_key(self, question: "HostKeyQuestion") -> bool:
+        from breakglass.tui.dialogs import HostKey
+
+        self.draw_attention("an unknown host key")
+        return await self.push_screen_wait(HostKey(question)) or False
+
+    # ---------------------------------------------------------------- the terminal
+    def draw_attention(self, words: str) -> None:
+        """Ring the bell; where the terminal is not in focus, also notify through it (OSC 9)."""
+        self.bell()
+        if not self.app_focus and self._driver is not None:
+            self._driver.write(f"\x1b]9;breakglass: {visible_line(words)}\x07")
+
+    def action_interrupt(self) -> None:
+        from breakglass.tui.walk.screen import WalkScreen
+
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, WalkScreen):
+                screen.action_interrupt()
+                return
+        self.exit(INTERRUPTED)
