@@ -49,9 +49,9 @@ def problems_of(path: Path) -> list[Problem]:
 
             load_scenario(path)
         elif "site" in keys and "steps" not in keys:
-            from breakglass.site.load import load_site
+            from breakglass.site.load import read_site
 
-            load_site(path)
+            return read_site(text, path)[1]
         else:
             return read_runbook(text, path)[1]
     except InvalidFileError as error:
