@@ -11,18 +11,9 @@ from collections.abc import Iterator
 
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import (
-    AskAction,
-    ChooseAction,
-    HttpAction,
-    KubectlAction,
-    ManualAction,
-    ProbeAction,
-    Runbook,
-    SshAction,
-    Step,
-)
+from breakglass.runbook.model import Runbook, Step
 from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.words import command_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -78,27 +69,6 @@ def _step(number: int, step: Step) -> Iterator[str]:
     for way in step.next:
         condition = f"when {way.when.source}: " if way.when else ""
         yield f"       next    {condition}{way.goto}"
-
-
-def command_of(step: Step) -> str:
-    """The step's action as written, on one line."""
-    match step.action:
-        case KubectlAction(words=words):
-            return "kubectl " + " ".join(word.source for word in words)
-        case SshAction(host=host, words=words):
-            return f"ssh {host.source} -- " + " ".join(word.source for word in words)
-        case HttpAction(method=method, endpoint=endpoint, path=path):
-            return f"{method.upper()} {endpoint}{path.source if path else ''}"
-        case ProbeAction(name=name):
-            return f"probe {name}"
-        case ManualAction(instructions=instructions):
-            return "by hand: " + instructions.source.strip().replace("\n", " ")
-        case ChooseAction(options=options):
-            return "choose: " + ", ".join(option.name for option in options)
-        case AskAction(prompt=prompt):
-            return f"ask: {prompt.source}"
-        case None:
-            return ""
 
 
 def row_of(runbook: Runbook) -> dict[str, object]:
