@@ -146,6 +146,7 @@ async def _output_of(name: str, secret: Secret, argv: tuple[str, ...]) -> bytes:
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
     if process.returncode:
         raise SecretError(
             f"secret {name}: {_source(secret)} ended with exit status {process.returncode}; run it to see why"

@@ -269,12 +269,14 @@ class Recorder:
         self._file: LineFile | None = None
         self._digest = hashlib.sha256()
         self._unwritten = bytearray()
+        self._open: Stream | None = None
+        """The stream whose last line has not ended in the file."""
 
     def __call__(self, stream: Stream, data: bytes) -> None:
         """Take a piece of output."""
         with self._lock:
             self._bytes += len(data)
-            self._take(self._streams[stream].feed(data))
+            self._take(stream, self._streams[stream].feed(data))
         if self._on_change is not None:
             self._on_change()
 
@@ -309,9 +311,10 @@ class Recorder:
         Blocks on the disk. Raises OutputStoreError when it could not be stored; `finished` is set even so.
         """
         with self._lock:
-            for stream in self._streams.values():
-                rest = stream.feed(b"", final=True)
-                self._take(rest if rest.endswith("\n") or not rest else rest + "\n")
+            for stream, text in self._streams.items():
+                self._take(stream, text.feed(b"", final=True))
+            if self._open is not None:
+                self._take(self._open, "\n")
             self._write_out()
             count = self._stored_lines()
             head = "\n".join(self._read(0, min(ENDS_LINES, count)))
@@ -342,7 +345,12 @@ class Recorder:
             self._fault = self._fault or error.strerror or str(error)
             return []
 
-    def _take(self, text: str) -> None:
+    def _take(self, stream: Stream, text: str) -> None:
+        if not text:
+            return
+        if self._open not in (None, stream):
+            text = f"\n{text}"
+        self._open = None if text.endswith("\n") else stream
         self._unwritten += text.encode()
         if len(self._unwritten) >= WRITE_AT:
             self._write_out()
