@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 
+from breakglass.runbook.kubectl import KubectlSyntaxError, cluster_flag, parse
+from breakglass.runbook.kubectl_requests import Exec
 from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
 from breakglass.runbook.position import Problem
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.shell import ShellSyntaxError, commands
 from breakglass.runbook.steps import ReadStep
-from breakglass.runbook.template import moved, placeholder, quoted_interpolations
+from breakglass.runbook.template import moved, placeholder, placeholder_words, quoted_interpolations
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
@@ -42,7 +44,28 @@ def _kubectl(action: KubectlAction) -> Iterator[Problem]:
     if words and not words[0].is_literal:
         yield Problem(words[0].position, "the verb must stand as it is, so that its risk can be seen")
         return
+    yield from _kubectl_form(action)
     yield from _inner_shell(words)
+
+
+def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
+    """Verbs and flags that the chosen driver does not carry out, as far as the values do not matter."""
+    words = action.words
+    line = placeholder_words(words)
+    if action.driver == "binary":
+        index = cluster_flag(line)
+        if index is not None:
+            message = f"{line[index]} is the site's to say: name the cluster with `cluster:`"
+            yield Problem(words[index].position, message)
+        return
+    values = frozenset(index for index, word in enumerate(words) if not word.is_literal)
+    try:
+        request = parse(line, values)
+    except KubectlSyntaxError as error:
+        yield Problem(words[error.word].position if words else action.position, str(error))
+        return
+    if action.stdin is not None and not (isinstance(request, Exec) and request.stdin):
+        yield Problem(action.position, "`stdin` is read by `exec -i` only; the line has no -i")
 
 
 def _shell_line(line: Template) -> Iterator[Problem]:
