@@ -4,6 +4,7 @@ verified.
 Nothing in here ever sends a change a second time. What is not known is said to be unknown.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from breakglass.runbook.expression import EvaluationError
@@ -19,7 +20,7 @@ from breakglass.session.journal import JournalUnwritableError
 from breakglass.session.outside import Outside, Sight
 from breakglass.session.prepare import Pinned, PreparationError, Prepared, text_or_reason
 from breakglass.session.reading import Reader, Seen, elements_of, finished, reaching, result_of_fault
-from breakglass.transport.base import Delivery, KubectlRequest
+from breakglass.transport.base import Delivery, KubectlRequest, Request
 from breakglass.values import Json, Scope
 
 DEFINITE_REFUSALS = frozenset({"forbidden", "not-found", "conflict", "rejected", "authentication"})
@@ -230,9 +231,11 @@ class Changer:
                         e.ActionFinished(step.id, attempt, "not-sent", 0.0, index, message=str(error))
                     )
                     return Changed("failed", f"not sent: {error}", values[-1] if values else None)
-                sight = await self._outside.send(sent.request, redact=step.redact)
+                sight, interrupted = await self._to_its_end(sent.request, redact=step.redact)
                 outcome = outcome_of(sight, step)
                 self._desk.record(finished(step.id, attempt, index, sight, outcome))
+                if interrupted is not None:
+                    raise interrupted
                 values.append(sight.value)
                 if outcome != "succeeded":
                     message = sight.result.fault.message if sight.result.fault else ""
@@ -241,6 +244,20 @@ class Changer:
             self._desk.busy = ""
         value = values[-1] if values else result_of_fault("", "")
         return await self._verified(step, attempt, scope, outcome, message, value, tuple(values))
+
+    async def _to_its_end(
+        self, request: Request, *, redact: bool
+    ) -> tuple[Sight, asyncio.CancelledError | None]:
+        """Send a change, and wait for its outcome even when the walk is cancelled meanwhile.
+
+        The wait is as long as the request's own limit. Cancelled a second time, nobody waits any longer: the
+        intent stays on record without an outcome, which is what *unknown* means.
+        """
+        sending = asyncio.ensure_future(self._outside.send(request, redact=redact))
+        try:
+            return await asyncio.shield(sending), None
+        except asyncio.CancelledError as interrupted:
+            return await sending, interrupted
 
     async def _verified(
         self,

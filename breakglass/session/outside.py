@@ -68,6 +68,7 @@ class Outside:
         clock: Clock,
         prompts: Prompts,
         on_output: Callable[[], None] | None = None,
+        transports: Mapping[type[Request], Transport] | None = None,
     ) -> None:
         self.site = site
         self.live: Recorder | None = None
@@ -76,7 +77,7 @@ class Outside:
         self._clock = clock
         self._prompts = prompts
         self._on_output = on_output
-        self._transports: dict[type[Request], Transport] = {}
+        self._transports: dict[type[Request], Transport] = dict(transports or {})
 
     async def secret_values(self, action: Action) -> tuple[dict[str, Json], dict[str, Json]]:
         """The `secrets` that an action names: as they are shown, and as they are sent.

@@ -70,10 +70,14 @@ StepStatus: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One go at a step: what ran, what came back, how it was judged."""
+    """One go at a step: what ran, what came back, how it was judged.
+
+    began and seconds are by the monotonic clock: seconds since the session's start, and the attempt's length.
+    """
 
     number: int
     started: datetime
+    began: float = 0.0
     prepared: tuple[e.ActionPrepared, ...] = ()
     needs: tuple[tuple[datetime, e.NeedRead], ...] = ()
     intended: tuple[e.ActionIntended, ...] = ()
@@ -189,7 +193,7 @@ def apply(state: State, recorded: Recorded) -> State:
         case e.SessionEnded():
             return replace(state, ended=event, waiting=None, approvals=(), following="")
         case e.StepStarted():
-            attempt = Attempt(number=event.attempt, started=recorded.time)
+            attempt = Attempt(number=event.attempt, started=recorded.time, began=recorded.elapsed)
             view = state.steps.get(event.step, StepView(event.step))
             view = replace(view, attempts=(*view.attempts, attempt), status="running", skip_reason="")
             order = state.order if event.step in state.order else (*state.order, event.step)
@@ -265,7 +269,7 @@ def _finished(state: State, recorded: Recorded, event: e.StepFinished) -> State:
     attempts = view.attempts
     if attempts:
         last = attempts[-1]
-        seconds = (recorded.time - last.started).total_seconds()
+        seconds = recorded.elapsed - last.began
         done = replace(last, state=event.state, say=event.say, ended=recorded.time, seconds=seconds)
         attempts = (*attempts[:-1], done)
     reason = event.say if event.state == "skipped" else ""
@@ -283,11 +287,12 @@ def _finished(state: State, recorded: Recorded, event: e.StepFinished) -> State:
 
 
 def _reopened(state: State) -> State:
-    """A step that was cut short is unknown where a change was on its way, and pending otherwise."""
+    """A step that was cut short is unknown where a change was sent or may have been, verified or not, and
+    pending otherwise."""
     steps = dict(state.steps)
     for name, view in state.steps.items():
         if view.status in ("running", "waiting") and view.last is not None:
-            steps[name] = replace(view, status="unknown" if view.last.open_intents else "pending")
+            steps[name] = replace(view, status="unknown" if view.last.intended else "pending")
     return replace(state, steps=steps, waiting=None, approvals=())
 
 
