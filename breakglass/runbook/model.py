@@ -221,13 +221,15 @@ class ForEach:
 class Poll:
     """Repeat the step's read until a condition holds: `wait` on a read step.
 
-    `soak` asks for it to keep holding for so many seconds after it first held.
+    `soak` asks for it to keep holding for so many seconds after it first held. Where it is `optional`, a
+    condition that does not come to hold in time is an observation, with the fault `timeout`.
     """
 
     until: Expression
     every: float
     within: float
     soak: float = 0.0
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,10 +133,13 @@ _UNTIL = required("until", EXPRESSION, help="Done when this holds.")
 _EVERY = optional("every", PAUSE, default=2.0, help="The pause between two looks.")
 _WITHIN = required("within", PAUSE, help="How long to keep looking.")
 _SOAK = optional("soak", DURATION, default=0.0, help="How long the signal must keep holding.")
+_OPTIONAL = optional(
+    "optional", BOOLEAN, default=False, help="Go on where it did not hold in time; `result.fault` is timeout."
+)
 WAIT = record(
     "wait",
-    (_UNTIL, _EVERY, _WITHIN, _SOAK),
-    lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK]),
+    (_UNTIL, _EVERY, _WITHIN, _SOAK, _OPTIONAL),
+    lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK], given[_OPTIONAL]),
     what="`wait`",
 )
 

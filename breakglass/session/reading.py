@@ -174,6 +174,9 @@ class Reader:
         wait = step.wait
         verification = Verification(step.action, wait.until, wait.every, wait.within, wait.soak)
         held, value, message = await self.poll(step, attempt, verification, scope)
+        given_up = value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
+        if wait.optional and not held and not given_up:
+            return Seen({**value, "fault": "timeout", "message": message})
         return Seen(value, fault="" if held else message)
 
     async def poll(
