@@ -279,7 +279,7 @@ class Changer:
                 return Changed("unknown", self._unknown_words(step, scope, message), value, results)
             state = "ok" if outcome == "succeeded" else "failed"
             return Changed(state, message, value, results)
-        inner = {**scope, "result": value, "results": list(results)}
+        inner: dict[str, Json] = {**scope, "result": value, "results": list(results)}
         held, verified, why = await self._reader.poll(step, attempt, step.verify, inner)
         if held:
             wrong = self._reader.capture(

@@ -53,6 +53,13 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """Go to the step that puts the current one back. It asks like any other change."""
+
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The value for `ask`, the option's name for `choose`, or the word for `manual`."""
 
@@ -109,6 +116,7 @@ Command: TypeAlias = (
     | Retry
     | Jump
     | Skip
+    | Undo
     | Answer
     | Note
     | Pause

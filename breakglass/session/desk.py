@@ -130,6 +130,8 @@ class Desk:
                 return command
             case c.Retry() if question in ("decide", "continue"):
                 return command
+            case c.Undo() if "undo" in waiting.options:
+                return command
             case c.Skip() if not command.reason.strip():
                 raise c.CommandRefusedError("a skipped step wants a reason")
             case c.Skip() | c.Jump() | c.Stop():

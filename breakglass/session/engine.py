@@ -308,7 +308,12 @@ class Engine:
         return await self._decide(step, say)
 
     async def _decide(self, step: Step, say: str) -> Onward:
-        asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=dict(WAYS_ON))
+        options = dict(WAYS_ON)
+        view = self.state.steps.get(step.id)
+        sent = view is not None and view.last is not None and bool(view.last.intended)
+        if step.undo is not None and step.undo.step is not None and sent:
+            options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scope())}"
+        asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
         return self._way_on(step, await self.desk.ask(asked))
 
     def _way_on(self, step: Step, command: c.Command) -> Onward:
@@ -322,6 +327,9 @@ class Engine:
             case c.Jump():
                 self.desk.record(e.Decided(step.id, "jump", command.by, command.reason, command.goto))
                 return Go(command.goto)
+            case c.Undo() if step.undo is not None and step.undo.step is not None:
+                self.desk.record(e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step))
+                return Go(step.undo.step)
             case c.Skip():
                 onward = self._after(step)
                 goto = onward.step if isinstance(onward, Go) else "done"
