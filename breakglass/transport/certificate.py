@@ -1,0 +1,87 @@
+"""What certificate a server shows, asked for when it was not trusted, so that a message can say why."""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+PATIENCE = 3.0
+"""Seconds for the look. It comes after the fault, and is for its words only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A certificate as it was shown, trusted or not."""
+
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    not_before: datetime
+    not_after: datetime
+
+    @property
+    def words(self) -> str:
+        return f"its certificate ({self.subject}, issued by {self.issuer})"
+
+
+async def shown_at(address: str, port: int, name: str) -> Shown | None:
+    """The certificate that a server shows to who asks for `name`, or None. Nothing is sent to it but the
+    handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        async with asyncio.timeout(PATIENCE):
+            _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=name)
+    except (OSError, ValueError):
+        return None
+    try:
+        connection = writer.get_extra_info("ssl_object")
+        assert isinstance(connection, ssl.SSLObject)
+        encoded = connection.getpeercert(binary_form=True)
+        return _read(encoded) if encoded else None
+    finally:
+        writer.transport.abort()
+
+
+def _read(encoded: bytes) -> Shown | None:
+    from cryptography import x509
+
+    try:
+        certificate = x509.load_der_x509_certificate(encoded)
+        try:
+            extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        except x509.ExtensionNotFound:
+            names: tuple[str, ...] = ()
+        else:
+            names = tuple(str(each.value) for each in extension.value)
+        return Shown(
+            certificate.subject.rfc4514_string() or "no subject",
+            certificate.issuer.rfc4514_string() or "nobody",
+            names,
+            certificate.not_valid_before_utc,
+            certificate.not_valid_after_utc,
+        )
+    except ValueError:
+        return None
+
+
+def distrust(error: ssl.SSLCertVerificationError, shown: Shown | None, name: str) -> str:
+    """Why a certificate is not trusted, and what to do."""
+    its = shown.words if shown is not None else "its certificate"
+    now = datetime.now(UTC)
+    if error.verify_code == _EXPIRED or (shown is not None and shown.not_after < now):
+        when = f" on {shown.not_after:%Y-%m-%d %H:%M} UTC" if shown is not None else ""
+        return f"{its} expired{when}; renew it, and look whether this machine's clock is right"
+    if error.verify_code == _NOT_YET or (shown is not None and shown.not_before > now):
+        when = f" from {shown.not_before:%Y-%m-%d %H:%M} UTC" if shown is not None else " later"
+        return f"{its} is valid only{when}; is this machine's clock right?"
+    if error.verify_code in _WRONG_NAME:
+        names = ", ".join(shown.names[:5]) if shown is not None and shown.names else "other names"
+        return f"{its} is for {names} and not for {name}; look at the endpoint's `url` and `resolve`"
+    return f"{its} is not trusted: {error.verify_message}; give the endpoint's `ca`"
+
+
+_NOT_YET, _EXPIRED = 9, 10
+_WRONG_NAME = frozenset({62, 64})
+"""X509_V_ERR_ numbers of OpenSSL, from x509_vfy.h: host name mismatch, IP address mismatch."""

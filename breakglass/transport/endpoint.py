@@ -1,0 +1,98 @@
+"""How an endpoint of the site is reached: where to connect, what proves who asks, and whom to trust.
+
+No HTTP library is loaded here, so that whoever only names these types stays light.
+"""
+
+import base64
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from breakglass.site.model import Endpoint, PortForward
+
+Forward: TypeAlias = Callable[[PortForward], Awaitable[tuple[str, int]]]
+"""Opens a port-forward, or gives the one that is open: the local address and port that lead through it."""
+
+
+class Secrets(Protocol):
+    """What is needed of the site's secrets. `resolve` raises SecretError."""
+
+    async def resolve(self, name: str, /) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where an endpoint is entered.
+
+    base: the endpoint's URL with the address to connect to in place of its name.
+    host: the `Host` header, which stays the URL's. name: what the certificate must be for, and the SNI.
+    address: the pinned or forwarded address; empty where the name is resolved.
+    """
+
+    base: str
+    host: str
+    name: str
+    port: int
+    address: str = ""
+
+    @property
+    def words(self) -> str:
+        return f" at {self.address}" if self.address else ""
+
+
+async def door_of(endpoint: Endpoint, forward: Forward | None) -> Door:
+    """The door of an endpoint; a port-forward is opened. Raises what `forward` raises."""
+    parts = urlsplit(endpoint.url)
+    host, name = parts.netloc, parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    if endpoint.forward is not None and forward is not None:
+        address, local = await forward(endpoint.forward)
+        there = f"{_bracketed(address)}:{local}"
+        return Door(parts._replace(netloc=there).geturl(), host, name, local, there)
+    if endpoint.resolve is not None:
+        there = _bracketed(endpoint.resolve) + (f":{parts.port}" if parts.port else "")
+        return Door(parts._replace(netloc=there).geturl(), host, name, port, endpoint.resolve)
+    return Door(endpoint.url, host, name, port)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+async def authorization_of(endpoint: Endpoint, secrets: Secrets) -> str | None:
+    """The value of the `Authorization` header, where the endpoint has a login. Raises SecretError."""
+    if endpoint.basic is not None:
+        user, secret = endpoint.basic
+        login = f"{user}:{await secrets.resolve(secret)}"
+        return f"Basic {base64.b64encode(login.encode()).decode('ascii')}"
+    if endpoint.bearer is not None:
+        return f"Bearer {await secrets.resolve(endpoint.bearer)}"
+    return None
+
+
+def tls_of(endpoint: Endpoint, *, certificate: bool = True) -> ssl.SSLContext:
+    """Whom to trust at an endpoint, and the client certificate to show, unless `certificate` is False.
+
+    Reads files. Raises OSError, of which `ssl.SSLError` is one, naming the file that cannot be used.
+    """
+    if urlsplit(endpoint.url).scheme != "https":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and quicker than reading all authorities
+    try:
+        context = ssl.create_default_context(cafile=str(endpoint.ca) if endpoint.ca else None)
+    except OSError as error:
+        raise OSError(f"ca {endpoint.ca} cannot be used: {error.strerror or error}") from error
+    if not endpoint.verify_tls:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if endpoint.client_certificate is not None and certificate:
+        try:
+            # A passphrase that is given, and wrong, keeps OpenSSL from asking for one on the terminal.
+            context.load_cert_chain(endpoint.client_certificate, endpoint.client_key, password="-")
+        except OSError as error:
+            key = f" with {endpoint.client_key}" if endpoint.client_key else ""
+            why = error.strerror or "not a PEM certificate with its key, or the key has a passphrase"
+            message = f"client_certificate {endpoint.client_certificate}{key} cannot be used: {why}"
+            raise OSError(message) from error
+    return context

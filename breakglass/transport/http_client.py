@@ -1,0 +1,127 @@
+"""One HTTP client for an endpoint, made the same way for every step and probe; and why it got no answer."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import cast
+
+import httpx
+
+from breakglass.runbook.model import FaultKind
+from breakglass.site.model import Endpoint
+from breakglass.threads import in_thread
+from breakglass.transport.base import Fault
+from breakglass.transport.certificate import distrust, shown_at
+from breakglass.transport.endpoint import Door, tls_of
+
+USER_AGENT = "breakglass"
+KEPT_FOR = 30.0
+"""Seconds that an idle connection is kept."""
+
+_UNREACHABLE = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EPERM}
+)
+
+
+async def client_for(
+    endpoint: Endpoint,
+    *,
+    certificate: bool = True,
+    kept: int = 8,
+    most: int | None = None,
+    timeout: float | None = None,
+) -> httpx.AsyncClient:
+    """A client with the endpoint's trust. Its address, login and headers are each request's.
+
+    It follows no redirect, keeps no cookie, and takes nothing from the environment. certificate: whether the
+    endpoint's client certificate is shown. kept: idle connections that are kept. most: connections at a time.
+    timeout: seconds for each phase of a request. Raises OSError for certificate files that cannot be read.
+    """
+    context = await in_thread(lambda: tls_of(endpoint, certificate=certificate))
+    limits = httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=KEPT_FOR)
+    return httpx.AsyncClient(
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        verify=context,
+        timeout=httpx.Timeout(timeout),
+        limits=limits,
+        follow_redirects=False,
+        trust_env=False,
+    )
+
+
+def where_of(endpoint: Endpoint, door: Door | None) -> str:
+    """An endpoint in the words of a message: its name, URL and pinned address."""
+    return f"endpoint {endpoint.name} ({endpoint.url}{door.words if door is not None else ''})"
+
+
+async def fault_of(error: BaseException, endpoint: Endpoint, door: Door | None) -> Fault:
+    """Why no answer came, with the endpoint's name and what to do next.
+
+    Where the certificate was not trusted, the server is asked for it once more, so that it can be named.
+    """
+    where = where_of(endpoint, door)
+    chain = list(_causes(error))
+    for each in chain:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            shown = None
+            if door is not None:
+                shown = await shown_at(httpx.URL(door.base).host, door.port, door.name)
+            return Fault("tls", f"{where}: {distrust(each, shown, door.name if door else endpoint.url)}")
+        if isinstance(each, ssl.SSLError):
+            return Fault("tls", f"{where}: {_handshake(each)}")
+    kind, words = _unanswered(error, chain, door)
+    return Fault(kind, f"{where}{words}")
+
+
+def _handshake(error: ssl.SSLError) -> str:
+    reason = (error.reason or "").upper()
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return f"the TLS handshake was refused ({error.reason}); does it want a `client_certificate`?"
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
+        return "it does not speak TLS there; is it plain http, or another port?"
+    return f"the TLS handshake failed: {error.reason or 'cut off'}; check its `ca` and `client_certificate`"
+
+
+def _unanswered(error: BaseException, chain: list[BaseException], door: Door | None) -> tuple[FaultKind, str]:
+    pinned = door is not None and door.address
+    numbers = {each.errno for each in chain if isinstance(each, OSError)}
+    if errno.ECONNREFUSED in numbers:
+        return "refused", " refuses the connection; is the service, or the proxy in front of it, running?"
+    if any(isinstance(each, socket.gaierror) for each in chain):
+        return "dns", ": the name does not resolve; pin its address with `resolve`"
+    if numbers & _UNREACHABLE:
+        advice = "is the pinned address right?" if pinned else "is there a route?"
+        return "unreachable", f" cannot be reached: {_reason(chain)}; {advice}"
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return "unreachable", f" cannot be reached: {_reason(chain)}"
+    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+        return "malformed", f" does not answer as HTTP does: {error}; is this the right port?"
+    if isinstance(error, httpx.DecodingError):
+        return "malformed", f" sends content that cannot be decoded: {error}"
+    if isinstance(error, httpx.LocalProtocolError):
+        return "configuration", f": the request cannot be sent: {error}"
+    return "disconnected", f": the connection was lost before the answer was whole: {_reason(chain)}"
+
+
+def _reason(chain: list[BaseException]) -> str:
+    for each in reversed(chain):
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    return next((str(each) for each in chain if str(each)), type(chain[0]).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and all that led to it."""
+    waiting = [error]
+    seen: set[int] = set()
+    for each in waiting:
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [next_one for next_one in (each.__cause__, each.__context__) if next_one is not None]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions
