@@ -3,22 +3,14 @@
 Importing this loads no HTTP library, so that a linter can look at `PROBES` cheaply.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal
 
-from breakglass.site.model import PortForward, Site
+from breakglass.site.model import Site
 from breakglass.transport.base import Delivery, Fault, ProbeRequest, Result, Sink
+from breakglass.transport.endpoint import Forward, Secrets
 from breakglass.values import Json
-
-Forward: TypeAlias = Callable[[PortForward], Awaitable[tuple[str, int]]]
-"""Opens a port-forward, and gives the local address and port that lead through it."""
-
-
-class Secrets(Protocol):
-    """What a probe needs of the site's secrets."""
-
-    async def resolve(self, name: str, /) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 from urllib.parse import quote
 
-from breakglass.probe import Forward, Secrets
+from breakglass.errors import UserError
 from breakglass.probe.registry_client import Answer, RegistryClient, registry_client
 from breakglass.probe.registry_graph import (
     Edge,
@@ -23,7 +23,9 @@ from breakglass.probe.registry_graph import (
     look_at_manifest,
 )
 from breakglass.site.model import Endpoint
+from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, Result, Sink
+from breakglass.transport.endpoint import Forward, Secrets
 from breakglass.values import Json
 
 SAID_EVERY = 1.0
@@ -64,7 +66,9 @@ async def probe_registry(
     except TimeoutError:
         done = walk.words() if walk is not None else "not begun"
         fault = Fault("timeout", f"the walk of {endpoint.name} took longer than {timeout:.0f} s: {done}")
-    except OSError as error:
+    except SecretError:
+        raise
+    except (UserError, OSError) as error:
         fault = Fault("configuration", f"endpoint {endpoint.name}: {error}")
         return Result(Delivery.NOT_SENT, time.monotonic() - started, fault=fault)
     seconds = time.monotonic() - started

@@ -5,17 +5,17 @@ which the tests hold this.
 """
 
 import re
-import ssl
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-from breakglass.probe import Forward, Secrets
 from breakglass.site.model import Endpoint
 from breakglass.transport.base import Fault
+from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of
+from breakglass.transport.http_client import client_for, fault_of, where_of
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -62,17 +62,18 @@ class Answer:
 class RegistryClient:
     """One registry. `requests` counts what was sent, repeats included."""
 
-    def __init__(self, client: httpx.AsyncClient, endpoint: Endpoint, auth: httpx.Auth | None) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, endpoint: Endpoint, door: Door, authorization: str | None
+    ) -> None:
         self.requests = 0
         self._client = client
         self._endpoint = endpoint
-        self._auth = auth
-        host = urlsplit(endpoint.url).hostname or ""
-        self._extensions = {"sni_hostname": host} if endpoint.resolve or endpoint.forward else {}
+        self._door = door
+        self._authorization = authorization
 
     @property
     def has_credentials(self) -> bool:
-        return self._auth is not None
+        return self._authorization is not None
 
     async def version(self, *, anonymous: bool) -> Answer:
         """`GET /v2/`: 401 without credentials is what a private registry answers."""
@@ -110,24 +111,39 @@ class RegistryClient:
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
             pass
         except httpx.HTTPError as error:
-            return _unanswered(error, self._endpoint)
+            return await self._unanswered(error)
         try:
             return await self._once(path, headers, whole=whole, anonymous=anonymous)
         except httpx.HTTPError as error:
-            return _unanswered(error, self._endpoint)
+            return await self._unanswered(error)
 
     async def _once(self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool) -> Answer:
         self.requests += 1
-        request = self._client.build_request("GET", path, headers=headers, extensions=self._extensions)
+        sent = httpx.Headers({"Host": self._door.host, **self._endpoint.headers})
+        sent.update(headers)
+        if self._authorization is not None:
+            sent["Authorization"] = self._authorization
         if anonymous:
-            request.headers.pop("Authorization", None)
-        response = await self._client.send(
-            request, auth=None if anonymous else self._auth, stream=True, follow_redirects=False
+            sent.pop("Authorization", None)
+        request = self._client.build_request(
+            "GET",
+            self._door.base.rstrip("/") + path,
+            headers=sent,
+            extensions={"sni_hostname": self._door.name},
         )
+        response = await self._client.send(request, auth=None, stream=True, follow_redirects=False)
         try:
             return await (_read_whole(response) if whole else _read_little(response))
         finally:
             await response.aclose()
+
+    async def _unanswered(self, error: httpx.HTTPError) -> Answer:
+        if isinstance(error, httpx.TimeoutException):
+            where = where_of(self._endpoint, self._door)
+            fault = Fault("timeout", f"{where} did not answer within {REQUEST_TIMEOUT:.0f} s")
+        else:
+            fault = await fault_of(error, self._endpoint, self._door)
+        return Answer(0, why=str(error) or type(error).__name__, fault=fault)
 
 
 async def _read_whole(response: httpx.Response) -> Answer:
@@ -188,83 +204,15 @@ def _next_page(response: httpx.Response) -> str:
     return path[path.find("/v2/") :] if "/v2/" in path else ""
 
 
-def _unanswered(error: httpx.HTTPError, endpoint: Endpoint) -> Answer:
-    return Answer(0, why=str(error) or type(error).__name__, fault=fault_of(error, endpoint))
-
-
-def fault_of(error: httpx.HTTPError, endpoint: Endpoint) -> Fault:
-    """Why no answer came, with the endpoint's name and what to do next."""
-    where = f"endpoint {endpoint.name} ({endpoint.resolve or urlsplit(endpoint.url).netloc})"
-    chain: list[BaseException] = [error]
-    while chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(chain[-1].__cause__ or chain[-1].__context__ or chain[-1])
-    text = " ".join(str(each) for each in chain)
-    if isinstance(error, httpx.TimeoutException):
-        return Fault("timeout", f"{where} did not answer within {REQUEST_TIMEOUT:.0f} s")
-    if any(isinstance(each, ssl.SSLError) for each in chain):
-        return Fault("tls", f"{where}: {error}; check the endpoint's `ca`")
-    if any(isinstance(each, ConnectionRefusedError) for each in chain) or "refused" in text:
-        return Fault("refused", f"{where} refuses the connection; is its proxy running?")
-    if any(word in text for word in ("Name or service not known", "getaddrinfo", "name resolution")):
-        return Fault("dns", f"{where}: the name does not resolve; pin an address with `resolve`")
-    if isinstance(error, httpx.ConnectError):
-        return Fault("unreachable", f"{where}: {error}")
-    if isinstance(error, httpx.RemoteProtocolError):
-        return Fault("malformed", f"{where} does not answer as HTTP does: {error}")
-    return Fault("disconnected", f"{where}: the connection was lost: {error or type(error).__name__}")
-
-
 @asynccontextmanager
 async def registry_client(
     endpoint: Endpoint, secrets: Secrets, parallel: int, forward: Forward | None
 ) -> AsyncGenerator[RegistryClient]:
     """A client for an endpoint, at its pinned address, with its certificate authority and credentials.
 
-    Raises what `secrets.resolve` raises, and OSError for certificate files that cannot be read.
+    Raises what `secrets.resolve` and `forward` raise, and OSError for certificate files that cannot be read.
     """
-    auth: httpx.Auth | None = None
-    headers = dict(endpoint.headers)
-    if endpoint.basic is not None:
-        user, secret = endpoint.basic
-        auth = httpx.BasicAuth(user, await secrets.resolve(secret))
-    elif endpoint.bearer is not None:
-        auth = _Bearer(await secrets.resolve(endpoint.bearer))
-    url = httpx.URL(endpoint.url)
-    if endpoint.forward is not None and forward is not None:
-        address, port = await forward(endpoint.forward)
-        headers["Host"] = url.netloc.decode("ascii")
-        url = url.copy_with(host=address, port=port)
-    elif endpoint.resolve is not None:
-        headers["Host"] = url.netloc.decode("ascii")
-        url = url.copy_with(host=endpoint.resolve)
-    limits = httpx.Limits(max_connections=parallel, max_keepalive_connections=parallel, keepalive_expiry=30.0)
-    async with httpx.AsyncClient(
-        base_url=url,
-        headers={"User-Agent": "breakglass", **headers},
-        verify=_tls(endpoint),
-        timeout=httpx.Timeout(REQUEST_TIMEOUT),
-        limits=limits,
-        trust_env=False,
-    ) as client:
-        yield RegistryClient(client, endpoint, auth)
-
-
-class _Bearer(httpx.Auth):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        yield request
-
-
-def _tls(endpoint: Endpoint) -> ssl.SSLContext | bool:
-    if urlsplit(endpoint.url).scheme != "https":
-        return True
-    context = ssl.create_default_context(cafile=str(endpoint.ca) if endpoint.ca else None)
-    if not endpoint.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if endpoint.client_certificate is not None:
-        context.load_cert_chain(endpoint.client_certificate, endpoint.client_key)
-    return context
+    authorization = await authorization_of(endpoint, secrets)
+    door = await door_of(endpoint, forward)
+    async with await client_for(endpoint, kept=parallel, most=parallel, timeout=REQUEST_TIMEOUT) as client:
+        yield RegistryClient(client, endpoint, door, authorization)
