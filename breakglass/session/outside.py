@@ -6,7 +6,7 @@ Transports are made on first use, so that a session that only reads a file or as
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -29,7 +29,8 @@ from breakglass.transport.base import (
     Stream,
     Transport,
 )
-from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder
+from breakglass.transport.endpoint import Forward
+from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder, visible_line
 from breakglass.values import Json
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Outside:
         except asyncio.CancelledError:
             recorder.discard()
             raise
+        result = self._without_secrets(result)
         if redact:
             recorder("stdout", f"[{dropped} bytes of secret output, neither shown nor stored]\n".encode())
         note = ""
@@ -134,6 +136,16 @@ class Outside:
             await transport.close()
         self._transports.clear()
 
+    def _without_secrets(self, result: Result) -> Result:
+        """Headers and a fault's words may repeat what the far side said, as the output does."""
+        redact = self.secrets.redactor.redact
+        fault = result.fault
+        if fault is not None:
+            fault = replace(fault, message=visible_line(redact(fault.message)))
+        return replace(
+            result, headers={name: redact(value) for name, value in result.headers.items()}, fault=fault
+        )
+
     def _transport(self, request: Request) -> Transport:
         kind = type(request)
         if kind not in self._transports:
@@ -153,7 +165,7 @@ class Outside:
             from breakglass.transport.http import Http
 
             return Http(self.site, self.secrets, forward=self._forward)
-        return Probes(self.site, self.secrets)
+        return Probes(self.site, self.secrets, self._forward)
 
     def _kubectl(self) -> "Kubectl":
         return cast("Kubectl", self._transport(KubectlRequest("", (), 0.0)))
@@ -168,14 +180,16 @@ class Outside:
 class Probes:
     """The transport of `breakglass.probe`."""
 
-    def __init__(self, site: Site, secrets: SecretStore) -> None:
+    def __init__(self, site: Site, secrets: SecretStore, forward: Forward) -> None:
         self._site = site
         self._secrets = secrets
+        self._forward = forward
 
     async def send(self, request: Request, sink: Sink) -> Result:
         from breakglass.probe import run_probe
 
-        return await run_probe(cast(ProbeRequest, request), self._site, self._secrets, sink)
+        probe = cast(ProbeRequest, request)
+        return await run_probe(probe, self._site, self._secrets, sink, forward=self._forward)
 
     async def close(self) -> None:
         return None
