@@ -1,0 +1,1 @@
+"""Help: every key of a screen, and what the marks mean."""

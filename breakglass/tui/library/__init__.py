@@ -1,0 +1,1 @@
+"""The library: every runbook, how it was last rehearsed, and what was left unfinished."""

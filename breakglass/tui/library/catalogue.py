@@ -1,0 +1,111 @@
+"""What the library shows, read from disk: runbooks, and what the journals say of past sessions.
+
+Both readings block, so the screen makes them in threads: the runbooks come at once, the past when it is read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from breakglass.runbook.library import Found, all_runbooks
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.position import InvalidFileError
+from breakglass.session import events as e
+from breakglass.session.folders import all_sessions
+from breakglass.session.journal import FILE_NAME, JournalError, read
+from breakglass.session.opening import unfinished
+from breakglass.session.state import State, fold
+
+RehearsalResult: TypeAlias = Literal[
+    "recovered", "not recovered", "not this incident", "escalated", "stopped"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A runbook that was found. One that cannot be used has its first problem, and how many there are."""
+
+    found: Found
+    runbook: Runbook | None
+    problem: str = ""
+    problems: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """The newest rehearsal of a runbook."""
+
+    session: str
+    began: datetime
+    scenario: str
+    result: RehearsalResult
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the sessions in the state folder say. `rehearsed` goes by the runbook's name."""
+
+    unfinished: tuple[State, ...] = ()
+    rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict[str, Rehearsed])
+    latest: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Each runbook's newest session."""
+    damaged: tuple[str, ...] = ()
+    """Why a journal was left out."""
+
+
+def read_entries() -> tuple[Entry, ...]:
+    """Every runbook that can be found, by name."""
+    return tuple(_entry(found) for found in all_runbooks())
+
+
+def _entry(found: Found) -> Entry:
+    try:
+        return Entry(found, load_runbook(found.path))
+    except InvalidFileError as error:
+        errors = [problem for problem in error.problems if not problem.warning]
+        first = (errors or error.problems)[0]
+        return Entry(found, None, str(first), len(errors) or len(error.problems))
+
+
+def read_past(state_root: Path) -> Past:
+    """All sessions of a state folder. A journal that is damaged or unreadable is named, and left out."""
+    states: dict[str, State] = {}
+    damaged: list[str] = []
+    for folder in all_sessions(state_root):
+        try:
+            states[folder.name] = fold(read(folder.path / FILE_NAME).records)
+        except JournalError as error:
+            damaged.append(str(error))
+    begun = [state for state in states.values() if state.started is not None]
+    return Past(
+        unfinished=tuple(unfinished(states)),
+        rehearsed=dict(_rehearsed(begun)),
+        latest={state.runbook: state.session for state in begun},
+        damaged=tuple(damaged),
+    )
+
+
+def _rehearsed(states: Iterable[State]) -> Iterable[tuple[str, Rehearsed]]:
+    """Rehearsals by runbook; of several, the last one given."""
+    for state in states:
+        if state.mode == "rehearsal" and state.scenario and state.started is not None:
+            result = rehearsal_result(state)
+            yield state.runbook, Rehearsed(state.session, state.started.time, state.scenario, result)
+
+
+def rehearsal_result(state: State) -> RehearsalResult:
+    """How a rehearsal went: what the walk claims counts only where the simulated world agrees."""
+    result = state.ended.result if state.ended is not None else "stopped"
+    if result == "stopped":
+        return "stopped"
+    if result == "not-this-incident":
+        return "not this incident"
+    if result == "escalate":
+        return "escalated"
+    recovered = any(
+        isinstance(each.event, e.Happened) and each.event.kind == "recovered" for each in state.happened
+    )
+    return "recovered" if recovered else "not recovered"
