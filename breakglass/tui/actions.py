@@ -69,38 +69,188 @@ def written(key: str) -> str:
 
 ACTIONS: tuple[Action, ...] = (
     # ------------------------------------------------------------------ the walk
-    Action("forward", ("enter",), "next", "Take the next move, which one line always names. It never confirms a change.", ("walk",), 1),
-    Action("cancel_read", ("x",), "cancel read", "Give up the read that is running. A change is never cancelled.", ("walk",), 2),
-    Action("rerun", ("r",), "rerun", "Run this step again. A change with an unknown outcome is looked at first.", ("walk",), 3),
-    Action("skip", ("s",), "skip", "Leave this step out, with a reason; it becomes a deferred item.", ("walk",), 5),
+    Action(
+        "forward",
+        ("enter",),
+        "next",
+        "Take the next move, which one line always names. It never confirms a change.",
+        ("walk",),
+        1,
+    ),
+    Action(
+        "cancel_read",
+        ("x",),
+        "cancel read",
+        "Give up the read that is running. A change is never cancelled.",
+        ("walk",),
+        2,
+    ),
+    Action(
+        "rerun",
+        ("r",),
+        "rerun",
+        "Run this step again. A change with an unknown outcome is looked at first.",
+        ("walk",),
+        3,
+    ),
+    Action(
+        "skip",
+        ("s",),
+        "skip",
+        "Leave this step out, with a reason; it becomes a deferred item.",
+        ("walk",),
+        5,
+    ),
     Action("jump", ("J",), "jump", "Go on at another step.", ("walk",), 6),
-    Action("note", ("n",), "note", "Write a note into the record. While a search is open: the next match.", ("walk",), 7),
-    Action("stop_and_call", ("S",), "stop&call", "Stop here and call somebody. Nothing is lost; the session can be resumed.", ("walk",), 4),
-    Action("pause", ("p",), "pause", "Stop before the next step; what is running is not touched.", ("walk",), 8),
-    Action("previous_step", ("k", "up"), "up", "Look at the step before; in the output, one line up.", ("walk",)),
-    Action("next_step", ("j", "down"), "down", "Look at the step after; in the output, one line down.", ("walk",)),
+    Action(
+        "note",
+        ("n",),
+        "note",
+        "Write a note into the record. While a search is open: the next match.",
+        ("walk",),
+        7,
+    ),
+    Action(
+        "stop_and_call",
+        ("S",),
+        "stop&call",
+        "Stop here and call somebody. Nothing is lost; the session can be resumed.",
+        ("walk",),
+        4,
+    ),
+    Action(
+        "pause", ("p",), "pause", "Stop before the next step; what is running is not touched.", ("walk",), 8
+    ),
+    Action(
+        "previous_step", ("k", "up"), "up", "Look at the step before; in the output, one line up.", ("walk",)
+    ),
+    Action(
+        "next_step", ("j", "down"), "down", "Look at the step after; in the output, one line down.", ("walk",)
+    ),
     Action("first", ("g", "home"), "first", "The first step, or the top of the output.", ("walk",)),
-    Action("last", ("G", "end"), "last", "The step that the walk is at, or the end of the output.", ("walk",)),
-    Action("page_down", ("space", "pagedown"), "page down", "One page down in the card or the output.", ("walk",)),
+    Action(
+        "last", ("G", "end"), "last", "The step that the walk is at, or the end of the output.", ("walk",)
+    ),
+    Action(
+        "page_down", ("space", "pagedown"), "page down", "One page down in the card or the output.", ("walk",)
+    ),
     Action("page_up", ("b", "pageup"), "page up", "One page up in the card or the output.", ("walk",)),
     Action("left", ("left",), "left", "Move unwrapped output to the left.", ("walk",)),
     Action("right", ("right",), "right", "Move unwrapped output to the right.", ("walk",)),
-    Action("previous_attempt", ("left_square_bracket",), "attempt", "The attempt before this one.", ("walk",)),
+    Action(
+        "previous_attempt", ("left_square_bracket",), "attempt", "The attempt before this one.", ("walk",)
+    ),
     Action("next_attempt", ("right_square_bracket",), "attempt", "The attempt after this one.", ("walk",)),
-    Action("output", ("o",), "output", "Move between the card and the output; on a small terminal, swap them.", ("walk",), 9),
+    Action(
+        "output",
+        ("o",),
+        "output",
+        "Move between the card and the output; on a small terminal, swap them.",
+        ("walk",),
+        9,
+    ),
     Action("full", ("f",), "full", "The output, or the card, on the whole screen, and back.", ("walk",), 11),
     Action("follow", ("F",), "follow", "Stay at the end of the output as it grows.", ("walk",)),
     Action("wrap", ("w",), "wrap", "Wrap long lines of output, or not.", ("walk",)),
-    Action("timeline", ("t",), "timeline", "The session's timeline in place of the output, and back.", ("walk",), 12),
+    Action(
+        "timeline",
+        ("t",),
+        "timeline",
+        "The session's timeline in place of the output, and back.",
+        ("walk",),
+        12,
+    ),
     Action("values", ("v",), "values", "The captured values in place of the output, and back.", ("walk",)),
     Action("find", ("slash",), "find", "Search in the output.", ("walk",), 10),
     Action("previous_match", ("N",), "match before", "The match before, while a search is open.", ("walk",)),
-    Action("copy", ("y",), "copy", "Copy the command, or the output that is in view, through OSC 52.", ("walk",), 13),
+    Action(
+        "copy",
+        ("y",),
+        "copy",
+        "Copy the command, or the output that is in view, through OSC 52.",
+        ("walk",),
+        13,
+    ),
     Action("save", (), "save output", "Say where the output is kept, and copy that path.", ("walk",)),
     Action("hint", ("H",), "hint", "Show the step's hint. In a rehearsal only, and counted.", ("walk",), 14),
-    Action("hand_over", ("O",), "hand over", "Hand the session to somebody else at this terminal.", ("walk",)),
-    Action("interrupt", ("ctrl+c",), "cancel", "Cancel the read; during a change, explain, and offer to leave it.", ("walk",)),
+    Action(
+        "hand_over", ("O",), "hand over", "Hand the session to somebody else at this terminal.", ("walk",)
+    ),
+    Action(
+        "interrupt",
+        ("ctrl+c",),
+        "cancel",
+        "Cancel the read; during a change, explain, and offer to leave it.",
+        ("walk",),
+    ),
+    # ------------------------------------------------------------------ library
+    Action("open", ("enter",), "open", "Open the runbook, or go on with the session.", ("library",), 1),
+    Action(
+        "search",
+        ("slash",),
+        "search",
+        "Search names, titles, symptoms and alerts; a pasted line of a log is searched for at once.",
+        ("library",),
+        2,
+    ),
+    Action(
+        "resume",
+        ("r",),
+        "resume",
+        "Go on with the chosen session, else with the newest that is unfinished.",
+        ("library",),
+        3,
+    ),
+    Action(
+        "past_report",
+        ("p",),
+        "report",
+        "The report of the chosen session, or of the runbook's newest one.",
+        ("library",),
+        4,
+    ),
+    Action(
+        "swap",
+        ("o",),
+        "preview",
+        "On a small terminal, the preview in place of the list, and back.",
+        ("library",),
+        5,
+    ),
+    # ------------------------------------------------------------------ preflight
+    Action(
+        "choose",
+        ("enter",),
+        "choose",
+        "Choose this mode or scenario, go on to the next field, or begin.",
+        ("preflight",),
+        1,
+    ),
+    # ------------------------------------------------------------------ report
+    Action("next_view", ("t", "right"), "next view", "Draft, timeline, follow-ups, review.", ("report",), 1),
+    Action("previous_view", ("left",), "view before", "The view before this one.", ("report",)),
+    Action(
+        "save_report", ("s",), "save", "Write the draft to a file, which must not exist yet.", ("report",), 2
+    ),
+    Action("copy_report", ("y",), "copy", "Copy what this view shows, through OSC 52.", ("report",), 3),
+    Action("edit", ("e",), "edit", "Open the draft in $VISUAL or $EDITOR.", ("report",), 4),
     # ------------------------------------------------------------------ library, preflight, report, help
+    Action("top", ("g", "home"), "top", "The first line.", ("library", "preflight", "report", "help")),
+    Action("bottom", ("G", "end"), "bottom", "The last line.", ("library", "preflight", "report", "help")),
+    Action(
+        "scroll_down",
+        ("space", "pagedown"),
+        "page down",
+        "One page down; in the library, in the preview.",
+        ("library", "preflight", "report", "help"),
+    ),
+    Action(
+        "scroll_up",
+        ("b", "pageup"),
+        "page up",
+        "One page up; in the library, in the preview.",
+        ("library", "preflight", "report", "help"),
+    ),
     Action("move_down", ("j", "down"), "down", "One line down.", ("library", "preflight", "report", "help")),
     Action("move_up", ("k", "up"), "up", "One line up.", ("library", "preflight", "report", "help")),
     # ------------------------------------------------------------------ themes, and what is everywhere
@@ -108,9 +258,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme_light", (), "light theme", "Dark text on white.", EVERYWHERE),
     Action("theme_high_contrast", (), "high-contrast theme", "White on black, lines in white.", EVERYWHERE),
     Action("back", ("q", "escape"), "back", "Go back. Asks first when something is open.", EVERYWHERE, 15),
-    Action("palette", ("colon",), "all", "Every action of this screen, by typing part of its name.", EVERYWHERE),
+    Action(
+        "palette", ("colon",), "all", "Every action of this screen, by typing part of its name.", EVERYWHERE
+    ),
     Action("help", ("question_mark",), "help", "Every key of this screen.", EVERYWHERE),
-)  # fmt: skip
+)
 
 
 def actions_of(place: Place) -> tuple[Action, ...]:
