@@ -1,0 +1,220 @@
+"""One command on one channel: sent once, its output handed over as it comes, its end judged.
+
+From the moment that the command may have left, nothing but a complete exit status makes its outcome known.
+"""
+
+import asyncio
+import re
+import shlex
+import threading
+import time
+from collections.abc import Callable
+
+import paramiko
+
+from breakglass.threads import in_thread
+from breakglass.transport.base import Delivery, Fault, Result, Sink, SshRequest, Stream
+from breakglass.transport.ssh.protocol import Client
+
+CHUNK = 128 * 1024
+"""Bytes that are handed over at once."""
+AHEAD = 16
+"""Chunks that may wait for the event loop; more and the far side is held back."""
+SUDO_LOOKED_AT = 4096
+"""Bytes of stderr in which a refusal of sudo is looked for: it is the first thing that is said."""
+SUDO_PREFIX = "sudo -n -- "
+SUDO_ASKS = re.compile(
+    rb"^sudo: (a password is required|a terminal is required|no tty present|sorry, you must have a tty)"
+    rb"|is not in the sudoers file|^Sorry, user \S+ is not allowed to execute|^sudo: .*may not run sudo",
+    re.MULTILINE,
+)
+
+
+class _Flow:
+    """Bytes on their way from the reading threads to the event loop, only so many at a time."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[tuple[Stream, bytes]] = asyncio.Queue()
+        self._room = threading.Semaphore(AHEAD)
+        self._over = False
+
+    def read(self, stream: Stream, receive: Callable[[int], bytes]) -> None:
+        """Read a stream to its end, in a thread of its own."""
+
+        def work() -> None:
+            while not self._over:
+                try:
+                    data = receive(CHUNK)
+                except (OSError, EOFError, paramiko.SSHException):
+                    data = b""
+                self._room.acquire()
+                try:
+                    self._loop.call_soon_threadsafe(self._queue.put_nowait, (stream, data))
+                except RuntimeError:
+                    return  # the program is ending
+                if not data:
+                    return
+
+        threading.Thread(target=work, name=f"ssh {stream}", daemon=True).start()
+
+    async def deliver(self, sink: Sink) -> None:
+        """Hand everything over until both streams have ended."""
+        open_streams = 2
+        while open_streams:
+            stream, data = await self._queue.get()
+            if data:
+                sink(stream, data)
+            else:
+                open_streams -= 1
+            self._room.release()
+
+    def stop(self) -> None:
+        """Let the threads go. What they still read is dropped."""
+        self._over = True
+        self._room.release(AHEAD)
+
+
+async def run_command(
+    client: Client, channel: paramiko.Channel, request: SshRequest, sink: Sink, words: str, seconds: float
+) -> Result:
+    """Run a command on a fresh channel, within `seconds`. `words` name the host.
+
+    The channel is closed on every way out. Cancelling closes it too; the far side may go on.
+    """
+    started = time.monotonic()
+    flow = _Flow()
+    errors = bytearray()
+
+    def looked_at(stream: Stream, data: bytes) -> None:
+        if stream == "stderr" and len(errors) < SUDO_LOOKED_AT:
+            errors.extend(data[:SUDO_LOOKED_AT])
+        sink(stream, data)
+
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            lost = await _exchange(client, channel, request, flow, looked_at)
+        passed = time.monotonic() - started
+        if lost:
+            return _lost(client, channel, words, lost, passed)
+        return _ended(client, channel, request, words, bytes(errors), passed)
+    except TimeoutError:
+        return _out_of_time(channel, request, words, time.monotonic() - started)
+    finally:
+        flow.stop()
+        _close(channel)
+
+
+async def _exchange(
+    client: Client, channel: paramiko.Channel, request: SshRequest, flow: _Flow, sink: Sink
+) -> str:
+    """Send the command and take all that it gives. The answer is empty, or says how the sending failed."""
+    try:
+        await in_thread(lambda: channel.exec_command(request.command))
+    except (OSError, EOFError, paramiko.SSHException) as error:
+        return str(error) or type(error).__name__
+    flow.read("stdout", channel.recv)
+    flow.read("stderr", channel.recv_stderr)
+    _feed(channel, request.stdin or b"")
+    await flow.deliver(sink)
+    await in_thread(channel.status_event.wait)
+    return ""
+
+
+def _feed(channel: paramiko.Channel, data: bytes) -> None:
+    """Give a command its input, in a thread: it may never read it."""
+
+    def work() -> None:
+        try:
+            if data:
+                channel.sendall(data)
+            channel.shutdown_write()
+        except (OSError, EOFError, paramiko.SSHException):
+            return  # it ended without reading all of it, which is its right
+
+    threading.Thread(target=work, name="ssh stdin", daemon=True).start()
+
+
+def _close(channel: paramiko.Channel) -> None:
+    """Close a channel, in a thread: a far side that does not read can hold it up."""
+    if channel.closed:
+        return
+
+    def work() -> None:
+        try:
+            channel.close()
+        except (OSError, EOFError, paramiko.SSHException):
+            return
+
+    threading.Thread(target=work, name="ssh close", daemon=True).start()
+
+
+def _ended(
+    client: Client, channel: paramiko.Channel, request: SshRequest, words: str, errors: bytes, seconds: float
+) -> Result:
+    status = channel.exit_status
+    if status < 0:
+        signal = client.killed.get(channel.chanid)
+        if signal is None:
+            return _lost(client, channel, words, "", seconds)
+        fault = Fault("exit", f"{words}: the command was ended by signal {signal}")
+        return Result(Delivery.ANSWERED, seconds, fault=fault)
+    fault = None
+    if status:
+        fault = _of_status(request, words, status, errors)
+    elif not client.is_active() and not channel.eof_received:
+        fault = Fault(
+            "disconnected", f"{words}: the command ended with 0, but the connection broke within its output"
+        )
+    return Result(Delivery.ANSWERED, seconds, exit=status, fault=fault)
+
+
+def _of_status(request: SshRequest, words: str, status: int, errors: bytes) -> Fault:
+    asks = SUDO_ASKS.search(errors) if "sudo" in request.command else None
+    if asks is None:
+        return Fault("exit", f"{words}: the command ended with exit status {status}")
+    advice = "allow the command with NOPASSWD in sudoers there, or log in as a user who may"
+    line = errors[asks.start() :].splitlines()[0].decode(errors="replace")
+    if only_sudo(request.command):
+        return Fault("forbidden", f"{words}: nothing was run: sudo would ask ({line}); {advice}")
+    return Fault("exit", f"{words}: exit status {status}; sudo would ask ({line}); {advice}")
+
+
+def only_sudo(command: str) -> bool:
+    """Whether the whole command is one `sudo -n`, so that its refusal means that nothing ran at all."""
+    if not command.startswith(SUDO_PREFIX):
+        return False
+    try:
+        return shlex.join(shlex.split(command)) == command
+    except ValueError:
+        return False
+
+
+def _lost(client: Client, channel: paramiko.Channel, words: str, reason: str, seconds: float) -> Result:
+    if channel.chanid in client.refused:
+        fault = Fault("forbidden", f"{words}: the server refuses to run commands for this user or key")
+        return Result(Delivery.ANSWERED, seconds, fault=fault)
+    why = "the channel was closed" if client.is_active() else "the connection was lost"
+    told = f" ({reason})" if reason else ""
+    message = (
+        f"{words}: {why} before the command told how it ended{told}; look what it did before trying again"
+    )
+    return Result(Delivery.UNKNOWN, seconds, fault=Fault("disconnected", message))
+
+
+def _out_of_time(channel: paramiko.Channel, request: SshRequest, words: str, seconds: float) -> Result:
+    status = channel.exit_status
+    if status > 0:
+        fault = Fault("exit", f"{words}: the command ended with exit status {status}")
+        return Result(Delivery.ANSWERED, seconds, exit=status, fault=fault)
+    if status == 0:
+        message = (
+            f"{words}: the command ended with 0, but something that it started keeps its output open; "
+            f"stopped listening after {request.timeout:.0f} s"
+        )
+        return Result(Delivery.ANSWERED, seconds, exit=0, fault=Fault("timeout", message))
+    message = (
+        f"{words}: no end of the command after {request.timeout:.0f} s; stopped listening. It may still run "
+        "there, and a process stuck in the kernel cannot be killed"
+    )
+    return Result(Delivery.UNKNOWN, seconds, fault=Fault("timeout", message))

@@ -1,0 +1,209 @@
+"""The keys to log in with: which, in what order, and no more than a careful host lets one try.
+
+Named keys come first, then what the agent holds, then the keys that `ssh` tries by itself. A server commonly
+closes after a few tries and counts them against the caller, so at most three are made.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import paramiko
+from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
+from paramiko.agent import AgentKey, AgentSSH
+from paramiko.pkey import PublicBlob, UnknownKeyType
+
+from breakglass.transport.ssh.route import Hop
+
+MOST_TRIES = 3
+"""Keys offered on one connection. Doors for emergencies allow three."""
+AGENT_TIMEOUT = 20.0
+"""Seconds for one answer of the agent. It may ask its owner in between."""
+FOREVER = 2**64 - 1
+"""How a certificate says that it does not expire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A key to be offered, and what it is called in messages."""
+
+    key: paramiko.PKey
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What can be offered. `unusable` says of every named key that cannot, why; `encrypted` are the key files
+    for which a passphrase is missing. `agent` is to be closed after the login."""
+
+    candidates: tuple[Candidate, ...]
+    unusable: tuple[str, ...]
+    encrypted: tuple[Path, ...]
+    agent: "Agent | None"
+
+
+class Agent(AgentSSH):
+    """The keys in an SSH agent behind a socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._connection.settimeout(AGENT_TIMEOUT)
+        try:
+            self._connection.connect(str(path))
+            self._connect(self._connection)  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+        except (OSError, paramiko.SSHException):
+            self._connection.close()
+            raise
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def offer(hop: Hop, passphrase: str | None) -> Offer:
+    """Look for the keys of a hop: in files and in the agent. Blocks; raises nothing for what is missing."""
+    unusable: list[str] = []
+    encrypted: list[Path] = []
+    agent: Agent | None = None
+    if hop.agent is not None:
+        try:
+            agent = Agent(hop.agent)
+        except (OSError, paramiko.SSHException) as error:
+            unusable.append(f"agent {hop.agent}: {error}")
+    held = list(agent.get_keys()) if agent is not None else []
+    certificates = _certificates(hop, unusable)
+    named: list[Candidate] = []
+    for path in hop.identities:
+        named += _of_identity(path, hop, passphrase, held, certificates, unusable, encrypted)
+    others: list[Candidate] = []
+    if not hop.identities_only:
+        taken = {each.key.asbytes() for each in named}
+        others = [_of_agent(key) for key in held if key.asbytes() not in taken]
+    ordered = named + others if hop.explicit else others + named
+    return Offer(tuple(ordered), tuple(unusable), tuple(encrypted), agent)
+
+
+def _of_agent(key: AgentKey) -> Candidate:
+    comment = f" {key.comment}" if key.comment else ""
+    return Candidate(key, f"agent key{comment} ({key.fingerprint})")
+
+
+def _certificates(hop: Hop, unusable: list[str]) -> list[tuple[Path, PublicBlob]]:
+    """The certificates that are named or lie beside a key, without those that are not valid now."""
+    beside = (path.with_name(path.name + "-cert.pub") for path in hop.identities)
+    found: list[tuple[Path, PublicBlob]] = []
+    for path in (*hop.certificates, *(each for each in beside if each.exists())):
+        try:
+            content = path.read_bytes()
+            certificate = load_ssh_public_identity(content)
+            blob = PublicBlob.from_string(content.decode())
+        except (OSError, ValueError) as error:
+            unusable.append(f"certificate {path}: {error}")
+            continue
+        if not isinstance(certificate, SSHCertificate):
+            unusable.append(f"certificate {path}: is a plain public key")
+            continue
+        invalid = _invalid(certificate, time.time())
+        if invalid:
+            unusable.append(f"certificate {path}: {invalid}")
+            continue
+        found.append((path, blob))
+    return found
+
+
+def _invalid(certificate: SSHCertificate, now: float) -> str:
+    if now < certificate.valid_after:
+        return f"is valid only from {_utc(certificate.valid_after)}"
+    if certificate.valid_before != FOREVER and now >= certificate.valid_before:
+        return f"expired at {_utc(certificate.valid_before)}; get a new one signed"
+    return ""
+
+
+def _utc(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
+
+
+def _of_identity(
+    path: Path,
+    hop: Hop,
+    passphrase: str | None,
+    held: list[AgentKey],
+    certificates: list[tuple[Path, PublicBlob]],
+    unusable: list[str],
+    encrypted: list[Path],
+) -> Iterator[Candidate]:
+    """A key file, by the agent where that holds it; with its certificates first."""
+    public = _public_part(path)
+    key: paramiko.PKey | None = next((each for each in held if each.blob == public), None)
+    words = f"{path} (by the agent)"
+    if key is None:
+        words = str(path)
+        key = _private_key(path, hop, passphrase, unusable, encrypted)
+    if key is None:
+        return
+    for where, blob in certificates:
+        if _certifies(blob, key):
+            yield Candidate(
+                _with_certificate(path, key, passphrase, blob), f"{words} with certificate {where}"
+            )
+    yield Candidate(key, words)
+
+
+def _certifies(blob: PublicBlob, key: paramiko.PKey) -> bool:
+    """Whether a certificate is for a key: the key's own fields stand in it, after its type and nonce."""
+    plain = paramiko.Message(key.asbytes())
+    plain.get_text()
+    certificate = paramiko.Message(blob.key_blob)
+    certificate.get_text()
+    certificate.get_binary()
+    return certificate.get_remainder().startswith(plain.get_remainder())
+
+
+def _with_certificate(
+    path: Path, key: paramiko.PKey, passphrase: str | None, blob: PublicBlob
+) -> paramiko.PKey:
+    """Another object for the same key, since paramiko keeps the certificate in the key."""
+    if isinstance(key, AgentKey):
+        other: paramiko.PKey = AgentKey(key.agent, key.blob, key.comment)
+    else:
+        other = _loaded(path, passphrase)
+    other.public_blob = blob  # pyright: ignore[reportAttributeAccessIssue]
+    return other
+
+
+def _public_part(path: Path) -> bytes | None:
+    """The public key of a key file, from the `.pub` beside it, or from the file if that is public itself."""
+    for each in (path.with_name(path.name + ".pub"), path):
+        try:
+            return PublicBlob.from_string(each.read_text()).key_blob
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _private_key(
+    path: Path, hop: Hop, passphrase: str | None, unusable: list[str], encrypted: list[Path]
+) -> paramiko.PKey | None:
+    try:
+        return _loaded(path, passphrase)
+    except FileNotFoundError:
+        if hop.explicit:
+            unusable.append(f"{path}: is not there")
+    except (paramiko.PasswordRequiredException, TypeError):
+        encrypted.append(path)
+        unusable.append(f"{path}: is encrypted and not in the agent; run `ssh-add {path}` first")
+    except OSError as error:
+        unusable.append(f"{path}: {error.strerror}")
+    except (ValueError, UnknownKeyType, paramiko.SSHException):
+        what = "the passphrase is wrong, or it is" if passphrase else "is"
+        unusable.append(f"{path}: {what} not a private key that can be read")
+    return None
+
+
+def _loaded(path: Path, passphrase: str | None) -> paramiko.PKey:
+    """The private key alone, without the certificate that paramiko would take from beside it."""
+    key = paramiko.PKey.from_path(path, passphrase)  # pyright: ignore[reportArgumentType]
+    key.public_blob = None
+    return key
