@@ -82,6 +82,8 @@ class Host:
     """The host takes bare verbs and nothing else; no shell, no sudo, no `cd`."""
     connections_per_minute: float = 6.0
     """How many new connections a minute the far side accepts before it drops them silently."""
+    passphrase: str | None = None
+    """Name of the secret that opens an encrypted key."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,9 +184,13 @@ _FORCED = optional("forced_command", BOOLEAN, default=False, help="It takes one 
 _RATE = optional(
     "connections_per_minute", number(0.1, 6000), default=6.0, help="New connections that it accepts a minute."
 )
+_PASSPHRASE = optional(
+    "passphrase", _reference("secret", IDENTIFIER), help="The name of the secret that opens an encrypted key."
+)
 
 
 def _host(given: Fields) -> Part[Host]:
+    passphrase = given[_PASSPHRASE]
     host = Host(
         "",
         given[_ADDRESS],
@@ -199,8 +203,9 @@ def _host(given: Fields) -> Part[Host]:
         given[_SSH_CONFIG],
         given[_FORCED],
         given[_RATE],
+        passphrase.name if passphrase is not None else None,
     )
-    return Part(host, given[_JUMP])
+    return Part(host, (*given[_JUMP], *_given(passphrase)))
 
 
 HOST = by_kind(
@@ -210,7 +215,7 @@ HOST = by_kind(
         "host",
         (
             *(_ADDRESS, _HOST_PORT, _USER, _IDENTITY, _CERTIFICATE, _JUMP),
-            *(_KNOWN_HOSTS, _SSH_CONFIG, _FORCED, _RATE),
+            *(_KNOWN_HOSTS, _SSH_CONFIG, _FORCED, _RATE, _PASSPHRASE),
         ),
         _host,
         help="A machine reached by SSH. What is left out comes from ~/.ssh/config.",

@@ -52,7 +52,7 @@ class Hop:
     hash_known_hosts: bool
     connect_timeout: float
     connections_per_minute: float
-    passphrase: str | None = None
+    passphrase: str | None
 
     @property
     def endpoint(self) -> str:
@@ -173,6 +173,7 @@ def _hop(host: Host, settings: Settings) -> Hop:
         hash_known_hosts=_text(settings, "hashknownhosts") == "yes",
         connect_timeout=_number(host, settings, "connecttimeout", CONNECT_TIMEOUT) or CONNECT_TIMEOUT,
         connections_per_minute=host.connections_per_minute,
+        passphrase=host.passphrase,
     )
 
 
