@@ -6,6 +6,7 @@ screen is drawn from the session's state and speaks to it in commands.
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
@@ -24,12 +25,13 @@ if TYPE_CHECKING:
 
 CodeOf = Callable[[Session], int]
 INTERRUPTED = 130
+STYLES = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
 
 
 class Cockpit(App[int], inherit_bindings=False):
     """The application. Its result is the exit code."""
 
-    CSS_PATH = "styles/cockpit.tcss"
+    CSS_PATH: ClassVar[list[Path]] = STYLES  # type: ignore[assignment]
     TITLE = "breakglass"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -121,10 +123,10 @@ class Cockpit(App[int], inherit_bindings=False):
 
     # ---------------------------------------------------------------- what only a person can give
     async def _ask_secret(self, question: str) -> str:
-        from breakglass.tui.dialogs import Line
+        from breakglass.tui.dialogs import AskLine
 
         self.draw_attention("a secret is needed")
-        answer = await self.push_screen_wait(Line(question, "kept in memory only", secret=True))
+        answer = await self.push_screen_wait(AskLine(question, "kept in memory only", secret=True))
         return answer or ""
 
     async def _ask_host_key(self, question: "HostKeyQuestion") -> bool:

@@ -1,5 +1,5 @@
-"""What every screen of the cockpit has in common: keys from the table of actions, palette, help, themes, the way
-back."""
+"""What every screen of the cockpit has in common: keys from the table of actions, palette, help, themes, and the
+way back."""
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def cockpit(widget: Widget) -> "Cockpit":
     """The application that a widget lives in."""
-    return cast("Cockpit", widget.app)
+    return cast("Cockpit", widget.app)  # pyright: ignore[reportUnknownMemberType]
 
 
 class CockpitScreen(Screen[None], inherit_bindings=False):
@@ -38,7 +38,7 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
             if name is not None:
                 self.call_later(self.run_action, name)
 
-        self.app.push_screen(Palette(self.available()), chosen)
+        cockpit(self).push_screen(Palette(self.available()), chosen)
 
     def action_help(self) -> None:
         cockpit(self).show_help(self.place)
@@ -47,10 +47,10 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
         cockpit(self).go_back()
 
     def action_theme_dark(self) -> None:
-        self.app.theme = "dark"
+        cockpit(self).theme = "dark"
 
     def action_theme_light(self) -> None:
-        self.app.theme = "light"
+        cockpit(self).theme = "light"
 
     def action_theme_high_contrast(self) -> None:
-        self.app.theme = "high-contrast"
+        cockpit(self).theme = "high-contrast"

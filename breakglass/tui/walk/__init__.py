@@ -1,0 +1,1 @@
+"""The walk: one step at a time, expected beside observed, the output below."""

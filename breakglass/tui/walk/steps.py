@@ -1,0 +1,94 @@
+"""The steps: a column with phases where there is room, a strip of numbers where there is not."""
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from breakglass.runbook.model import Risk, Runbook, Step
+from breakglass.runbook.risk import effective_risk
+from breakglass.session.state import State
+from breakglass.tui.text import folded, padded, plain, seconds
+from breakglass.tui.theme import Look
+from breakglass.tui.walk.words import strip_window
+
+
+def _mark(step: Step) -> str:
+    return {Risk.DESTRUCTIVE: "!!", Risk.CHANGE: "!", Risk.PROBE: "!"}.get(effective_risk(step), "")
+
+
+def _status(state: State, step: Step) -> str:
+    view = state.steps.get(step.id)
+    return view.status if view is not None else "pending"
+
+
+def _took(state: State, step: Step) -> str:
+    view = state.steps.get(step.id)
+    last = view.last if view is not None else None
+    return seconds(last.seconds) if last is not None and last.ended is not None and last.seconds else ""
+
+
+def step_rows(
+    runbook: Runbook, state: State, shown: str, width: int, look: Look
+) -> tuple[list[Text], dict[int, str], int]:
+    """The column: its lines, which line belongs to which step, and the line of the step that is shown."""
+    lines: list[Text] = []
+    owners: dict[int, str] = {}
+    at = 0
+    phase = ""
+    indent = cell_len(look.mark("ok")) + 6
+    for number, step in enumerate(runbook.steps, start=1):
+        if step.phase != phase:
+            phase = step.phase
+            lines.append(Text(padded(plain(phase), width), f"bold {look.style('muted')}"))
+        status = _status(state, step)
+        took, mark = _took(state, step), _mark(step)
+        title = f"{plain(step.title)} {mark}".rstrip()
+        tail = f"  {took}" if took else ""
+        pieces = folded(title, width - indent - len(tail))
+        here = ">" if step.id == state.current else " "
+        style = "bold" if step.id == state.current else look.style("muted") if status == "pending" else ""
+        first = len(lines)
+        for row, piece in enumerate(pieces):
+            head = (
+                [
+                    (here, "bold"),
+                    (padded(look.mark(status), indent - 5), look.mark_style(status)),
+                    f"{number:>2}  ",
+                ]
+                if row == 0
+                else [" " * indent]
+            )
+            end = tail if row == 0 else ""
+            text = Text.assemble(
+                *head, (padded(piece, width - indent - len(end)), style), (end, look.style("muted"))
+            )
+            if step.id == shown:
+                text.stylize("reverse")
+            owners[len(lines)] = step.id
+            lines.append(text)
+        if step.id == shown:
+            at = first
+    return lines, owners, at
+
+
+def strip(runbook: Runbook, state: State, shown: str, width: int, look: Look) -> Text:
+    """One line of numbers around the step that is shown: `[ok]1 [ok]2 >3< [ ]4!! [ ]5`."""
+    pieces: list[Text] = []
+    at = 0
+    for index, step in enumerate(runbook.steps):
+        status = _status(state, step)
+        number, mark = str(index + 1), _mark(step)
+        if step.id == state.current:
+            piece = Text.assemble((look.mark(status), look.mark_style(status)), (f">{number}<{mark}", "bold"))
+        else:
+            piece = Text.assemble((f"{look.mark(status)}{number}{mark}", look.mark_style(status)))
+        if step.id == shown:
+            at = index
+            if step.id != state.current:
+                piece.stylize("reverse")
+        pieces.append(piece)
+    widths = [piece.cell_len + 1 for piece in pieces]
+    window = strip_window(len(pieces), at, width - 10, widths)
+    before = f"{window.start} < " if window.start else ""
+    after = f" > {len(pieces) - window.stop}" if window.stop < len(pieces) else ""
+    inside = Text(" ").join(pieces[window.start : window.stop])
+    return Text.assemble((before, look.style("muted")), inside, (after, look.style("muted")), no_wrap=True)

@@ -1,0 +1,177 @@
+"""A session for screens, told event by event: fixed times, no engine, nothing outside."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+from breakglass.runbook.load import load_runbook
+from breakglass.session import commands as c
+from breakglass.session import events as e
+from breakglass.session.desk import Observer
+from breakglass.session.state import EMPTY, Recorded, State, apply
+from breakglass.site.model import Site
+from breakglass.tui.walk.lines import Lines
+
+START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)
+POD = "ak-outpost-7c9d8bf64-x2x4q"
+UID = "5f1c0b8e-7c1d-4a53-9d0e-2b6a6a1f03e2"
+RUNBOOK = Path(__file__).parent / "outpost.yaml"
+DELETE = f"kubectl delete pod {POD} -n authentik --grace-period=30"
+DF = """Filesystem     1K-blocks  Used Available Use% Mounted on
+shm                65536 65536         0 100% /dev/shm"""
+
+
+class ToldSession:
+    """A session as the screen sees it, made of the events that a test tells. Commands are kept, and answered
+    by `answers` where a test gives it."""
+
+    def __init__(self, folder: Path, *, mode: e.Mode = "live", runbook: Path = RUNBOOK) -> None:
+        self.runbook = load_runbook(runbook)
+        self.site = Site("main", production=True)
+        self.state: State = EMPTY
+        self.live: Lines | None = None
+        self.output_folder = folder
+        self.journal_fault = ""
+        self.commands: list[c.Command] = []
+        self.refuse = ""
+        self.answers: Callable[[c.Command], None] | None = None
+        self.mode: e.Mode = mode
+        self._observers: list[Observer] = []
+        self._elapsed = 0.0
+
+    @property
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._elapsed)
+
+    def tell(self, *events: e.Event, after: float = 1.0) -> None:
+        """Put events on record, each so many seconds after the one before."""
+        for event in events:
+            self._elapsed += after
+            recorded = Recorded(len(self.state.timeline), self.now, self._elapsed, event)
+            self.state = apply(self.state, recorded)
+            for observer in tuple(self._observers):
+                observer(recorded, self.state)
+
+    def subscribe(self, observer: Observer) -> Callable[[], None]:
+        self._observers.append(observer)
+        return lambda: self._observers.remove(observer)
+
+    def command(self, command: c.Command) -> None:
+        if self.refuse:
+            raise c.CommandRefusedError(self.refuse)
+        self.commands.append(command)
+        if self.answers is not None:
+            self.answers(command)
+
+    def sent(self, kind: type[c.Command]) -> Sequence[c.Command]:
+        return [each for each in self.commands if isinstance(each, cast(type, kind))]
+
+
+def begun(folder: Path, *, mode: e.Mode = "live") -> ToldSession:
+    """A session that has just begun."""
+    session = ToldSession(folder, mode=mode)
+    session.tell(
+        e.SessionStarted(
+            session="20260115T140049Z-outpost-1a2b",
+            runbook="outpost-shm-purge",
+            title="Purge a full /dev/shm in the SSO outpost",
+            severity="sev1",
+            runbook_path="/runbooks/outpost.yaml",
+            runbook_digest="0" * 64,
+            site="main",
+            site_path="/sites/main.yaml",
+            production=True,
+            mode=mode,
+            operator="oncall",
+            inputs={"namespace": "authentik"},
+            version="0.1.0",
+            host="ops1",
+            pid=4711,
+            scenario="recorded-incident" if mode == "rehearsal" else "",
+        ),
+        after=0.0,
+    )
+    return session
+
+
+def read(session: ToldSession, step: str, command: str, where: str, **finish: object) -> None:
+    """A read up to its answer."""
+    session.tell(
+        e.StepStarted(step, 1),
+        e.ActionPrepared(step, 1, "kubectl", command, where, "read", 10.0),
+        e.ActionFinished(step, 1, "succeeded", 0.4, **finish),  # type: ignore[arg-type]
+    )
+
+
+AS = "oncall on cluster main (10.0.20.100)"
+
+
+def diagnosed(session: ToldSession) -> None:
+    """Up to the finding: /dev/shm is full."""
+    read(session, "pod", "kubectl get pods -n authentik -o json", AS, exit=0, output_bytes=5120)
+    session.tell(
+        e.Captured("pod", 1, {"pod": POD, "uid": UID}),
+        e.Judged("pod", 1, "size(result.json.items) == 1", True, {"size": 1}),
+        e.StepFinished("pod", 1, "ok", goto="shm"),
+    )
+    read(
+        session,
+        "shm",
+        f"kubectl exec -n authentik {POD} -- df -k /dev/shm",
+        AS,
+        exit=0,
+        output_bytes=len(DF),
+        head=DF,
+    )
+    session.tell(
+        e.Captured("shm", 1, {"used": 100}),
+        e.Judged("shm", 1, "used >= 95", True, {"used": 100}),
+    )
+
+
+def before_the_purge(folder: Path, *, mode: e.Mode = "live") -> ToldSession:
+    """At the end of the diagnosis, where the walk waits for the word to go on."""
+    session = begun(folder, mode=mode)
+    diagnosed(session)
+    session.tell(
+        e.StepFinished("shm", 1, "ok", goto="purge"),
+        e.Asked(
+            "shm",
+            0,
+            "continue",
+            text="end of Cause; next: Purge",
+            options={"continue": "go on with: Delete the outpost pod", "stop": "stop and call"},
+        ),
+    )
+    return session
+
+
+def asked_to_purge(folder: Path, *, mode: e.Mode = "live", typed: str = POD, **asked: object) -> ToldSession:
+    """At the open confirmation."""
+    session = before_the_purge(folder, mode=mode)
+    session.tell(
+        e.Decided("shm", "continue", "oncall", goto="purge"),
+        e.StepStarted("purge", 1),
+        e.ActionPrepared("purge", 1, "kubectl", DELETE, AS, "destructive" if typed else "change", 45.0),
+        e.NeedRead("purge", 1, "shm", "used >= 95", True, {"used": 100}, {"used": 100}),
+        e.NeedRead("purge", 1, "uid", "uid is the one diagnosed", True, {"uid": UID}, {"uid": UID}),
+        confirmation(typed=typed, **asked),
+    )
+    return session
+
+
+def confirmation(*, typed: str = POD, **fields: object) -> e.Asked:
+    values: dict[str, object] = {
+        "text": "Delete the outpost pod",
+        "command": DELETE,
+        "where": AS,
+        "on": f"pod   {POD}   uid {UID}   namespace authentik   node k8s-node2   since 2025-12-05T09:12:44Z",
+        "risk": "destructive" if typed else "change",
+        "impact": "Logins in flight are lost; sites answer 401 or 5xx for about 10 s.",
+        "undo": "NONE",
+        "server_says": "dry run accepted",
+        "then": "verify within 60 s: a new uid is Running. If not: stop and call",
+        "typed": typed,
+    }
+    return e.Asked("purge", 1, "confirm", **{**values, **fields})  # type: ignore[arg-type]
