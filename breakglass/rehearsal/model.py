@@ -303,7 +303,7 @@ class ImageSpec:
     """An image in a registry: an index with children, or (`single`) one manifest.
 
     `seed` makes two images of the same repository and shape differ, or be the same; the first tag where not
-    given.
+    given. Images with the same `base` share their first layer.
     """
 
     repository: str
@@ -312,6 +312,7 @@ class ImageSpec:
     platforms: tuple[ImagePlatform, ...]
     single: bool = False
     format: Literal["oci", "docker"] = "oci"
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

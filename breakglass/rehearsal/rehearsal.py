@@ -221,7 +221,8 @@ class Rehearsal:
     def _endpoint(self, name: str, trusted: Path) -> Endpoint:
         specification = self.scenario.endpoints[name]
         parts = urlsplit(specification.url)
-        url = f"{parts.scheme}://{parts.hostname}:{self._http_servers[name].port}"
+        path = parts.path.rstrip("/")
+        url = f"{parts.scheme}://{parts.hostname}:{self._http_servers[name].port}{path}"
         return Endpoint(
             name,
             url,

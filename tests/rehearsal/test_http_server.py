@@ -193,3 +193,10 @@ async def test_a_route_that_is_written_wrong_is_a_fault_of_the_scenario(tmp_path
         await rehearsal.close()
     assert len(rehearsal.faults) == 1
     assert "nothing" in rehearsal.faults[0]
+
+
+async def test_the_site_gets_the_path_of_an_endpoint_s_url(tmp_path: Path) -> None:
+    body = CI.replace("url: https://ci.lab.example", "url: https://ci.lab.example/api/")
+    async with running(tmp_path, body) as rehearsal:
+        assert rehearsal.site.endpoints["ci"].url.endswith("/api")
+        assert rehearsal.site.endpoints["registry-ui"].url.count("/") == 2

@@ -240,6 +240,7 @@ async def test_a_collected_blob_is_still_promised_until_the_registry_restarts(tm
         await client.delete(f"/v2/private/app/manifests/{digest}", headers=LOGIN)
         await run(rehearsal, f"{COLLECT} /etc/docker/registry/config.yml")
         assert (await client.head(layer, headers=LOGIN)).status_code == 200
+        assert (await client.get(layer, headers=LOGIN)).content == b"", "there is nothing behind the promise"
         await run(rehearsal, "docker restart registry-private")
         await run(rehearsal, "docker restart registry-nginx")
         assert (await client.head(layer, headers=LOGIN)).status_code == 404
@@ -264,6 +265,50 @@ async def test_a_rebuild_moves_the_tag_to_a_whole_image_and_leaves_the_others(tm
             found = await client.head(f"/v2/infra-ci/manifests/{digest}", headers={**LOGIN, **ALL})
             assert found.status_code == 200
         assert await index_of(client, "3fa9c1d2") != await index_of(client)
+
+
+async def layers_of(client: httpx.AsyncClient, name: str) -> list[str]:
+    index = (await client.get(f"/v2/{name}/manifests/v1", headers={**LOGIN, **ALL})).json()
+    child = f"/v2/{name}/manifests/{index['manifests'][0]['digest']}"
+    manifest = (await client.get(child, headers={**LOGIN, **ALL})).json()
+    return [each["digest"] for each in manifest["layers"]]
+
+
+async def test_a_push_leaves_out_a_layer_that_the_registry_only_remembers(tmp_path: Path) -> None:
+    pushed = (
+        "push: {repository: one, tags: [v1], seed: again, base: debian, platforms: [{platform: linux/amd64}]}"
+    )
+    body = f"""\
+site: {{secrets: {{password: secret}}}}
+endpoints:
+  registry:
+    url: https://registry.lab.example:5050
+    basic: {{user: ci, password: password}}
+    registry:
+      images:
+        - {{repository: one, tags: [v1], base: debian}}
+        - {{repository: two, tags: [v1], base: debian}}
+hosts:
+  registry-vm:
+    commands:
+      - match: lose {{digest}}
+        set: {{"registry.cached": ["${{{{ request.match.digest }}}}"], registry.blobs: {{}}}}
+      - match: push
+        registry: [{{endpoint: registry, {pushed}}}]
+      - match: forget
+        set: {{registry.cached: []}}
+"""
+    async with running(tmp_path, body) as rehearsal, registry(rehearsal) as client:
+        (shared,) = await layers_of(client, "one")
+        assert await layers_of(client, "two") == [shared]
+        await run(rehearsal, f"lose {shared}")
+        await run(rehearsal, "push")
+        layer = f"/v2/one/blobs/{shared}"
+        assert (await client.get(layer, headers=LOGIN)).content == b""
+        await run(rehearsal, "forget")
+        assert (await client.get(layer, headers=LOGIN)).status_code == 404
+        await run(rehearsal, "push")
+        assert len((await client.get(layer, headers=LOGIN)).content) == 1024
 
 
 async def test_equal_descriptions_have_equal_digests(tmp_path: Path) -> None:

@@ -104,8 +104,9 @@ def _child(specification: ImageSpec, platform: ImagePlatform) -> Child:
     }
     config = _blob(_encoded(config_body), _CONFIG[specification.format])
     layer_type = "application/vnd.in-toto+json" if platform.attestation else _LAYER[specification.format]
+    base = f"base {specification.base} {platform.platform}" if specification.base else f"{seed} layer 0"
     layers = tuple(
-        _blob(_filler(f"{seed} layer {number}", size), layer_type)
+        _blob(_filler(f"{seed} layer {number}" if number else base, size), layer_type)
         for number, size in enumerate(platform.layers)
     )
     media_type = OCI_MANIFEST if specification.format == "oci" else DOCKER_MANIFEST

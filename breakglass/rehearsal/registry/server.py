@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from breakglass.rehearsal.kubernetes.objects import Object, objects, text
+from breakglass.rehearsal.kubernetes.objects import Object, objects, text, texts
 from breakglass.rehearsal.registry.images import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, Blob
 from breakglass.rehearsal.registry.store import RegistryStore
 from breakglass.rehearsal.story import Story
@@ -155,6 +155,8 @@ def _blob(store: RegistryStore, request: web.Request, name: str, digest: str) ->
     if found is None:
         return _error(404, "BLOB_UNKNOWN", "blob unknown to registry", {"digest": digest})
     blob, size = found
+    if request.method == "HEAD" and digest in texts(store.state, "cached"):
+        size = len(blob.content)
     headers = {
         **VERSION,
         "Content-Type": "application/octet-stream",

@@ -6,7 +6,8 @@ The state is a variable of the world, so that rules can move it and expressions 
     deletes        whether DELETE is enabled
     repositories   by name: `tags` (name: digest), `revisions` (digests with a link), `layers` (the same)
     blobs          digest: size of what is on the disk; 0 for a file that is there and empty
-    cached         digests that the registry still remembers after garbage collection, until it restarts
+    cached         digests that the registry remembers although the disk lost them, until it restarts: HEAD
+                   finds them, GET gives nothing, and a push leaves them out
 
 Source: registry/storage/garbagecollect.go and the handlers of distribution 2.8.3.
 """
@@ -35,8 +36,10 @@ class RegistryStore:
         given = world.variables.get(self._variable)
         state |= given if isinstance(given, dict) else {}
         world.variables[self._variable] = state
+        self._filled = False
         for image in specification.images:
             self.push(image)
+        self._filled = True
 
     @property
     def state(self) -> Object:
@@ -56,6 +59,7 @@ class RegistryStore:
         repository = mapping(repositories, specification.repository)
         repositories[specification.repository] = repository
         revisions, layers = texts(repository, "revisions"), texts(repository, "layers")
+        remembered = {*texts(self.state, "cached")} if self._filled else set[str]()
         if image.index is not None:
             revisions.append(image.index.digest)
             blobs[image.index.digest] = len(image.index.content)
@@ -67,7 +71,7 @@ class RegistryStore:
             layers += [child.config.digest, *(layer.digest for layer in child.layers)]
             blobs[child.config.digest] = len(child.config.content)
             for number, layer in enumerate(child.layers):
-                if number not in child.platform.missing_layers:
+                if number not in child.platform.missing_layers and layer.digest not in remembered:
                     blobs[layer.digest] = len(layer.content)
         tags = {**strings(repository, "tags"), **dict.fromkeys(specification.tags, image.top.digest)}
         repository["tags"] = dict(tags)
@@ -90,7 +94,8 @@ class RegistryStore:
         return self._contents.get(digest)
 
     def blob(self, repository: str, digest: str) -> tuple[Blob, int] | None:
-        """A layer or config that this repository has a link to, with the size on the disk."""
+        """A layer or config that this repository has a link to, with the size on the disk; 0 for one that is
+        only remembered."""
         found = mapping(self.state, "repositories").get(repository)
         content = self._contents.get(digest)
         if content is None or digest not in (*texts(found, "layers"), *texts(found, "revisions")):
@@ -98,7 +103,7 @@ class RegistryStore:
         size = mapping(self.state, "blobs").get(digest)
         if isinstance(size, int):
             return content, size
-        return (content, len(content.content)) if digest in texts(self.state, "cached") else None
+        return (content, 0) if digest in texts(self.state, "cached") else None
 
     def delete(self, repository: str, digest: str) -> bool:
         """Take a manifest's link away, and every tag that points at it. False where there is none."""

@@ -171,6 +171,7 @@ _PLATFORMS = optional(
 )
 _SINGLE = optional("single", BOOLEAN, default=False, help="One manifest and no index.")
 _FORMAT = optional("format", choice({"oci": "oci", "docker": "docker"}), default="oci")
+_IMAGE_BASE = optional("base", TEXT, help="Images with the same base share their first layer.")
 
 
 def _image(given: Fields) -> ImageSpec | Unreadable:
@@ -183,10 +184,11 @@ def _image(given: Fields) -> ImageSpec | Unreadable:
         given[_PLATFORMS],
         given[_SINGLE],
         "docker" if given[_FORMAT] == "docker" else "oci",
+        given[_IMAGE_BASE],
     )
 
 
-IMAGE = record("image", (_REPOSITORY, _TAGS, _SEED, _PLATFORMS, _SINGLE, _FORMAT), _image)
+IMAGE = record("image", (_REPOSITORY, _TAGS, _SEED, _PLATFORMS, _SINGLE, _FORMAT, _IMAGE_BASE), _image)
 
 _VARIABLE = optional("variable", TEXT, default="registry", help="The world's variable with its state.")
 _IMAGES = optional("images", list_of(IMAGE), default=())
@@ -199,8 +201,8 @@ _REGISTRY = record(
 
 _URL = required(
     "url",
-    text("an http or https URL without a path", pattern=r"https?://[A-Za-z0-9.\[\]:-]+/?"),
-    help="What it is called in life; the site pins the name to loopback.",
+    text("an http or https URL", pattern=r"https?://[A-Za-z0-9.\[\]:-]+(/[A-Za-z0-9._~/-]*)?"),
+    help="What it is called in life; the site pins the name to loopback. Routes match whole paths.",
 )
 _ROUTES = optional("routes", list_of(_ROUTE), default=())
 _TRUSTED = optional("trusted", BOOLEAN, default=True, help="Whether the site trusts its certificate.")
