@@ -24,14 +24,14 @@ class Shown:
         return f"its certificate ({self.subject}, issued by {self.issuer})"
 
 
-async def shown_at(address: str, port: int, name: str) -> Shown | None:
+async def shown_at(address: str, port: int, name: str, patience: float = PATIENCE) -> Shown | None:
     """The certificate that a server shows to who asks for `name`, or None. Nothing is sent to it but the
     handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(min(patience, PATIENCE)):
             _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=name)
     except (OSError, ValueError):
         return None

@@ -8,63 +8,39 @@ it, or along a redirect. What changes something goes out once, over a connection
 
 import asyncio
 import json
-import re
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
+from dataclasses import dataclass, field
 from typing import NoReturn, cast
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from breakglass.errors import UserError
-from breakglass.runbook.model import FaultKind
 from breakglass.site.model import Endpoint, Site
-from breakglass.site.shapes import CREDENTIAL_HEADERS
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, HttpRequest, Request, Result, Sink
 from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of
 from breakglass.transport.http_client import client_for, fault_of, where_of
+from breakglass.transport.http_rules import (
+    MOST_REDIRECTS,
+    TOO_MANY_REDIRECTS,
+    Call,
+    NotSentError,
+    fault_of_status,
+    following,
+    headers_of,
+    pause_before,
+    redirects_to,
+    retry_after,
+    url_of,
+    words_of_wait,
+)
 from breakglass.values import Json
 
 LARGEST_JSON = 16 * 1024 * 1024
 """Bytes of an answer that is given as JSON; a larger one is text in the output only."""
-
-MOST_REDIRECTS = 10
-SHORTEST_PAUSE = 1.0
-"""Seconds between two tries, where `Retry-After` asks for less."""
-
-READS = frozenset({"GET", "HEAD", "OPTIONS"})
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-TRAVELLING_HEADERS = frozenset({"accept", "accept-language", "user-agent"})
-"""What goes along to another host. Everything else could be a secret."""
-
-_KINDS: Mapping[int, FaultKind] = {
-    401: "authentication",
-    403: "forbidden",
-    404: "not-found",
-    407: "authentication",
-    409: "conflict",
-    410: "not-found",
-    412: "conflict",
-}
-_ADVICE: Mapping[FaultKind, str] = {
-    "authentication": "; look at the endpoint's `bearer` or `basic`",
-    "forbidden": "; the login is known and may not do this",
-}
-_DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-
-
-class _NotSentError(Exception):
-    """The request cannot be sent, or must not be."""
-
-    def __init__(self, kind: FaultKind, message: str) -> None:
-        super().__init__(message)
-        self.fault = Fault(kind, message)
 
 
 @dataclass(slots=True)
@@ -103,32 +79,14 @@ class _Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One request on its way to one place."""
-
-    endpoint: Endpoint
-    url: str
-    method: str
-    headers: httpx.Headers
-    body: bytes | None
-    certificate: bool
-    own: bool = True
-    """Whether it goes to the endpoint itself, and not to where a redirect leads."""
-
-    @property
-    def reads(self) -> bool:
-        return self.method in READS
-
-
-@dataclass(frozen=True, slots=True)
 class _Answer:
-    """A whole answer. body: what is to be parsed as JSON. note: what is to be said beside a status."""
+    """A whole answer. body: what is to be parsed as JSON. fault: what its status means, or why it was not
+    followed."""
 
     status: int
     headers: dict[str, str]
-    body: bytes | None = None
-    note: str = ""
-    fault: Fault | None = None
+    body: bytes | None
+    fault: Fault | None
 
 
 class Http:
@@ -139,7 +97,6 @@ class Http:
         self._secrets = secrets
         self._forward = forward
         self._clients: dict[tuple[object, ...], httpx.AsyncClient] = {}
-        self._making = asyncio.Lock()
 
     async def send(self, request: Request, sink: Sink) -> Result:
         """See `Transport.send`. A status of 400 and above is a fault of its kind, with status, headers and
@@ -151,22 +108,26 @@ class Http:
         http = cast(HttpRequest, request)
         try:
             call = await self._call(http)
-        except _NotSentError as error:
+        except NotSentError as error:
             return Result(Delivery.NOT_SENT, 0.0, fault=error.fault)
         progress = _Progress()
         started = time.monotonic()
+        until = started + http.timeout
         try:
             async with asyncio.timeout(http.timeout):
-                answer = await self._answer(call, http, sink, progress, started + http.timeout)
+                answer = await self._answer(call, http, sink, progress, until)
         except TimeoutError:
             fault = _too_late(call.endpoint, progress, http.timeout)
-        except _NotSentError as error:
+        except NotSentError as error:
             fault = error.fault
+        except httpx.LocalProtocolError as error:
+            where = where_of(call.endpoint, progress.door)
+            fault = Fault("configuration", f"{where}: the request cannot be sent: {error}")
+            return Result(Delivery.NOT_SENT, time.monotonic() - started, fault=fault)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            fault = await self._fault(error, call.endpoint, progress)
+            fault = await _unanswered(error, call.endpoint, progress, until)
         else:
             seconds = time.monotonic() - started
-            fault = answer.fault or _fault_of_status(call, progress.door, answer)
             body = answer.body
             data = await in_thread(lambda: _parsed(body)) if body else None
             return Result(
@@ -175,7 +136,7 @@ class Http:
                 status=answer.status,
                 headers=answer.headers,
                 data=data,
-                fault=fault,
+                fault=answer.fault,
             )
         return Result(
             progress.delivery,
@@ -191,22 +152,22 @@ class Http:
         for client in clients:
             await client.aclose()
 
-    async def _call(self, http: HttpRequest) -> _Call:
+    async def _call(self, http: HttpRequest) -> Call:
         endpoint = self._site.endpoints.get(http.endpoint)
         if endpoint is None:
             there = ", ".join(self._site.endpoints) or "none"
             message = f"site {self._site.name} has no endpoint {http.endpoint!r}; it has: {there}"
-            raise _NotSentError("configuration", message)
-        headers = _headers(endpoint, http)
+            raise NotSentError("configuration", message)
+        headers = headers_of(endpoint, http)
         if not http.anonymous and "authorization" not in headers:
             authorization = await authorization_of(endpoint, self._secrets)
             if authorization is not None:
                 headers["Authorization"] = authorization
-        url = _url(endpoint, http)
-        return _Call(endpoint, url, http.method.upper(), headers, http.body, certificate=not http.anonymous)
+        url = url_of(endpoint, http)
+        return Call(endpoint, url, http.method.upper(), headers, http.body, certificate=not http.anonymous)
 
     async def _answer(
-        self, call: _Call, http: HttpRequest, sink: Sink, progress: _Progress, until: float
+        self, call: Call, http: HttpRequest, sink: Sink, progress: _Progress, until: float
     ) -> _Answer:
         """Send, wait and send again, or follow, until there is an answer to keep."""
         redirects = 0
@@ -214,12 +175,15 @@ class Http:
             response = await self._open(call, progress)
             try:
                 progress.status, progress.headers = response.status_code, dict(response.headers.items())
-                wait = _retry_after(response)
-                pause = _pause(wait, until) if wait is not None and call.reads else None
-                follows = http.follow and call.reads and _redirects(response)
+                wait = retry_after(response)
+                pause = pause_before(wait, until) if wait is not None and call.reads else None
+                follows = http.follow and call.reads and redirects_to(response)
                 if pause is None and not follows:
                     body = await _read(response, sink, progress)
-                    return _Answer(response.status_code, progress.headers, body, _words(wait, call, http))
+                    note = words_of_wait(wait, call, http)
+                    status, headers = response.status_code, progress.headers
+                    fault = fault_of_status(call, progress.door, status, headers, note)
+                    return _Answer(status, headers, body, fault)
             finally:
                 await response.aclose()
             if pause is not None:
@@ -228,15 +192,15 @@ class Http:
                 sink("stderr", said.encode())
                 await asyncio.sleep(pause)
                 continue
-            following = _following(call, response) if redirects < MOST_REDIRECTS else _TOO_MANY
-            if isinstance(following, Fault):
+            target = following(call, response) if redirects < MOST_REDIRECTS else TOO_MANY_REDIRECTS
+            if isinstance(target, Fault):
                 where = where_of(call.endpoint, progress.door)
-                fault = Fault(following.kind, f"{where} {following.message}")
-                return _Answer(response.status_code, progress.headers, fault=fault)
+                fault = Fault(target.kind, f"{where} {target.message}")
+                return _Answer(response.status_code, progress.headers, None, fault)
             redirects += 1
-            call = following
+            call = target
 
-    async def _open(self, call: _Call, progress: _Progress) -> httpx.Response:
+    async def _open(self, call: Call, progress: _Progress) -> httpx.Response:
         """Send a request, and give the answer as soon as its headers are there.
 
         A read goes out once more where a kept connection turns out to be dead.
@@ -249,8 +213,8 @@ class Http:
                 if progress.fresh or not call.reads:
                     raise
 
-    async def _once(self, call: _Call, progress: _Progress) -> httpx.Response:
-        progress.doing = "preparing"
+    async def _once(self, call: Call, progress: _Progress) -> httpx.Response:
+        progress.doing = "reading certificates"
         client = await self._client(call)
         door = await self._door(call, progress)
         progress.door = door
@@ -258,24 +222,23 @@ class Http:
         target = rest[len(urlsplit(call.url).netloc) :]
         headers = call.headers.copy()
         headers.setdefault("Host", door.host)
-        base = urlsplit(door.base)
         try:
             request = client.build_request(
                 call.method,
-                f"{scheme}://{base.netloc}{target}",
+                f"{scheme}://{urlsplit(door.base).netloc}{target}",
                 headers=headers,
                 content=call.body,
                 extensions={"sni_hostname": door.name, "trace": progress.trace},
             )
         except (httpx.InvalidURL, ValueError) as error:
-            raise _NotSentError("configuration", f"{where_of(call.endpoint, door)}: {error}") from error
+            raise NotSentError("configuration", f"{where_of(call.endpoint, door)}: {error}") from error
         return await client.send(request, stream=True, auth=None, follow_redirects=False)
 
-    async def _door(self, call: _Call, progress: _Progress) -> Door:
+    async def _door(self, call: Call, progress: _Progress) -> Door:
         endpoint = call.endpoint
         if endpoint.forward is not None and self._forward is None:
             message = f"{where_of(endpoint, None)} is reached by a port-forward, and there is none here"
-            raise _NotSentError("configuration", message)
+            raise NotSentError("configuration", message)
         progress.doing = "opening the port-forward" if endpoint.forward is not None else progress.doing
         try:
             door = await door_of(endpoint, self._forward)
@@ -283,7 +246,7 @@ class Http:
             assert endpoint.forward is not None
             there = f"{endpoint.forward.target} in {endpoint.forward.namespace}"
             message = f"{where_of(endpoint, None)}: no port-forward to {there}: {error}"
-            raise _NotSentError("unreachable", message) from error
+            raise NotSentError("unreachable", message) from error
         progress.door = door
         if not door.address:
             # Looked up here as well, since the loop's own threads would keep the program from ending
@@ -293,71 +256,26 @@ class Http:
                 await in_thread(lambda: socket.getaddrinfo(door.name, door.port, type=socket.SOCK_STREAM))
             except UnicodeError as error:
                 message = f"{where_of(endpoint, door)}: {door.name!r} is not a name that can be resolved"
-                raise _NotSentError("dns", message) from error
+                raise NotSentError("dns", message) from error
         return door
 
-    async def _client(self, call: _Call) -> httpx.AsyncClient:
+    async def _client(self, call: Call) -> httpx.AsyncClient:
         """Kept for each endpoint. What changes something gets no kept connection: one that had died unseen
         would make its outcome unknown for nothing."""
         key = (call.endpoint.name, call.endpoint.url, call.certificate, call.own, call.reads)
-        async with self._making:
-            client = self._clients.get(key)
-            if client is None:
-                try:
-                    client = await client_for(
-                        call.endpoint, certificate=call.certificate, kept=8 if call.reads else 0
-                    )
-                except OSError as error:
-                    message = f"{where_of(call.endpoint, None)}: {error}"
-                    raise _NotSentError("configuration", message) from error
-                self._clients[key] = client
-            return client
-
-    @staticmethod
-    async def _fault(error: Exception, endpoint: Endpoint, progress: _Progress) -> Fault:
-        fault = await fault_of(error, endpoint, progress.door)
-        if progress.received:
-            return Fault(fault.kind, f"{fault.message}; {progress.received} bytes of the answer had come")
-        return fault
-
-
-def _url(endpoint: Endpoint, http: HttpRequest) -> str:
-    """The URL as it is shown and sent: the endpoint's, with the path after it, and nothing made of it.
-
-    Raises _NotSentError for a path in which a value could lead elsewhere than it shows.
-    """
-    path = http.path
-    wrong = ""
-    if path and not path.startswith(("/", "?")):
-        wrong = "a path begins with /"
-    elif "#" in path or any(ord(character) <= 32 or ord(character) == 127 for character in path):
-        wrong = "a path holds no #, blank or control character; write it as %XX"
-    elif _DOTS.search(path.partition("?")[0]):
-        wrong = "a path holds no . or .. between slashes"
-    if wrong:
-        raise _NotSentError(
-            "configuration", f"endpoint {endpoint.name}: {path[:200]!r} cannot be sent: {wrong}"
-        )
-    url = endpoint.url.rstrip("/") + path if path else endpoint.url
-    if http.query:
-        url += ("&" if "?" in path else "?") + urlencode(http.query, quote_via=quote)
-    return url
-
-
-def _headers(endpoint: Endpoint, http: HttpRequest) -> httpx.Headers:
-    """The endpoint's headers and over them the step's. Raises _NotSentError for a name that is not ASCII."""
-    sent = {
-        name: value
-        for name, value in endpoint.headers.items()
-        if not (http.anonymous and name.lower() in CREDENTIAL_HEADERS)
-    }
-    try:
-        headers = httpx.Headers([(n.encode("ascii"), v.encode()) for n, v in sent.items()])
-        headers.update(httpx.Headers([(n.encode("ascii"), v.encode()) for n, v in http.headers.items()]))
-    except UnicodeEncodeError as error:
-        message = f"endpoint {endpoint.name}: {error.object[:80]!r} cannot be a header"
-        raise _NotSentError("configuration", message) from error
-    return headers
+        client = self._clients.get(key)
+        if client is None:
+            try:
+                made = await client_for(
+                    call.endpoint, certificate=call.certificate, kept=8 if call.reads else 0
+                )
+            except OSError as error:
+                message = f"{where_of(call.endpoint, None)}: {error}"
+                raise NotSentError("configuration", message) from error
+            client = self._clients.setdefault(key, made)
+            if client is not made:
+                await made.aclose()
+        return client
 
 
 async def _read(response: httpx.Response, sink: Sink, progress: _Progress) -> bytes | None:
@@ -374,89 +292,12 @@ async def _read(response: httpx.Response, sink: Sink, progress: _Progress) -> by
     return bytes(kept) if kept is not None else None
 
 
-_TOO_MANY = Fault("malformed", f"redirects more than {MOST_REDIRECTS} times, so nothing more was asked")
-
-
-def _redirects(response: httpx.Response) -> bool:
-    return response.status_code in REDIRECTS and bool(response.headers.get("Location"))
-
-
-def _following(call: _Call, response: httpx.Response) -> "_Call | Fault":
-    """The request that a redirect asks for, or why it is not followed.
-
-    To another scheme, host or port goes nothing that could be a secret: no login, no header but a few, no
-    client certificate.
-    """
-    location = response.headers["Location"]
-    here = httpx.URL(call.url)
-    try:
-        target = here.join(location).copy_with(username=None, password=None, fragment=None)
-    except (httpx.InvalidURL, ValueError):
-        return Fault("malformed", f"redirects to {location[:200]!r}, which is not a URL")
-    if target.scheme not in ("http", "https") or not target.host:
-        return Fault("malformed", f"redirects to {location[:200]!r}, which is not HTTP")
-    if _origin(target) == _origin(here):
-        return replace(call, url=str(target))
-    if target.scheme == "http" and here.scheme == "https":
-        return Fault("rejected", f"redirects from https to {location[:200]!r}, which is not followed")
-    elsewhere = Endpoint(
-        call.endpoint.name, f"{target.scheme}://{target.netloc.decode()}", ca=call.endpoint.ca
-    )
-    headers = httpx.Headers(
-        [(name, value) for name, value in call.headers.raw if name.decode().lower() in TRAVELLING_HEADERS]
-    )
-    return _Call(elsewhere, str(target), call.method, headers, None, certificate=False, own=False)
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or (443 if url.scheme == "https" else 80)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds that a server which is busy asks to wait: a number, or a date (RFC 9110, section 10.2.3)."""
-    given = response.headers.get("Retry-After", "").strip()
-    if response.status_code not in (429, 503):
-        return None
-    if given.isascii() and given.isdecimal():
-        return float(given[:9])
-    try:
-        at = parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-
-
-def _pause(wait: float, until: float) -> float | None:
-    """How long to pause before the next try; None when the deadline comes first."""
-    pause = max(wait, SHORTEST_PAUSE)
-    return pause if time.monotonic() + pause < until else None
-
-
-def _words(wait: float | None, call: _Call, http: HttpRequest) -> str:
-    if wait is None:
-        return ""
-    asked = f"; it asks to wait {wait:.0f} s (Retry-After)"
-    return f"{asked}, longer than the deadline of {http.timeout:g} s allows" if call.reads else asked
-
-
-def _fault_of_status(call: _Call, door: Door | None, answer: _Answer) -> Fault | None:
-    """What a status of 400 and above means to the engine: whether the far side can have acted."""
-    if answer.status < 400:
-        return None
-    kind = _KINDS.get(answer.status, "rejected" if answer.status < 500 else "server-error")
-    phrase = _phrase(answer.status)
-    page = ""
-    if answer.headers.get("content-type", "").lower().startswith("text/html"):
-        page = " with an HTML page, perhaps that of a proxy in front of it"
-    advice = _ADVICE.get(kind, "")
-    return Fault(kind, f"{where_of(call.endpoint, door)} answers {phrase}{page}{answer.note}{advice}")
-
-
-def _phrase(status: int) -> str:
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
+async def _unanswered(error: Exception, endpoint: Endpoint, progress: _Progress, until: float) -> Fault:
+    """Why no whole answer came. What is asked of the server for that stays within the deadline."""
+    fault = await fault_of(error, endpoint, progress.door, patience=until - time.monotonic())
+    if not progress.received:
+        return fault
+    return Fault(fault.kind, f"{fault.message}; {progress.received} bytes of the answer had come")
 
 
 def _too_late(endpoint: Endpoint, progress: _Progress, timeout: float) -> Fault:

@@ -13,7 +13,7 @@ from breakglass.runbook.model import FaultKind
 from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
-from breakglass.transport.certificate import distrust, shown_at
+from breakglass.transport.certificate import PATIENCE, distrust, shown_at
 from breakglass.transport.endpoint import Door, tls_of
 
 USER_AGENT = "breakglass"
@@ -57,10 +57,13 @@ def where_of(endpoint: Endpoint, door: Door | None) -> str:
     return f"endpoint {endpoint.name} ({endpoint.url}{door.words if door is not None else ''})"
 
 
-async def fault_of(error: BaseException, endpoint: Endpoint, door: Door | None) -> Fault:
+async def fault_of(
+    error: BaseException, endpoint: Endpoint, door: Door | None, *, patience: float = PATIENCE
+) -> Fault:
     """Why no answer came, with the endpoint's name and what to do next.
 
-    Where the certificate was not trusted, the server is asked for it once more, so that it can be named.
+    Where the certificate was not trusted, the server is asked for it once more, for at most `patience`
+    seconds, so that it can be named.
     """
     where = where_of(endpoint, door)
     chain = list(_causes(error))
@@ -68,7 +71,7 @@ async def fault_of(error: BaseException, endpoint: Endpoint, door: Door | None) 
         if isinstance(each, ssl.SSLCertVerificationError):
             shown = None
             if door is not None:
-                shown = await shown_at(httpx.URL(door.base).host, door.port, door.name)
+                shown = await shown_at(httpx.URL(door.base).host, door.port, door.name, patience)
             return Fault("tls", f"{where}: {distrust(each, shown, door.name if door else endpoint.url)}")
         if isinstance(each, ssl.SSLError):
             return Fault("tls", f"{where}: {_handshake(each)}")
