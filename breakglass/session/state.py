@@ -207,7 +207,11 @@ def apply(state: State, recorded: Recorded) -> State:
                 approvals=(),
             )
         case e.Asked():
-            state = _with_status(state, event.step, "waiting") if event.question != "decide" else state
+            state = (
+                _with_status(state, event.step, "waiting")
+                if event.question not in ("decide", "continue")
+                else state
+            )
             return replace(state, waiting=event, approvals=())
         case e.Confirmed():
             approvals = (*state.approvals, event.by)

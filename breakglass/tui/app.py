@@ -63,6 +63,10 @@ class Cockpit(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         if not self.unicode:
             self.add_class("-ascii")
+        self.open_first()
+
+    def open_first(self) -> None:
+        """Show what the program was started for."""
         if self._request is not None:
             self.begin(self._request)
         else:

@@ -1,4 +1,4 @@
-"""What every screen of the cockpit has in common: keys from the table of actions, palette, help, themes, and the
+"""What every screen of the cockpit has in common: keys from the table of actions, palette, help, themes, the
 way back."""
 
 from typing import TYPE_CHECKING, ClassVar, cast

@@ -50,7 +50,7 @@ def confirmation_lines(asked: e.Asked, state: State, width: int, look: Look) -> 
 
     for at, command in enumerate(asked.command.split("\n")):
         row("WILL RUN" if at == 0 else "", command, "bold")
-    row("ON", asked.on or asked.where)
+    row("ON", "\n".join(flowed((asked.on or asked.where).split("   "), width - LABEL, "   ")))
     if asked.on and asked.where:
         row("AS", asked.where)
     row("BREAKS", asked.impact or "the runbook does not say")
@@ -147,7 +147,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         self._draw(event.size.width)
 
     def _draw(self, width: int = 0) -> None:
-        width = (width or self.app.size.width) - 2
+        width = (width or self.app.size.width) - 3
         if width < 10:
             return
         look, state = cockpit(self).look, self._walk.state
@@ -184,8 +184,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         look = cockpit(self).look
         width = self.app.size.width - 2
         lines: list[Text] = []
-        for line in folded(self._instruction(), width):
-            lines.append(Text(line, "bold"))
+        lines += [Text(line, "bold") for line in flowed(self._instruction(), width, "   ")]
         if self._naming or self.asked.typed:
             shown = f"> {plain(self._typed)}_"
             match = "" if self._naming else match_words(self._typed, self.asked.typed)
@@ -199,16 +198,17 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             lines.append(Text(line, f"bold {look.style('suspect')}"))
         self.query_one("#confirm-ask", Static).update(Text("\n").join(lines))
 
-    def _instruction(self) -> str:
+    def _instruction(self) -> tuple[str, ...]:
         if self._deaf:
-            return "keys are not taken yet; let go of all of them"
+            return ("keys are not taken yet; let go of all of them",)
         back = "Esc = go back, nothing has been sent"
         if self._naming:
-            return f"{plain(self._walk.state.approvals[0])} has agreed. Second person, type your name and Enter   {back}"
+            first = plain(self._walk.state.approvals[0])
+            return f"{first} has agreed.", "Second person, type your name and Enter", back
         who = f"{plain(self._approver)}: " if self.asked.approvals > 1 else ""
         if self.asked.typed:
-            return f"{who}To do it, type  {plain(self.asked.typed)}   {back}"
-        return f"{who}To do it, press  {ONE_KEY}   {back}"
+            return f"{who}To do it, type  {plain(self.asked.typed)}", back
+        return f"{who}To do it, press  {ONE_KEY}", back
 
     # ---------------------------------------------------------------- keys
     @property

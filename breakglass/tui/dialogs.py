@@ -1,4 +1,4 @@
-"""Small dialogs: one line of text, one choice of several, a message. Esc always goes back and sends nothing."""
+"""Small dialogs: one line of text, one choice of several, a message. Esc goes back and sends nothing."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, TypeVar

@@ -35,7 +35,7 @@ def _cells(pairs: Iterable[tuple[str, str]]) -> int:
 
 def _text(pairs: Iterable[tuple[str, str]], look: Look) -> Text:
     return Text(GAP).join(
-        Text.assemble((key, f"bold {look.style('accent')}"), (f" {label}", look.style("muted")))
+        Text.assemble((f"{key} ", f"bold {look.style('accent')}"), (label, look.style("muted")))
         for key, label in pairs
     )
 

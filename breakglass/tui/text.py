@@ -53,11 +53,11 @@ def labelled(
     """A label and its value beside it, the value wrapped under itself. The label gets `indent` cells."""
     lines = folded(value, width - indent)
     first = Text.assemble((padded(label, indent), label_style), (lines[0], style))
-    return [first, *(Text.assemble(" " * indent, (line, style)) for line in lines[1:])]
+    return [first, *(Text.assemble((" " * indent, label_style), (line, style)) for line in lines[1:])]
 
 
 def flowed(chunks: Iterable[str], width: int, gap: str = "  ") -> list[str]:
-    """Chunks side by side, on as many lines as they need. A chunk is broken only when it alone is too wide."""
+    """Chunks side by side, on as many lines as they need. Only a chunk that is too wide by itself is broken."""
     lines: list[str] = []
     line = ""
     for chunk in chunks:

@@ -1,7 +1,7 @@
 """Colours and glyphs. State is always a word and a glyph as well; colour only repeats it.
 
-Three themes: dark, light and high-contrast, each AA or better by WCAG's contrast ratio, which a test computes.
-The bands of the three modes are the same in every theme, so that hands and eyes learn them once.
+Three themes: dark, light and high-contrast, each AA or better by the contrast ratio of WCAG, which a test
+computes. The bands of the three modes are the same in every theme, so that hands and eyes learn them once.
 """
 
 import locale
@@ -26,6 +26,8 @@ class Palette:
     muted: str
     rule: str
     accent: str
+    selected: str
+    """The style of the line that is looked at."""
     ok: str
     suspect: str
     failed: str
@@ -53,6 +55,7 @@ DARK = Palette(
     muted="#A3AFBC",
     rule="#465463",
     accent="#6CB6FF",
+    selected="on #2A3642",
     ok="#6CB6FF",
     suspect="#F2C14E",
     failed="#FF7B72",
@@ -67,6 +70,7 @@ LIGHT = Palette(
     muted="#4A5663",
     rule="#A9B4C0",
     accent="#0550AE",
+    selected="on #DCE6F2",
     ok="#0550AE",
     suspect="#7A4E00",
     failed="#A40E26",
@@ -81,6 +85,7 @@ HIGH_CONTRAST = Palette(
     muted="#FFFFFF",
     rule="#FFFFFF",
     accent="#9CD2FF",
+    selected="#000000 on #FFFFFF",
     ok="#9CD2FF",
     suspect="#FFD866",
     failed="#FFA8A1",

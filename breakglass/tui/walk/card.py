@@ -231,6 +231,15 @@ def _if_not(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         return
     if attempt is not None and attempt.state is not None:
         return
+    if subject.step.unknown is not None or subject.step.verify is not None:
+        unknown = subject.step.unknown.source if subject.step.unknown is not None else ""
+        words = (
+            f"stop and call. Outcome unknown: {unknown}"
+            if unknown
+            else "stop and call; look before trying again"
+        )
+        yield from _labelled("IF NOT", words, width, look, look.style("muted"))
+        return
     said = [each.otherwise.source for each in subject.step.expect if each.otherwise is not None]
     yield from _labelled("IF NOT", " / ".join(said) if said else IF_NOT, width, look, look.style("muted"))
 

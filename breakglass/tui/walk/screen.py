@@ -59,6 +59,7 @@ class WalkScreen(CockpitScreen):
     """Walks one session. `now` gives the time of day and `speed` how much faster than life a rehearsal
     runs."""
 
+    AUTO_FOCUS = ""
     place = "walk"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("walk")]
 
@@ -205,8 +206,8 @@ class WalkScreen(CockpitScreen):
 
     @property
     def _width(self) -> int:
-        """Cells of the card."""
-        return self.app.size.width - 2 - (STEPS_WIDTH if self._layout == "wide" else 0)
+        """Cells of the card, without its margins and the gutter of its scroll bar."""
+        return self.app.size.width - 3 - (STEPS_WIDTH if self._layout == "wide" else 0)
 
     def _draw_header(self) -> None:
         state, look = self.walk.state, cockpit(self).look

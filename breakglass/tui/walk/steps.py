@@ -55,14 +55,14 @@ def step_rows(
                     f"{number:>2}  ",
                 ]
                 if row == 0
-                else [" " * indent]
+                else [(" " * indent, look.style("muted"))]
             )
             end = tail if row == 0 else ""
             text = Text.assemble(
                 *head, (padded(piece, width - indent - len(end)), style), (end, look.style("muted"))
             )
             if step.id == shown:
-                text.stylize("reverse")
+                text.stylize(look.palette.selected)
             owners[len(lines)] = step.id
             lines.append(text)
         if step.id == shown:
@@ -84,7 +84,7 @@ def strip(runbook: Runbook, state: State, shown: str, width: int, look: Look) ->
         if step.id == shown:
             at = index
             if step.id != state.current:
-                piece.stylize("reverse")
+                piece.stylize(look.palette.selected)
         pieces.append(piece)
     widths = [piece.cell_len + 1 for piece in pieces]
     window = strip_window(len(pieces), at, width - 10, widths)

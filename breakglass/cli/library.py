@@ -1,0 +1,52 @@
+"""Open the cockpit: on one session, or on the library when no command was given."""
+
+import os
+from argparse import Namespace
+from collections.abc import MutableMapping
+from typing import TYPE_CHECKING
+
+from breakglass.cli.exit_codes import ExitCode
+from breakglass.cli.walking import code_of, on_a_terminal
+
+if TYPE_CHECKING:
+    from breakglass.session.opening import Request
+
+SLOW_FRAMES = "10"
+"""Frames a second over SSH."""
+
+
+def run(arguments: Namespace) -> int:
+    """The library: find a runbook, rehearse it, run it, go on with a session."""
+    if not on_a_terminal():
+        import sys
+
+        print("the library needs a terminal; see breakglass --help for what works without", file=sys.stderr)
+        return ExitCode.USAGE
+    return open_cockpit(None)
+
+
+def open_cockpit(request: "Request | None") -> int:
+    """Open the cockpit on a session, or on the library. Returns the exit code.
+
+    Raises UserError when the session cannot be opened.
+    """
+    prepare_environment(os.environ)
+    from breakglass.tui.app import Cockpit
+
+    app = Cockpit(code_of, request)
+    code = app.run()
+    if app.failure is not None:
+        raise app.failure
+    return ExitCode.INTERRUPTED if code is None else code
+
+
+def prepare_environment(environment: MutableMapping[str, str]) -> None:
+    """Set what the screen library reads when it is imported: few frames over SSH, and never a movement.
+
+    An empty NO_COLOR does not count, as https://no-color.org says.
+    """
+    environment["TEXTUAL_ANIMATIONS"] = "none"
+    if environment.get("SSH_CONNECTION"):
+        environment.setdefault("TEXTUAL_FPS", SLOW_FRAMES)
+    if environment.get("NO_COLOR") == "":
+        del environment["NO_COLOR"]
