@@ -2,7 +2,7 @@
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.hooks import JobRun, PodEnding
+from breakglass.rehearsal.kubernetes.hooks import JobRun, PodBirth, PodEnding
 from breakglass.rehearsal.kubernetes.kinds import custom_kind
 from breakglass.rehearsal.kubernetes.objects import (
     Object,
@@ -144,6 +144,19 @@ def test_a_node_that_comes_back_soon_keeps_its_pods() -> None:
     world.pass_time(300, step=10)
     assert {uid_of(value) for value in world.store.of_kind("Pod", "web")} == before
     assert len(world.ready()) == 2
+
+
+def test_a_pod_that_hung_in_creation_is_tried_again_when_its_node_comes_back() -> None:
+    world = rest(hooks=TestHooks(births={"front": PodBirth(None)}))
+    world.change("Node", "node2", {"spec": {"unschedulable": True}})
+    world.add(pod("front"))
+    world.pass_time(60, step=5)
+    assert world.ready() == []
+    world.set_node("node1", up=False)
+    world.hooks.births["front"] = PodBirth(1)
+    world.set_node("node1", up=True)
+    world.pass_time(5)
+    assert world.ready() == ["front"]
 
 
 def test_a_pod_that_fits_nowhere_waits_and_says_why() -> None:

@@ -258,8 +258,9 @@ def _run_job(world: World, pod: Object) -> None:
 
 
 def _out_of_reach(world: World, pod: Object) -> None:
-    """The node is down: its pods count as not ready, and after a while they are deleted, but do not go."""
-    if f"birth {uid_of(pod)}" in world.timers:
+    """The node is down: its pods count as not ready, and after a while they are deleted, but do not go. Those
+    that were starting start again when it is back."""
+    if _is_starting(pod):
         world.cancel(f"birth {uid_of(pod)}")
         world.passed.discard(uid_of(pod))
     grace = number(pod, "metadata", "deletionGracePeriodSeconds")
