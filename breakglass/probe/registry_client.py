@@ -15,7 +15,7 @@ import httpx
 from breakglass.site.model import Endpoint
 from breakglass.transport.base import Fault
 from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of
-from breakglass.transport.http_client import client_for, fault_of, where_of
+from breakglass.transport.http_client import answer_to, connections_to, fault_of, where_of
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -63,10 +63,14 @@ class RegistryClient:
     """One registry. `requests` counts what was sent, repeats included."""
 
     def __init__(
-        self, client: httpx.AsyncClient, endpoint: Endpoint, door: Door, authorization: str | None
+        self,
+        connections: httpx.AsyncHTTPTransport,
+        endpoint: Endpoint,
+        door: Door,
+        authorization: str | None,
     ) -> None:
         self.requests = 0
-        self._client = client
+        self._connections = connections
         self._endpoint = endpoint
         self._door = door
         self._authorization = authorization
@@ -119,19 +123,14 @@ class RegistryClient:
 
     async def _once(self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool) -> Answer:
         self.requests += 1
-        sent = httpx.Headers({"Host": self._door.host, **self._endpoint.headers})
+        sent = httpx.Headers(self._endpoint.headers)
         sent.update(headers)
         if self._authorization is not None:
             sent["Authorization"] = self._authorization
         if anonymous:
             sent.pop("Authorization", None)
-        request = self._client.build_request(
-            "GET",
-            self._door.base.rstrip("/") + path,
-            headers=sent,
-            extensions={"sni_hostname": self._door.name},
-        )
-        response = await self._client.send(request, auth=None, stream=True, follow_redirects=False)
+        url = self._endpoint.url.rstrip("/") + path
+        response = await answer_to(self._connections, self._door, "GET", url, sent, timeout=REQUEST_TIMEOUT)
         try:
             return await (_read_whole(response) if whole else _read_little(response))
         finally:
@@ -214,5 +213,5 @@ async def registry_client(
     """
     authorization = await authorization_of(endpoint, secrets)
     door = await door_of(endpoint, forward)
-    async with await client_for(endpoint, kept=parallel, most=parallel, timeout=REQUEST_TIMEOUT) as client:
-        yield RegistryClient(client, endpoint, door, authorization)
+    async with await connections_to(endpoint, kept=parallel, most=parallel) as connections:
+        yield RegistryClient(connections, endpoint, door, authorization)

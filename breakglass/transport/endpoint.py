@@ -82,7 +82,7 @@ def tls_of(endpoint: Endpoint, *, certificate: bool = True) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=str(endpoint.ca) if endpoint.ca else None)
     except OSError as error:
-        raise OSError(f"ca {endpoint.ca} cannot be used: {error.strerror or error}") from error
+        raise OSError(f"ca {endpoint.ca} cannot be used: {_why(error, 'no PEM certificates')}") from error
     if not endpoint.verify_tls:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -92,7 +92,11 @@ def tls_of(endpoint: Endpoint, *, certificate: bool = True) -> ssl.SSLContext:
             context.load_cert_chain(endpoint.client_certificate, endpoint.client_key, password="-")
         except OSError as error:
             key = f" with {endpoint.client_key}" if endpoint.client_key else ""
-            why = error.strerror or "not a PEM certificate with its key, or the key has a passphrase"
+            why = _why(error, "no PEM certificate with its key, or the key has a passphrase")
             message = f"client_certificate {endpoint.client_certificate}{key} cannot be used: {why}"
             raise OSError(message) from error
     return context
+
+
+def _why(error: OSError, content: str) -> str:
+    return content if isinstance(error, ssl.SSLError) else error.strerror or str(error)

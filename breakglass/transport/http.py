@@ -13,7 +13,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NoReturn, cast
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -22,7 +21,7 @@ from breakglass.site.model import Endpoint, Site
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, HttpRequest, Request, Result, Sink
 from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of
-from breakglass.transport.http_client import client_for, fault_of, where_of
+from breakglass.transport.http_client import answer_to, connections_to, fault_of, where_of
 from breakglass.transport.http_rules import (
     MOST_REDIRECTS,
     TOO_MANY_REDIRECTS,
@@ -58,7 +57,7 @@ class _Progress:
     received: int = 0
 
     async def trace(self, event: str, info: Mapping[str, object]) -> None:
-        """httpcore tells here what it does: https://www.encode.io/httpcore/extensions/#trace."""
+        """See `http_client.Trace`."""
         match event:
             case "connection.connect_tcp.started":
                 self.fresh = True
@@ -96,7 +95,7 @@ class Http:
         self._site = site
         self._secrets = secrets
         self._forward = forward
-        self._clients: dict[tuple[object, ...], httpx.AsyncClient] = {}
+        self._connections: dict[tuple[object, ...], httpx.AsyncHTTPTransport] = {}
 
     async def send(self, request: Request, sink: Sink) -> Result:
         """See `Transport.send`. A status of 400 and above is a fault of its kind, with status, headers and
@@ -147,10 +146,9 @@ class Http:
         )
 
     async def close(self) -> None:
-        clients = list(self._clients.values())
-        self._clients.clear()
-        for client in clients:
-            await client.aclose()
+        while self._connections:
+            _, connections = self._connections.popitem()
+            await connections.aclose()
 
     async def _call(self, http: HttpRequest) -> Call:
         endpoint = self._site.endpoints.get(http.endpoint)
@@ -215,24 +213,14 @@ class Http:
 
     async def _once(self, call: Call, progress: _Progress) -> httpx.Response:
         progress.doing = "reading certificates"
-        client = await self._client(call)
+        connections = await self._to(call)
         door = await self._door(call, progress)
-        progress.door = door
-        scheme, _, rest = call.url.partition("://")
-        target = rest[len(urlsplit(call.url).netloc) :]
-        headers = call.headers.copy()
-        headers.setdefault("Host", door.host)
         try:
-            request = client.build_request(
-                call.method,
-                f"{scheme}://{urlsplit(door.base).netloc}{target}",
-                headers=headers,
-                content=call.body,
-                extensions={"sni_hostname": door.name, "trace": progress.trace},
+            return await answer_to(
+                connections, door, call.method, call.url, call.headers, body=call.body, trace=progress.trace
             )
         except (httpx.InvalidURL, ValueError) as error:
             raise NotSentError("configuration", f"{where_of(call.endpoint, door)}: {error}") from error
-        return await client.send(request, stream=True, auth=None, follow_redirects=False)
 
     async def _door(self, call: Call, progress: _Progress) -> Door:
         endpoint = call.endpoint
@@ -259,23 +247,23 @@ class Http:
                 raise NotSentError("dns", message) from error
         return door
 
-    async def _client(self, call: Call) -> httpx.AsyncClient:
-        """Kept for each endpoint. What changes something gets no kept connection: one that had died unseen
-        would make its outcome unknown for nothing."""
+    async def _to(self, call: Call) -> httpx.AsyncHTTPTransport:
+        """Connections, kept for each endpoint. What changes something gets a new one each time: a kept one
+        that had died unseen would make its outcome unknown for nothing."""
         key = (call.endpoint.name, call.endpoint.url, call.certificate, call.own, call.reads)
-        client = self._clients.get(key)
-        if client is None:
+        connections = self._connections.get(key)
+        if connections is None:
             try:
-                made = await client_for(
+                made = await connections_to(
                     call.endpoint, certificate=call.certificate, kept=8 if call.reads else 0
                 )
             except OSError as error:
                 message = f"{where_of(call.endpoint, None)}: {error}"
                 raise NotSentError("configuration", message) from error
-            client = self._clients.setdefault(key, made)
-            if client is not made:
+            connections = self._connections.setdefault(key, made)
+            if connections is not made:
                 await made.aclose()
-        return client
+        return connections
 
 
 async def _read(response: httpx.Response, sink: Sink, progress: _Progress) -> bytes | None:

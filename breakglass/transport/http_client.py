@@ -1,11 +1,16 @@
-"""One HTTP client for an endpoint, made the same way for every step and probe; and why it got no answer."""
+"""Connections to an endpoint and requests over them, the same for every step and probe; and why no answer
+came.
+
+httpx's transport is used without its client: what that adds (cookies, redirects, logins, proxies of the
+environment, a second reading of `Location`) must not happen here unasked.
+"""
 
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import cast
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TypeAlias, cast
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -16,6 +21,9 @@ from breakglass.transport.base import Fault
 from breakglass.transport.certificate import PATIENCE, distrust, shown_at
 from breakglass.transport.endpoint import Door, tls_of
 
+Trace: TypeAlias = Callable[[str, Mapping[str, object]], Awaitable[None]]
+"""Is told what httpcore does: https://www.encode.io/httpcore/extensions/#trace."""
+
 USER_AGENT = "breakglass"
 KEPT_FOR = 30.0
 """Seconds that an idle connection is kept."""
@@ -25,31 +33,58 @@ _UNREACHABLE = frozenset(
 )
 
 
-async def client_for(
-    endpoint: Endpoint,
-    *,
-    certificate: bool = True,
-    kept: int = 8,
-    most: int | None = None,
-    timeout: float | None = None,
-) -> httpx.AsyncClient:
-    """A client with the endpoint's trust. Its address, login and headers are each request's.
+_CUT_OFF = ("disconnected", "closed connection")
+"""How httpcore and h11 say that the far side closed before its answer was whole."""
 
-    It follows no redirect, keeps no cookie, and takes nothing from the environment. certificate: whether the
-    endpoint's client certificate is shown. kept: idle connections that are kept. most: connections at a time.
-    timeout: seconds for each phase of a request. Raises OSError for certificate files that cannot be read.
+
+async def connections_to(
+    endpoint: Endpoint, *, certificate: bool = True, kept: int = 8, most: int | None = None
+) -> httpx.AsyncHTTPTransport:
+    """Connections with the endpoint's trust.
+
+    certificate: whether the endpoint's client certificate is shown. kept: idle connections that are kept.
+    most: connections at a time. Raises OSError for certificate files that cannot be read.
     """
     context = await in_thread(lambda: tls_of(endpoint, certificate=certificate))
     limits = httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=KEPT_FOR)
-    return httpx.AsyncClient(
-        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-        verify=context,
-        timeout=httpx.Timeout(timeout),
-        limits=limits,
-        follow_redirects=False,
-        trust_env=False,
+    return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+
+
+async def answer_to(
+    connections: httpx.AsyncHTTPTransport,
+    door: Door,
+    method: str,
+    url: str,
+    headers: httpx.Headers,
+    *,
+    body: bytes | None = None,
+    timeout: float | None = None,
+    trace: Trace | None = None,
+) -> httpx.Response:
+    """Send a request through a door. The answer is there with its headers; its body is still to be read, and
+    it must be closed.
+
+    url: with the endpoint's own name, in place of which the door's address is put. timeout: seconds for each
+    phase. Raises httpx.HTTPError, and ValueError or httpx.InvalidURL for what cannot be sent.
+    """
+    scheme, _, rest = url.partition("://")
+    target = rest[len(urlsplit(url).netloc) :]
+    sent = httpx.Headers({"Host": door.host, "Accept": "*/*", "Accept-Encoding": "identity"})
+    sent["User-Agent"] = USER_AGENT
+    sent.update(headers)
+    extensions: dict[str, object] = {
+        "sni_hostname": door.name,
+        "timeout": httpx.Timeout(timeout).as_dict(),
+    }
+    if trace is not None:
+        extensions["trace"] = trace
+    address = urlsplit(door.base).netloc
+    request = httpx.Request(
+        method, f"{scheme}://{address}{target}", headers=sent, content=body, extensions=extensions
     )
+    response = await connections.handle_async_request(request)
+    response.request = request
+    return response
 
 
 def where_of(endpoint: Endpoint, door: Door | None) -> str:
@@ -100,7 +135,7 @@ def _unanswered(error: BaseException, chain: list[BaseException], door: Door | N
         return "unreachable", f" cannot be reached: {_reason(chain)}; {advice}"
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return "unreachable", f" cannot be reached: {_reason(chain)}"
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+    if isinstance(error, httpx.RemoteProtocolError) and not any(word in str(error) for word in _CUT_OFF):
         return "malformed", f" does not answer as HTTP does: {error}; is this the right port?"
     if isinstance(error, httpx.DecodingError):
         return "malformed", f" sends content that cannot be decoded: {error}"
