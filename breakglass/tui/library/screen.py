@@ -21,6 +21,7 @@ from breakglass.session.state import State, fold
 from breakglass.threads import in_thread
 from breakglass.tui.actions import Action, bindings
 from breakglass.tui.base import CockpitScreen, cockpit
+from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
 from breakglass.tui.library.catalogue import Entry, Past, read_entries, read_past
 from breakglass.tui.library.rows import entry_preview, heading, runbook_row, session_preview, session_row
@@ -53,7 +54,7 @@ class LibraryScreen(CockpitScreen):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
-        yield Input(placeholder="/ search, or paste a line of a log", id="search", select_on_focus=False)
+        yield TextLine(placeholder="/ search, or paste a line of a log", id="search", select_on_focus=False)
         with Horizontal(id="body"):
             yield RowList(id="runbooks", pointer="▌" if cockpit(self).look.unicode else ">")
             with VerticalScroll(id="preview-pane", can_focus=False):

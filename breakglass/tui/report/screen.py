@@ -24,6 +24,7 @@ from breakglass.session.state import State
 from breakglass.threads import in_thread
 from breakglass.tui.actions import bindings
 from breakglass.tui.base import cockpit
+from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
 from breakglass.tui.page import PageScreen
 from breakglass.tui.report.lines import draft_lines, sections, timeline_lines
@@ -75,7 +76,7 @@ class ReportScreen(PageScreen):
         with VerticalScroll(id="page", can_focus=False):
             yield Static(id="lines", markup=False)
         yield Static(id="said", markup=False)
-        yield Input(id="file", placeholder="file", select_on_focus=False)
+        yield TextLine(id="file", placeholder="file", select_on_focus=False)
         yield Footer()
 
     def on_mount(self) -> None:
