@@ -12,8 +12,10 @@ from typing import Literal, TypeAlias
 
 from textual.binding import Binding
 
-Place: TypeAlias = Literal["library", "preflight", "walk", "report", "help"]
-EVERYWHERE: tuple[Place, ...] = ("library", "preflight", "walk", "report", "help")
+Place: TypeAlias = Literal["library", "preflight", "walk", "watch", "report", "help"]
+EVERYWHERE: tuple[Place, ...] = ("library", "preflight", "walk", "watch", "report", "help")
+LOOKING: tuple[Place, ...] = ("walk", "watch")
+"""The walk, and the same view of somebody else's walk, where nothing can be decided."""
 
 WRITTEN: Mapping[str, str] = {
     "enter": "Enter",
@@ -122,56 +124,53 @@ ACTIONS: tuple[Action, ...] = (
         "pause", ("p",), "pause", "Stop before the next step; what is running is not touched.", ("walk",), 8
     ),
     Action(
-        "previous_step", ("k", "up"), "up", "Look at the step before; in the output, one line up.", ("walk",)
+        "previous_step", ("k", "up"), "up", "Look at the step before; in the output, one line up.", LOOKING
     ),
     Action(
-        "next_step", ("j", "down"), "down", "Look at the step after; in the output, one line down.", ("walk",)
+        "next_step", ("j", "down"), "down", "Look at the step after; in the output, one line down.", LOOKING
     ),
-    Action("first", ("g", "home"), "first", "The first step, or the top of the output.", ("walk",)),
+    Action("first", ("g", "home"), "first", "The first step, or the top of the output.", LOOKING),
+    Action("last", ("G", "end"), "last", "The step that the walk is at, or the end of the output.", LOOKING),
     Action(
-        "last", ("G", "end"), "last", "The step that the walk is at, or the end of the output.", ("walk",)
+        "page_down", ("space", "pagedown"), "page down", "One page down in the card or the output.", LOOKING
     ),
-    Action(
-        "page_down", ("space", "pagedown"), "page down", "One page down in the card or the output.", ("walk",)
-    ),
-    Action("page_up", ("b", "pageup"), "page up", "One page up in the card or the output.", ("walk",)),
-    Action("left", ("left",), "left", "Move unwrapped output to the left.", ("walk",)),
-    Action("right", ("right",), "right", "Move unwrapped output to the right.", ("walk",)),
-    Action(
-        "previous_attempt", ("left_square_bracket",), "attempt", "The attempt before this one.", ("walk",)
-    ),
-    Action("next_attempt", ("right_square_bracket",), "attempt", "The attempt after this one.", ("walk",)),
+    Action("page_up", ("b", "pageup"), "page up", "One page up in the card or the output.", LOOKING),
+    Action("left", ("left",), "left", "Move unwrapped output to the left.", LOOKING),
+    Action("right", ("right",), "right", "Move unwrapped output to the right.", LOOKING),
+    Action("previous_attempt", ("left_square_bracket",), "attempt", "The attempt before this one.", LOOKING),
+    Action("next_attempt", ("right_square_bracket",), "attempt", "The attempt after this one.", LOOKING),
     Action(
         "output",
         ("o",),
         "output",
         "Move between the card and the output; on a small terminal, swap them.",
-        ("walk",),
+        LOOKING,
         9,
     ),
-    Action("full", ("f",), "full", "The output, or the card, on the whole screen, and back.", ("walk",), 11),
-    Action("follow", ("F",), "follow", "Stay at the end of the output as it grows.", ("walk",)),
-    Action("wrap", ("w",), "wrap", "Wrap long lines of output, or not.", ("walk",)),
+    Action("full", ("f",), "full", "The output, or the card, on the whole screen, and back.", LOOKING, 11),
+    Action("follow", ("F",), "follow", "Stay at the end of the output as it grows.", LOOKING),
+    Action("wrap", ("w",), "wrap", "Wrap long lines of output, or not.", LOOKING),
     Action(
         "timeline",
         ("t",),
         "timeline",
         "The session's timeline in place of the output, and back.",
-        ("walk",),
+        LOOKING,
         12,
     ),
-    Action("values", ("v",), "values", "The captured values in place of the output, and back.", ("walk",)),
-    Action("find", ("slash",), "find", "Search in the output.", ("walk",), 10),
-    Action("previous_match", ("N",), "match before", "The match before, while a search is open.", ("walk",)),
+    Action("values", ("v",), "values", "The captured values in place of the output, and back.", LOOKING),
+    Action("find", ("slash",), "find", "Search in the output.", LOOKING, 10),
+    Action("next_match", ("n",), "next match", "The next match, while a search is open.", ("watch",)),
+    Action("previous_match", ("N",), "match before", "The match before, while a search is open.", LOOKING),
     Action(
         "copy",
         ("y",),
         "copy",
         "Copy the command, or the output that is in view, through OSC 52.",
-        ("walk",),
+        LOOKING,
         13,
     ),
-    Action("save", (), "save output", "Say where the output is kept, and copy that path.", ("walk",)),
+    Action("save", (), "save output", "Say where the output is kept, and copy that path.", LOOKING),
     Action("hint", ("H",), "hint", "Show the step's hint. In a rehearsal only, and counted.", ("walk",), 14),
     Action(
         "hand_over", ("O",), "hand over", "Hand the session to somebody else at this terminal.", ("walk",)

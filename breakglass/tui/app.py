@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.screen import Screen
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
@@ -22,9 +23,12 @@ from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_t
 
 if TYPE_CHECKING:
     from breakglass.transport.ssh import HostKeyQuestion
+    from breakglass.tui.walk.screen import WalkScreen
 
 CodeOf = Callable[[Session], int]
+OUTCOME_UNKNOWN = 6
 INTERRUPTED = 130
+"""Exit codes that the screen itself gives; the others come from the session's end."""
 STYLES = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
 
 
@@ -107,14 +111,31 @@ class Cockpit(App[int], inherit_bindings=False):
 
         try:
             async with open_session(request, Prompts(self._ask_secret, self._ask_host_key)) as session:
-                walk = WalkScreen(session.engine)
-                await self.push_screen(walk)
+                world = session.rehearsal
+                walk = WalkScreen(session.engine, speed=world.speed if world is not None else 1.0)
+                await self._show_walk(walk)
                 await session.engine.run()
                 self.code = self._code_of(session)
                 await walk.dismiss_dialogs()
-                await self.switch_screen(ReportScreen(session.engine.state, session.engine.runbook))
+                await self._replace(ReportScreen(session.engine.state, session.engine.runbook))
         except UserError as error:
             self._cannot_open(error)
+
+    async def _show_walk(self, walk: "WalkScreen") -> None:
+        """Show the walk in place of the preflight that led to it."""
+        from breakglass.tui.preflight.screen import PreflightScreen
+
+        if isinstance(self.screen, PreflightScreen):
+            await self._replace(walk)
+        else:
+            await self.push_screen(walk)
+
+    async def _replace(self, screen: Screen[None]) -> None:
+        await self.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType]
+
+    def leave_during_a_change(self) -> None:
+        """End the program while a change is on its way. Its intent is on record; its outcome is not."""
+        self.exit(OUTCOME_UNKNOWN)
 
     def _cannot_open(self, error: UserError) -> None:
         if self._request is not None:

@@ -147,7 +147,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         self._draw(event.size.width)
 
     def _draw(self, width: int = 0) -> None:
-        width = (width or self.app.size.width) - 3
+        width = (width or cockpit(self).size.width) - 3
         if width < 10:
             return
         look, state = cockpit(self).look, self._walk.state
@@ -182,7 +182,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         if not self.is_attached:
             return
         look = cockpit(self).look
-        width = self.app.size.width - 2
+        width = cockpit(self).size.width - 2
         lines: list[Text] = []
         lines += [Text(line, "bold") for line in flowed(self._instruction(), width, "   ")]
         if self._naming or self.asked.typed:

@@ -57,7 +57,7 @@ def labelled(
 
 
 def flowed(chunks: Iterable[str], width: int, gap: str = "  ") -> list[str]:
-    """Chunks side by side, on as many lines as they need. Only a chunk that is too wide by itself is broken."""
+    """Chunks side by side, on as many lines as they need. Only one that is too wide itself is broken."""
     lines: list[str] = []
     line = ""
     for chunk in chunks:

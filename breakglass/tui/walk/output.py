@@ -90,7 +90,6 @@ class OutputPane(Widget):
         segments = [
             Segment(segment.text, background + (segment.style or Style()))
             for segment in text.render(cockpit(self).console)
-            if isinstance(segment.style, Style | None)
         ]
         return Strip(segments).adjust_cell_length(width, background)
 
