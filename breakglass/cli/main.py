@@ -16,6 +16,7 @@ COMMANDS = {
     "show": "one runbook, as it would be walked",
     "run": "walk a runbook on a real site, or dry-run it there",
     "rehearse": "walk a runbook against a simulated incident",
+    "exec": "run one action that is in no runbook",
     "resume": "go on with a session that was stopped or cut short",
     "report": "the post-mortem draft of a session",
     "verify": "check that a session's journal is whole",

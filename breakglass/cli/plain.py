@@ -8,6 +8,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Callable
+from typing import TextIO
 
 from breakglass.cli.walking import code_of, tell, tell_the_end
 from breakglass.session import commands as c
@@ -15,13 +16,14 @@ from breakglass.session import events as e
 from breakglass.session.opening import Request, open_session, operator_name
 from breakglass.session.outside import Prompts
 from breakglass.session.state import Recorded, State
+from breakglass.transport.output import visible
 
 Line = Callable[[str], None]
 
 
 async def walk_plain(request: Request) -> int:
     """Walk a session line by line. Returns the exit code."""
-    lines = _Lines()
+    lines = Lines(sys.stdout)
     async with open_session(request, Prompts(secret=lines.ask)) as session:
         engine = session.engine
         asked: asyncio.Queue[e.Asked] = asyncio.Queue()
@@ -36,7 +38,7 @@ async def walk_plain(request: Request) -> int:
         for recorded in engine.state.timeline:
             tell(recorded, as_json=False)
         engine.subscribe(told)
-        print(f"{request.mode.upper()}  {engine.site.name}  {engine.runbook.name}", flush=True)
+        lines.say(f"{request.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
         walking = asyncio.create_task(engine.run())
         answering = asyncio.create_task(_answer_all(engine.command, lambda: engine.state, asked, lines))
         done, _ = await asyncio.wait({walking, answering}, return_when=asyncio.FIRST_COMPLETED)
@@ -53,7 +55,7 @@ async def _answer_all(
     command: Callable[[c.Command], None],
     state: Callable[[], State],
     asked: "asyncio.Queue[e.Asked]",
-    lines: "_Lines",
+    lines: "Lines",
 ) -> None:
     while True:
         question = await asked.get()
@@ -61,16 +63,16 @@ async def _answer_all(
             try:
                 command(await _answer(question, state(), lines))
             except c.CommandRefusedError as error:
-                print(f"  {error}", flush=True)
+                lines.say(f"  {error}")
 
 
-async def _answer(asked: e.Asked, state: State, lines: "_Lines") -> c.Command:
+async def _answer(asked: e.Asked, state: State, lines: "Lines") -> c.Command:
     by = operator_name()
     match asked.question:
         case "confirm":
-            return await _confirm(asked, state, lines, by)
+            return await answer_confirmation(asked, state, lines, by)
         case "acknowledge":
-            print(f"\n  {asked.text}", flush=True)
+            lines.say(f"\n  {asked.text}")
             note = await lines.ask("  What did you see or do (empty line: stop)? ")
             return c.Answer(True, by, note) if note else c.Stop("stopped at a manual step", by)
         case "answer":
@@ -81,7 +83,8 @@ async def _answer(asked: e.Asked, state: State, lines: "_Lines") -> c.Command:
             return await _way_on(await _pick(asked, lines), lines, by)
 
 
-async def _confirm(asked: e.Asked, state: State, lines: "_Lines", by: str) -> c.Command:
+async def answer_confirmation(asked: e.Asked, state: State, lines: "Lines", by: str) -> c.Command:
+    """Show a change with all that is known of it, and take what is typed."""
     rows = {
         "WILL RUN": asked.command,
         "ON": asked.on or asked.where,
@@ -90,10 +93,15 @@ async def _confirm(asked: e.Asked, state: State, lines: "_Lines", by: str) -> c.
         "SERVER": asked.server_says,
         "THEN": asked.then,
     }
-    print(f"\n== {asked.risk.upper()} ==  {state.mode.upper()}  {state.site}", flush=True)
+    lines.say(f"\n== {asked.risk.upper()} ==  {state.mode.upper()}  {state.site}")
     for name, value in rows.items():
         if value:
-            print(f"  {name:9} {value}", flush=True)
+            lines.say(f"  {name:9} {value}")
+    attempts = state.steps[asked.step].attempts if asked.step in state.steps else ()
+    for time, need in attempts[-1].needs if attempts else ():
+        seen = ", ".join(f"{name} = {value}" for name, value in need.observed.items())
+        held = "holds" if need.holds else "DOES NOT HOLD"
+        lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {need.that}: {seen or '-'}  {held}")
     person = by
     if state.approvals:
         person = await lines.ask(f"  {state.approvals[0]} has agreed. Name of the second person: ")
@@ -102,19 +110,19 @@ async def _confirm(asked: e.Asked, state: State, lines: "_Lines", by: str) -> c.
     return c.Confirm(typed, person) if typed else c.Decline(by)
 
 
-async def _pick(asked: e.Asked, lines: "_Lines") -> str:
+async def _pick(asked: e.Asked, lines: "Lines") -> str:
     names = list(asked.options)
-    print(f"\n  {asked.text}", flush=True)
+    lines.say(f"\n  {asked.text}")
     for number, name in enumerate(names, start=1):
-        print(f"  {number}  {name}: {asked.options[name]}", flush=True)
+        lines.say(f"  {number}  {name}: {asked.options[name]}")
     while True:
         typed = await lines.ask("  Number: ")
         if typed.isdigit() and 1 <= int(typed) <= len(names):
             return names[int(typed) - 1]
-        print(f"  {typed!r} is none of 1 to {len(names)}", flush=True)
+        lines.say(f"  {typed!r} is none of 1 to {len(names)}")
 
 
-async def _way_on(way: str, lines: "_Lines", by: str) -> c.Command:
+async def _way_on(way: str, lines: "Lines", by: str) -> c.Command:
     match way:
         case "continue":
             return c.Continue(by)
@@ -128,8 +136,17 @@ async def _way_on(way: str, lines: "_Lines", by: str) -> c.Command:
             return c.Stop(await lines.ask("  Why do you stop here? "), by)
 
 
-class _Lines:
-    """Lines from standard input, read in a thread that never keeps the program from ending."""
+class Lines:
+    """Lines from standard input, read in a thread that never keeps the program from ending.
+
+    Prompts and words go to `out`.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def say(self, text: str) -> None:
+        print(visible(text), file=self._out, flush=True)
 
     async def ask(self, prompt: str) -> str:
         loop = asyncio.get_running_loop()
@@ -139,7 +156,7 @@ class _Lines:
             line = sys.stdin.readline()
             loop.call_soon_threadsafe(_give, answer, line)
 
-        print(prompt, end="", flush=True)
+        print(visible(prompt), end="", file=self._out, flush=True)
         threading.Thread(target=read, daemon=True).start()
         line = await answer
         if not line:

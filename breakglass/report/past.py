@@ -1,5 +1,6 @@
 """Reports of sessions that are over, and the best rehearsal of a scenario so far."""
 
+import shlex
 from pathlib import Path
 
 from breakglass.report.postmortem import post_mortem
@@ -7,9 +8,12 @@ from breakglass.report.review import Review, better, review, review_text
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.session import events as e
+from breakglass.session.adhoc import NAME as ADHOC
+from breakglass.session.adhoc import adhoc_runbook
 from breakglass.session.folders import all_sessions, state_folder
 from breakglass.session.journal import FILE_NAME, JournalError, read
 from breakglass.session.state import State, fold
+from breakglass.transport.output import visible
 
 
 def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> str:
@@ -17,9 +21,15 @@ def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> s
     more."""
     started = state.started
     assert started is not None and isinstance(started.event, e.SessionStarted)
-    runbook = runbook or load_runbook(Path(started.event.runbook_path))
+    runbook = runbook or _runbook_of(started.event)
     rehearsed = review_of(state, runbook) if state.mode == "rehearsal" else ""
-    return post_mortem(state, runbook, last_hash, rehearsed)
+    return visible(post_mortem(state, runbook, last_hash, rehearsed))
+
+
+def _runbook_of(started: e.SessionStarted) -> Runbook:
+    if started.runbook == ADHOC and not started.runbook_path:
+        return adhoc_runbook(shlex.split(started.title))
+    return load_runbook(Path(started.runbook_path))
 
 
 def review_of(state: State, runbook: Runbook) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from breakglass.session import events as e
 from breakglass.session.state import Recorded, State
+from breakglass.transport.output import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,12 @@ def _entries(recorded: Iterable[Recorded]) -> Iterable[Entry]:
 
 
 def words_of(event: e.Event) -> tuple[str, int] | None:
-    """An event in words, and its weight; None for an event that says nothing by itself."""
+    """An event in words, safe to show, and its weight; None for an event that says nothing by itself."""
+    words = _words(event)
+    return None if words is None else (visible(words[0]), words[1])
+
+
+def _words(event: e.Event) -> tuple[str, int] | None:
     match event:
         case e.SessionStarted():
             scenario = f", scenario {event.scenario}" if event.scenario else ""

@@ -3,7 +3,7 @@ again."""
 
 import getpass
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from breakglass.errors import UserError
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Input, Runbook
 from breakglass.session import events as e
+from breakglass.session.adhoc import NAME as ADHOC
 from breakglass.session.clock import Clock
 from breakglass.session.commands import CommandRefusedError
 from breakglass.session.desk import typed_value
@@ -45,7 +46,8 @@ class Request:
     """What to open. A rehearsal names a scenario, anything else a site; `resume` names a session instead."""
 
     mode: e.Mode = "rehearsal"
-    runbook: Path | None = None
+    runbook: Path | Runbook | None = None
+    """A runbook's file, or the runbook itself where it is in no file."""
     site: Path | None = None
     scenario: Path | None = None
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -70,7 +72,7 @@ def operator_name() -> str:
 
 
 @asynccontextmanager
-async def open_session(request: Request, prompts: Prompts | None = None) -> AsyncIterator[Session]:
+async def open_session(request: Request, prompts: Prompts | None = None) -> AsyncGenerator[Session, None]:
     """Open a new session or resume one, and close all of it at the end.
 
     Raises OpeningError, InvalidFileError, StateFolderError, or a JournalError such as SessionHeldError.
@@ -90,7 +92,8 @@ async def _begun(
 ) -> Session:
     if request.runbook is None:
         raise OpeningError("name a runbook")
-    runbook = load_runbook(request.runbook)
+    from_file = isinstance(request.runbook, Path)
+    runbook = load_runbook(request.runbook) if isinstance(request.runbook, Path) else request.runbook
     inputs = typed_inputs(runbook, request.inputs)
     site = _site(request, runbook)
     folder = new_session(state_root, runbook.name)
@@ -106,7 +109,7 @@ async def _begun(
             runbook=runbook.name,
             title=runbook.title,
             severity=runbook.severity,
-            runbook_path=str(runbook.path.resolve()),
+            runbook_path=str(runbook.path.resolve()) if from_file else "",
             runbook_digest=runbook.digest,
             site=site.name,
             site_path=str(site.path.resolve()) if site.path else "",
@@ -149,6 +152,8 @@ def _as_it_was(first: e.SessionStarted, journal: Path) -> tuple[Runbook, Site]:
         raise OpeningError(
             f"{first.session} was a rehearsal, and its simulated world ended with the program; rehearse again"
         )
+    if not first.runbook_path:
+        raise OpeningError(f"{first.session} was one action typed by hand: {first.title}; type it again")
     runbook = load_runbook(Path(first.runbook_path))
     if runbook.digest != first.runbook_digest:
         raise OpeningError(
@@ -248,7 +253,8 @@ def unfinished(states: Mapping[str, State]) -> list[State]:
         state
         for state in states.values()
         if state.started is not None
-        and not (state.mode == "rehearsal" and state.scenario)
+        and not state.scenario
+        and state.runbook != ADHOC
         and (state.ended is None or state.ended.result == "stopped")
     ]
     return sorted(open_ones, key=lambda state: state.session, reverse=True)
