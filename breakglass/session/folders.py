@@ -60,7 +60,9 @@ def prepare(folder: Path) -> Path:
     cannot be written.
     """
     try:
-        (folder / "sessions").mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for each in (folder, folder / "sessions"):
+            each.mkdir(mode=0o700, exist_ok=True)
         facts = folder.stat()
     except OSError as error:
         raise _unusable(folder, f"cannot be made or read: {error.strerror}") from error
