@@ -1,0 +1,225 @@
+"""kubectl actions: the built-in driver over the Kubernetes API, and the `kubectl` program where asked.
+
+The built-in driver holds its deadlines, pins objects by uid and asks the server for dry runs. Whatever it
+does not understand whole, it refuses before anything is sent.
+"""
+
+import asyncio
+import base64
+import binascii
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, cast
+
+from breakglass.runbook.kubectl import KubectlSyntaxError, dry_run_supported, parse, single_target
+from breakglass.runbook.kubectl_requests import (
+    CanI,
+    Cordon,
+    CreateJob,
+    Delete,
+    Drain,
+    Exec,
+    Get,
+    Logs,
+    Patch,
+    Request,
+    RolloutRestart,
+    RolloutStatus,
+    Scale,
+    Target,
+    Wait,
+)
+from breakglass.site.model import Cluster, KubernetesSecret, PortForward, Site
+from breakglass.site.secrets import SecretError
+from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink
+from breakglass.transport.base import Request as AnyRequest
+from breakglass.transport.kubectl.api import Api
+from breakglass.transport.kubectl.binary import can_dry_run, run_program
+from breakglass.transport.kubectl.change import cordon, create_job, patch, restart, scale
+from breakglass.transport.kubectl.delete import delete
+from breakglass.transport.kubectl.drain import drain
+from breakglass.transport.kubectl.execute import execute
+from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.forward import Forward, ForwardError
+from breakglass.transport.kubectl.get import get
+from breakglass.transport.kubectl.logs import logs
+from breakglass.transport.kubectl.looking import one
+from breakglass.transport.kubectl.objects import at
+from breakglass.transport.kubectl.observe import can_i, rollout_status, wait
+from breakglass.transport.kubectl.resources import Resources
+from breakglass.transport.kubectl.run import Done, Run
+
+__all__ = ["ForwardError", "Kubectl"]
+
+SECRET_TIMEOUT = 15.0
+"""Seconds in which a secret must be read."""
+
+_PINNABLE = (Delete, Patch, Scale, RolloutRestart, Cordon, Drain)
+
+
+@dataclass
+class _Open:
+    """What is kept of one cluster between requests."""
+
+    api: Api
+    resources: Resources
+
+
+class Kubectl:
+    """The transport of kubectl requests to the clusters of a site."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._open: dict[str, _Open] = {}
+        self._forwards: dict[PortForward, Forward] = {}
+        self._addresses: dict[PortForward, tuple[str, int]] = {}
+        self._forwarding = asyncio.Lock()
+
+    async def send(self, request: AnyRequest, sink: Sink) -> Result:
+        """Carry out one kubectl request. See `transport.base.Transport`."""
+        asked = cast(KubectlRequest, request)
+        cluster = self._site.clusters.get(asked.cluster)
+        if cluster is None:
+            there = ", ".join(self._site.clusters) or "none"
+            return _not_sent(f"site {self._site.name} has no cluster {asked.cluster!r}; it has: {there}")
+        if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.argv)):
+            return await run_program(cluster, asked, sink)
+        try:
+            parsed = parse(asked.argv)
+        except KubectlSyntaxError as error:
+            return _not_sent(f"cluster {cluster.name}: {error}")
+        refused = _refusal(asked, parsed)
+        if refused:
+            return _not_sent(f"cluster {cluster.name}: {refused}")
+        return await _carry_out(self._run(cluster, asked, sink, parsed))
+
+    async def read_secret(self, secret: KubernetesSecret) -> bytes:
+        """The value of one key of a Secret. Raises SecretError."""
+        named = f"secret {secret.name} in namespace {secret.namespace}"
+        cluster = self._site.clusters.get(secret.cluster)
+        if cluster is None:
+            raise SecretError(
+                f"site {self._site.name} has no cluster {secret.cluster!r}, which has the {named}"
+            )
+        target = Target("secrets", secret.name, secret.namespace)
+        request = KubectlRequest(secret.cluster, (), SECRET_TIMEOUT)
+        run = self._run(cluster, request, lambda stream, data: None, Exec(target, ()))
+        try:
+            async with asyncio.timeout(SECRET_TIMEOUT):
+                found = await one(run, await run.find("secrets"), target)
+        except FaultError as error:
+            raise SecretError(error.fault.message) from None
+        except TimeoutError:
+            raise SecretError(run.past_deadline().fault.message) from None
+        value = at(found, "data", secret.key)
+        if not isinstance(value, str):
+            raise SecretError(f"{run.where}: the {named} has no key {secret.key!r}")
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            raise SecretError(f"{run.where}: the {named}: its key {secret.key!r} is not base64") from None
+
+    async def forward(self, forward: PortForward) -> tuple[str, int]:
+        """An address on loopback that leads to a pod, kept until `close`. Raises ForwardError."""
+        async with self._forwarding:
+            if forward not in self._addresses:
+                cluster = self._site.clusters.get(forward.cluster)
+                if cluster is None:
+                    message = f"site {self._site.name} has no cluster {forward.cluster!r}"
+                    raise ForwardError(Fault("configuration", message))
+                kept = self._kept(cluster)
+                opened = Forward(forward, kept.api, kept.resources)
+                self._addresses[forward] = await opened.open()
+                self._forwards[forward] = opened
+            return self._addresses[forward]
+
+    async def close(self) -> None:
+        for forward in self._forwards.values():
+            await forward.close()
+        for each in self._open.values():
+            await each.api.close()
+        self._forwards.clear()
+        self._addresses.clear()
+        self._open.clear()
+
+    def _kept(self, cluster: Cluster) -> _Open:
+        if cluster.name not in self._open:
+            self._open[cluster.name] = _Open(Api(cluster), Resources())
+        return self._open[cluster.name]
+
+    def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink, parsed: Request) -> Run:
+        kept = self._kept(cluster)
+        changing = dry_run_supported(parsed)
+        return Run(kept.api, kept.resources, request, sink, parsed, changing)
+
+
+async def _carry_out(run: Run) -> Result:
+    """The verb, under the request's deadline; whatever goes wrong becomes a fault."""
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(run.request.timeout):
+            done = await _verb(run)
+    except FaultError as error:
+        run.err(error.said)
+        return Result(
+            run.delivery(error.delivery),
+            time.monotonic() - started,
+            exit=1,
+            status=error.status,
+            fault=run.fault(error),
+        )
+    except TimeoutError:
+        late = run.past_deadline()
+        run.err(late.said)
+        return Result(late.delivery, time.monotonic() - started, exit=1, fault=run.fault(late))
+    return Result(
+        Delivery.ANSWERED, time.monotonic() - started, exit=done.exit, data=done.data, fault=done.fault
+    )
+
+
+def _verb(run: Run) -> Coroutine[Any, Any, Done]:
+    match run.parsed:
+        case Get() as request:
+            return get(run, request)
+        case Logs() as request:
+            return logs(run, request)
+        case Exec() as request:
+            return execute(run, request)
+        case Delete() as request:
+            return delete(run, request)
+        case Patch() as request:
+            return patch(run, request)
+        case Scale() as request:
+            return scale(run, request)
+        case RolloutRestart() as request:
+            return restart(run, request)
+        case RolloutStatus() as request:
+            return rollout_status(run, request)
+        case Cordon() as request:
+            return cordon(run, request)
+        case Drain() as request:
+            return drain(run, request)
+        case Wait() as request:
+            return wait(run, request)
+        case CreateJob() as request:
+            return create_job(run, request)
+        case CanI() as request:
+            return can_i(run, request)
+
+
+def _refusal(request: KubectlRequest, parsed: Request) -> str:
+    """Why this combination must not be sent; empty when it may."""
+    if request.dry_run and not dry_run_supported(parsed):
+        return "the API has no dry run for this, so it was not sent"
+    if request.uid is None and request.resource_version is None:
+        return ""
+    if not isinstance(parsed, _PINNABLE):
+        return "a pin cannot hold here, so nothing was sent"
+    if single_target(parsed) is None:
+        return "a pin holds for one object only, and this line is about several; nothing was sent"
+    return ""
+
+
+def _not_sent(message: str) -> Result:
+    return Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", message))

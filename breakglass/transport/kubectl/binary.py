@@ -1,0 +1,218 @@
+"""The binary driver: the `kubectl` program with the same arguments, ended when the deadline passes.
+
+What happened is read from its exit status and from what it says on standard error. Where that does not settle
+whether a change was made, it is unknown.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+from breakglass.runbook.kubectl import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
+from breakglass.runbook.kubectl_requests import RolloutRestart
+from breakglass.runbook.model import FaultKind, Risk
+from breakglass.runbook.risk import risk_of_kubectl
+from breakglass.site.model import Cluster
+from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream
+from breakglass.values import Json
+
+PIECE = 64 * 1024
+LARGEST_JSON = 64 * 1024 * 1024
+"""Bytes of standard output that are parsed as the result's data."""
+
+STDERR_KEPT = 16 * 1024
+"""Bytes at the end of standard error from which the fault is read."""
+
+_REASONS: dict[str, FaultKind] = {
+    "NotFound": "not-found",
+    "Forbidden": "forbidden",
+    "Unauthorized": "authentication",
+    "Conflict": "conflict",
+    "AlreadyExists": "conflict",
+    "Invalid": "rejected",
+    "BadRequest": "rejected",
+    "TooManyRequests": "rejected",
+    "MethodNotAllowed": "rejected",
+    "UnsupportedMediaType": "rejected",
+}
+"""Reasons of a Kubernetes status with which the server says that it did nothing."""
+
+_SAYINGS: tuple[tuple[str, FaultKind, Delivery], ...] = (
+    (r"command terminated with exit code \d+", "exit", Delivery.ANSWERED),
+    (r"[Yy]ou must be logged in to the server", "authentication", Delivery.ANSWERED),
+    (r"doesn't have a resource type", "not-found", Delivery.ANSWERED),
+    (r"timed out waiting for the condition", "timeout", Delivery.ANSWERED),
+    (r"did you specify the right host or port|connection refused", "refused", Delivery.NOT_SENT),
+    (r"no such host|server misbehaving", "dns", Delivery.NOT_SENT),
+    (r"x509:|certificate is not trusted|tls: failed to verify", "tls", Delivery.NOT_SENT),
+    (r"remote error: tls: .*certificate", "authentication", Delivery.NOT_SENT),
+    (r"no route to host|network is unreachable|proxyconnect", "unreachable", Delivery.NOT_SENT),
+    (r"getting credentials|exec plugin|executable .* not found", "configuration", Delivery.NOT_SENT),
+    (r"context .* does not exist|no configuration has been provided", "configuration", Delivery.NOT_SENT),
+    (r"error loading config|unable to read client-|stat .*no such file", "configuration", Delivery.NOT_SENT),
+    (r"[Ee]rror: unknown (shorthand )?(flag|command)", "configuration", Delivery.NOT_SENT),
+    (r"TLS handshake timeout|i/o timeout|deadline exceeded", "timeout", Delivery.UNKNOWN),
+    (r"Unable to connect to the server", "disconnected", Delivery.UNKNOWN),
+    (r"Error from server", "server-error", Delivery.ANSWERED),
+)
+"""What kubectl says, by kind, the first that fits; and whether a change can have been made."""
+
+
+def refusal(request: KubectlRequest) -> str:
+    """Why the program must not run this request; empty when it may."""
+    index = cluster_flag(request.argv)
+    if index is not None:
+        return f"{request.argv[index]} would lead to another cluster or user than the site's; leave it away"
+    if request.uid is not None or request.resource_version is not None:
+        return "the kubectl program cannot hold to a uid or version; leave `driver: binary` away, or the pin"
+    if request.dry_run and not can_dry_run(request.argv):
+        return "the kubectl program cannot ask the server what this would do"
+    return ""
+
+
+def can_dry_run(argv: Sequence[str]) -> bool:
+    """Whether kubectl takes `--dry-run=server` for this line."""
+    try:
+        parsed = parse(argv)
+    except KubectlSyntaxError:
+        return False
+    return dry_run_supported(parsed) and not isinstance(parsed, RolloutRestart)
+
+
+async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> Result:
+    """Run kubectl to its end or to the deadline."""
+    started = time.monotonic()
+    changing = risk_of_kubectl(request.argv) > Risk.READ
+
+    def result(delivery: Delivery, fault: Fault | None, exit: int | None = None, data: Json = None) -> Result:
+        return Result(delivery, time.monotonic() - started, exit=exit, data=data, fault=fault)
+
+    where = f"cluster {cluster.name}"
+    program = shutil.which("kubectl")
+    why = refusal(request) if program else "the kubectl program is not installed; leave `driver: binary` away"
+    if why or program is None:
+        return result(Delivery.NOT_SENT, Fault("configuration", f"{where}: {why}"))
+    try:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *arguments(cluster, request),
+            stdin=asyncio.subprocess.PIPE if request.stdin is not None else asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(cluster),
+            start_new_session=True,
+        )
+    except OSError as error:
+        message = f"{where}: {program} cannot be started: {error.strerror}"
+        return result(Delivery.NOT_SENT, Fault("configuration", message))
+    kept: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+    wrote = False
+
+    async def pass_on(stream: Stream, reader: asyncio.StreamReader) -> None:
+        nonlocal wrote
+        while piece := await reader.read(PIECE):
+            wrote = wrote or stream == "stdout"
+            sink(stream, piece)
+            if stream == "stdout":
+                if _wants_json(request.argv) and len(kept[stream]) <= LARGEST_JSON:
+                    kept[stream] += piece
+            else:
+                kept[stream] = (kept[stream] + piece)[-STDERR_KEPT:]
+
+    assert process.stdout is not None and process.stderr is not None
+    ended = False
+    try:
+        async with asyncio.timeout(max(0.0, request.timeout - (time.monotonic() - started))):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(pass_on("stdout", process.stdout))
+                tasks.create_task(pass_on("stderr", process.stderr))
+                if process.stdin is not None:
+                    tasks.create_task(_feed(process.stdin, request.stdin or b""))
+            code = await process.wait()
+            ended = True
+    except TimeoutError:
+        delivery = Delivery.UNKNOWN
+        late = f"kubectl did not end within {request.timeout:g} s and was ended"
+        message = f"{where}: {late}; look before trying again"
+        return result(delivery, Fault("timeout", message))
+    finally:
+        if not ended:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    if code == 0:
+        data = _json(bytes(kept["stdout"])) if len(kept["stdout"]) <= LARGEST_JSON else None
+        return result(Delivery.ANSWERED, None, 0, data)
+    kind, delivery, line = explained(kept["stderr"].decode(errors="replace"))
+    if delivery is not Delivery.ANSWERED and not changing:
+        delivery = Delivery.ANSWERED if kind == "exit" else delivery
+    if changing and wrote and kind not in ("exit", "timeout"):
+        # Something was done before the fault, or may have been.
+        delivery = Delivery.UNKNOWN
+    message = f"{where}: kubectl ended with status {code}" + (f": {line}" if line else "")
+    return result(delivery, Fault(kind, message), code)
+
+
+def explained(said: str) -> tuple[FaultKind, Delivery, str]:
+    """The fault in what kubectl said, what it tells about a change, and the line that says so."""
+    lines = [line for line in said.strip().splitlines() if line.strip()]
+    for line in reversed(lines):
+        match = re.search(r"Error from server \((\w+)\)", line)
+        if match and match[1] in _REASONS:
+            return _REASONS[match[1]], Delivery.ANSWERED, line
+        if re.match(r'The \S+ ".*" is invalid', line):
+            return "rejected", Delivery.ANSWERED, line
+        for pattern, kind, delivery in _SAYINGS:
+            if re.search(pattern, line):
+                return kind, delivery, line
+    return "exit", Delivery.UNKNOWN, lines[-1] if lines else ""
+
+
+def arguments(cluster: Cluster, request: KubectlRequest) -> list[str]:
+    """kubectl's arguments: where the site says to go, and then the line as it is."""
+    flags: list[str] = []
+    if cluster.kubeconfig is not None:
+        flags.append(f"--kubeconfig={cluster.kubeconfig.expanduser()}")
+    for name, value in (
+        ("context", cluster.context),
+        ("server", cluster.server),
+        ("as", cluster.impersonate),
+    ):
+        if value:
+            flags.append(f"--{name}={value}")
+    argv = list(request.argv)
+    if request.dry_run:
+        argv.insert(argv.index("--") if "--" in argv else len(argv), "--dry-run=server")
+    return [*flags, *argv]
+
+
+def _environment(cluster: Cluster) -> dict[str, str]:
+    proxy = {"HTTPS_PROXY": cluster.proxy, "https_proxy": cluster.proxy} if cluster.proxy else {}
+    return {**os.environ, **proxy}
+
+
+async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        stdin.write(data)
+        await stdin.drain()
+    stdin.close()
+
+
+def _wants_json(argv: Sequence[str]) -> bool:
+    joined = any(word in ("-ojson", "-o=json", "--output=json") for word in argv)
+    pairs = pairwise(argv)
+    return joined or any(flag in ("-o", "--output") and value == "json" for flag, value in pairs)
+
+
+def _json(data: bytes) -> Json:
+    try:
+        return cast(Json, json.loads(data)) if data else None
+    except ValueError:
+        return None

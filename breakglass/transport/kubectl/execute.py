@@ -1,0 +1,117 @@
+"""`kubectl exec`: a command in a container, its streams, and how it ended.
+
+Source: `staging/src/k8s.io/apimachinery/pkg/util/remotecommand/constants.go` of Kubernetes 1.34. The first
+byte of each message names the stream; only version 5 can say that the input has ended.
+"""
+
+import asyncio
+import contextlib
+import json
+from typing import cast
+
+import aiohttp
+
+from breakglass.runbook.kubectl_requests import Exec
+from breakglass.transport.base import Delivery, Fault
+from breakglass.transport.kubectl.api import Sending
+from breakglass.transport.kubectl.faults import NEXT, FaultError, refused_here
+from breakglass.transport.kubectl.looking import PODS, container_of, pods_behind
+from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
+from breakglass.transport.kubectl.run import Done, Run
+from breakglass.values import Json
+
+V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
+STDIN, STDOUT, STDERR, STATUS, CLOSE = 0, 1, 2, 3, 255
+PIECE = 32 * 1024
+
+
+async def execute(run: Run, request: Exec) -> Done:
+    """Run the command. Raises FaultError where it did not run, or where its end is not known."""
+    target, container = request.target, request.container
+    if target.resource == "pods" and container:
+        namespace, name = await run.namespace(target), target.name
+    else:
+        pod = (await pods_behind(run, target))[0]
+        namespace, name = namespace_of(pod), name_of(pod)
+        container = container_of(run, pod, container)
+        phase = text(pod, "status", "phase")
+        if phase in ("Succeeded", "Failed"):
+            message = f"cannot exec into a container in a completed pod; current phase is {phase}"
+            raise refused_here("rejected", f"{run.where}: pod {name}: {message}", f"error: {message}")
+    stdin = run.request.stdin if request.stdin else None
+    query = [("command", word) for word in request.command]
+    query += [("container", container), ("stdout", "true"), ("stderr", "true")]
+    if request.stdin:
+        query.append(("stdin", "true"))
+    doing = f"exec in pod {name}, container {container}"
+    # Without version 5 a command that reads its input to the end would never see one.
+    protocols = (V5,) if request.stdin else (V5, V4)
+    path = PODS.path(namespace, name, "exec")
+    async with run.websocket(path, doing, query, protocols) as (socket, sending):
+        if request.stdin and socket.protocol != V5:
+            message = f"{run.where}: {doing}: the server cannot end standard input; use `driver: binary`"
+            raise FaultError("rejected", message, Delivery.UNKNOWN)
+        feeding = asyncio.create_task(_feed(socket, stdin or b"")) if request.stdin else None
+        try:
+            status = await _streams(run, socket)
+        finally:
+            if feeding is not None:
+                feeding.cancel()
+                with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError, ConnectionError):
+                    await feeding
+        if status is None:
+            message = f"{run.where}: {doing}: the connection ended before the command's status came"
+            raise FaultError("disconnected", f"{message}; {NEXT['disconnected']}", Delivery.UNKNOWN)
+        return _ended(run, status, doing, sending)
+
+
+async def _feed(socket: aiohttp.ClientWebSocketResponse, data: bytes) -> None:
+    for start in range(0, len(data), PIECE):
+        await socket.send_bytes(bytes([STDIN]) + data[start : start + PIECE])
+    await socket.send_bytes(bytes([CLOSE, STDIN]))
+
+
+async def _streams(run: Run, socket: aiohttp.ClientWebSocketResponse) -> bytes | None:
+    """Pass the output on until the status comes; None when the connection ends without one."""
+    status = b""
+    async for message in socket:
+        if message.type is aiohttp.WSMsgType.BINARY:
+            data = cast(bytes, message.data)
+        elif message.type is aiohttp.WSMsgType.TEXT:
+            data = cast(str, message.data).encode()
+        else:
+            break
+        if len(data) < 2:
+            continue
+        match data[0]:
+            case 1:
+                run.sink("stdout", data[1:])
+            case 2:
+                run.sink("stderr", data[1:])
+            case 3:
+                status += data[1:]
+            case _:
+                pass
+    return status or None
+
+
+def _ended(run: Run, raw: bytes, doing: str, sending: Sending) -> Done:
+    try:
+        status = cast(Json, json.loads(raw))
+    except ValueError:
+        raise FaultError(
+            "malformed", f"{run.where}: {doing}: the command's status cannot be read", Delivery.UNKNOWN
+        ) from None
+    if text(status, "status") == "Success":
+        sending.sent = False
+        return Done()
+    causes = objects(status, "details", "causes")
+    codes = [text(cause, "message") for cause in causes if text(cause, "reason") == "ExitCode"]
+    if codes and codes[0].isdigit():
+        sending.sent = False
+        code = int(codes[0])
+        run.err(f"command terminated with exit code {code}")
+        return Done(code, fault=Fault("exit", f"{run.where}: {doing}: the command ended with status {code}"))
+    said = text(status, "message") or raw.decode(errors="replace")
+    # Whether the runtime failed before or after the program began cannot be told from here.
+    raise FaultError("server-error", f"{run.where}: {doing}: {said}", Delivery.UNKNOWN, said=f"error: {said}")

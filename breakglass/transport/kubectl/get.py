@@ -1,0 +1,173 @@
+"""`kubectl get`: objects as the line asks for them, in the text that kubectl prints."""
+
+from typing import cast
+
+from breakglass.runbook.kubectl_requests import Get, Target
+from breakglass.transport.kubectl import jsonpath
+from breakglass.transport.kubectl.faults import FaultError, misused
+from breakglass.transport.kubectl.looking import many, one, pages, place
+from breakglass.transport.kubectl.objects import Object, name_of, objects
+from breakglass.transport.kubectl.printing import (
+    as_json,
+    as_list,
+    as_yaml,
+    bare,
+    custom_columns,
+    joined,
+    server_table,
+    table,
+)
+from breakglass.transport.kubectl.resources import Resource
+from breakglass.transport.kubectl.run import Done, Run
+from breakglass.values import Json
+
+AS_TABLE = {
+    "Accept": "application/json;as=Table;v=v1;g=meta.k8s.io,"
+    "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json"
+}
+
+
+async def get(run: Run, request: Get) -> Done:
+    """Print the objects. Raises FaultError after what could be printed is printed."""
+    template = _template(request)
+    if request.output in ("", "wide"):
+        return await _tables(run, request)
+    items: list[tuple[Resource, Object]] = []
+    failures: list[FaultError] = []
+    for resource, target in await _asked(run, request):
+        try:
+            found = (
+                [await one(run, resource, target)] if target else await many(run, resource, request.selection)
+            )
+        except FaultError as error:
+            failures += _kept(error, request)
+            continue
+        items += [(resource, bare(each)) for each in found]
+    single = len(request.selection.targets) == 1
+    data = _print(run, request, template, items, single)
+    _raise(run, failures)
+    return Done(data=data)
+
+
+def _template(request: Get) -> tuple[jsonpath.Part, ...]:
+    try:
+        if request.output == "jsonpath":
+            return jsonpath.compile_template(request.template)
+        if request.output == "custom-columns":
+            for _, path in custom_columns(request.template):
+                jsonpath.compile_template(path)
+    except (jsonpath.JsonPathError, ValueError) as error:
+        raise misused(f"-o {request.output}={request.template}: {error}") from None
+    return ()
+
+
+async def _asked(run: Run, request: Get) -> list[tuple[Resource, Target | None]]:
+    """The kinds to list, or the objects to get."""
+    chosen = request.selection
+    if chosen.targets:
+        return [(await run.find(target.resource), target) for target in chosen.targets]
+    return [(await run.find(kind), None) for kind in chosen.kinds]
+
+
+def _kept(error: FaultError, request: Get) -> list[FaultError]:
+    missing = error.status == 404 and error.reason == "NotFound"
+    return [] if request.ignore_not_found and missing else [error]
+
+
+def _raise(run: Run, failures: list[FaultError]) -> None:
+    for failed in failures[:-1]:
+        run.err(failed.said)
+    if failures:
+        raise failures[-1]
+
+
+def _print(
+    run: Run,
+    request: Get,
+    template: tuple[jsonpath.Part, ...],
+    items: list[tuple[Resource, Object]],
+    single: bool,
+) -> Json:
+    """Print the objects, and give what is the result's data: the objects, where they were asked for whole."""
+    values = [value for _, value in items]
+    if single and not values:
+        return None
+    whole: Object = values[0] if single else as_list(values)
+    match request.output:
+        case "json":
+            run.out(as_json(whole))
+        case "yaml":
+            run.out(as_yaml(whole))
+        case "name":
+            run.out(joined(f"{resource.qualified}/{name_of(value)}" for resource, value in items))
+        case "jsonpath":
+            run.out(jsonpath.print_template(template, whole))
+        case _:
+            columns = custom_columns(request.template)
+            rows = [[title for title, _ in columns]] if request.headers else []
+            rows += [[_column(path, value) for _, path in columns] for value in values]
+            run.out(table(rows))
+    return whole if request.output in ("json", "yaml") else None
+
+
+def _column(path: str, value: Object) -> str:
+    found = jsonpath.find(jsonpath.compile_template(path), value)
+    return ",".join(jsonpath.text_of(each) for each in found) if found else "<none>"
+
+
+async def _tables(run: Run, request: Get) -> Done:
+    chosen = request.selection
+    asked = await _asked(run, request)
+    several = len({resource for resource, _ in asked}) > 1
+    groups: list[tuple[Resource, list[list[str]]]] = []
+    failures: list[FaultError] = []
+    for resource, target in asked:
+        try:
+            found = await _table_of(run, request, resource, target)
+        except FaultError as error:
+            failures += _kept(error, request)
+            continue
+        same = bool(groups) and groups[-1][0] == resource
+        rows: list[list[str]] = []
+        for index, page in enumerate(found):
+            rows += server_table(
+                page,
+                wide=request.output == "wide",
+                headers=request.headers and not same and index == 0,
+                namespaces=chosen.all_namespaces and resource.namespaced,
+                prefix=f"{resource.qualified}/" if several else "",
+            )
+        if not any(objects(page, "rows") for page in found):
+            continue
+        if same:
+            groups[-1][1].extend(rows)
+        else:
+            groups.append((resource, rows))
+    run.out("\n".join(table(rows) for _, rows in groups))
+    if not groups and not failures and not request.ignore_not_found:
+        run.err(await _nothing(run, request, [resource for resource, _ in asked]))
+    _raise(run, failures)
+    return Done()
+
+
+async def _table_of(run: Run, request: Get, resource: Resource, target: Target | None) -> list[Object]:
+    if target is None:
+        found = await pages(run, resource, request.selection, AS_TABLE)
+    else:
+        path = resource.path(await place(run, resource, target.namespace), target.name)
+        found = [await run.read(path, f"get {resource.plural} {target.name}", headers=AS_TABLE)]
+    return [page if page.get("kind") == "Table" else _own_table(page) for page in found]
+
+
+def _own_table(found: Object) -> Object:
+    """A table of names, for an aggregated API that makes none."""
+    items = objects(found, "items") if "items" in found else [found]
+    rows = [cast(Json, {"cells": [name_of(item)], "object": item}) for item in items]
+    return {"kind": "Table", "columnDefinitions": [{"name": "Name"}], "rows": rows}
+
+
+async def _nothing(run: Run, request: Get, resources: list[Resource]) -> str:
+    chosen = request.selection
+    if chosen.all_namespaces or not any(resource.namespaced for resource in resources):
+        return "No resources found"
+    return f"No resources found in {await run.namespace(given=chosen.namespace)} namespace."

@@ -1,0 +1,184 @@
+"""One kubectl request under way: what it has read, what it has changed, and what it is waiting for.
+
+From this, and from nothing else, the delivery is told at the end, also when the deadline cuts it anywhere.
+"""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import aiohttp
+
+from breakglass.runbook.kubectl_requests import Request, Target
+from breakglass.runbook.model import FaultKind
+from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
+from breakglass.transport.kubectl.api import Api, Method, Query, Sending
+from breakglass.transport.kubectl.faults import NEXT, FaultError
+from breakglass.transport.kubectl.resources import Resource, Resources
+from breakglass.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a verb gives besides its output. `fault` is set for a command that ended with another status."""
+
+    exit: int = 0
+    data: Json = None
+    fault: Fault | None = None
+
+
+@dataclass
+class Run:
+    """One request of the engine, on one cluster."""
+
+    api: Api
+    resources: Resources
+    request: KubectlRequest
+    sink: Sink
+    parsed: Request
+    changing: bool
+    """Whether it may change something. Its reads are then only preparation."""
+    doing: str = "read the kubeconfig"
+    done: list[str] = field(default_factory=list[str])
+    """Changes that the server has said it made."""
+    waiting: bool = False
+    """All changes are made; what follows only looks."""
+    _sendings: list[Sending] = field(default_factory=list[Sending])
+
+    @property
+    def where(self) -> str:
+        return self.api.where
+
+    @property
+    def pending(self) -> list[str]:
+        """Requests that may have arrived, and whose answer has not."""
+        return [sending.doing for sending in self._sendings if sending.sent]
+
+    def out(self, text: str) -> None:
+        if text:
+            self.sink("stdout", text.encode("utf-8", "surrogatepass"))
+
+    def err(self, text: str) -> None:
+        self.sink("stderr", f"{text}\n".encode("utf-8", "surrogatepass"))
+
+    async def namespace(self, target: Target | None = None, given: str | None = None) -> str:
+        """The namespace that counts: the line's, or that of the kubeconfig's context."""
+        named = (target.namespace if target is not None else None) or given
+        return named or (await self.api.access()).namespace
+
+    async def find(self, word: str) -> Resource:
+        return await self.resources.find(word, self._read_discovery, self.where)
+
+    async def read(
+        self, path: str, doing: str, *, query: Query = (), headers: Mapping[str, str] | None = None
+    ) -> dict[str, Json]:
+        """GET an object. Raises FaultError."""
+        self.doing = doing
+        with_sending = Sending(doing)
+        if not self.changing:
+            self._sendings.append(with_sending)
+        value = await self.api.json("GET", path, with_sending, query=query, headers=headers)
+        with_sending.sent = False
+        return value
+
+    async def change(
+        self,
+        method: Method,
+        path: str,
+        doing: str,
+        *,
+        body: Json = None,
+        query: Query = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Json]:
+        """Send a change, once. Raises FaultError."""
+        self.doing = doing
+        if self.request.dry_run or getattr(self.parsed, "dry_run", False):
+            query = (*query, ("dryRun", "All"))
+        sending = Sending(doing)
+        self._sendings.append(sending)
+        try:
+            value = await self.api.json(method, path, sending, query=query, body=body, headers=headers)
+        except FaultError as error:
+            if error.delivery is Delivery.ANSWERED and error.fault.kind != "malformed":
+                sending.sent = False
+            if error.delivery is Delivery.NOT_SENT:
+                sending.sent = False
+            raise
+        sending.sent = False
+        if not self.is_dry_run:
+            self.done.append(doing)
+        return value
+
+    @property
+    def is_dry_run(self) -> bool:
+        return self.request.dry_run or cast(bool, getattr(self.parsed, "dry_run", False))
+
+    @property
+    def dry_suffix(self) -> str:
+        return " (server dry run)" if self.is_dry_run else ""
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, doing: str, query: Query = ()
+    ) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """An answer to be read as it comes. Raises FaultError."""
+        self.doing = doing
+        sending = Sending(doing)
+        self._sendings.append(sending)
+        async with self.api.open("GET", path, sending, query=query, headers={"Accept": "*/*"}) as answer:
+            yield answer
+        sending.sent = False
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, doing: str, query: Query, protocols: Sequence[str]
+    ) -> AsyncGenerator[tuple[aiohttp.ClientWebSocketResponse, Sending]]:
+        """A WebSocket, and what says whether its end is known. Raises FaultError."""
+        self.doing = doing
+        sending = Sending(doing)
+        self._sendings.append(sending)
+        try:
+            async with self.api.websocket(path, sending, query=query, protocols=protocols) as socket:
+                yield socket, sending
+        except FaultError as error:
+            if error.delivery is not Delivery.UNKNOWN:
+                sending.sent = False
+            raise
+
+    async def _read_discovery(self, path: str, doing: str) -> dict[str, Json]:
+        self.doing = doing
+        return await self.api.json("GET", path, Sending(doing))
+
+    def past_deadline(self) -> FaultError:
+        """The fault of a request that the deadline cut."""
+        seconds = f"{self.request.timeout:g} s"
+        if self.waiting:
+            message = f"{self.where}: {self.doing}: not done within {seconds}"
+            return FaultError(
+                "timeout", message, self.delivery(None), said="error: timed out waiting for the condition"
+            )
+        message = f"{self.where}: {self.doing}: no answer within {seconds}; {NEXT['timeout']}"
+        return FaultError("timeout", message, self.delivery(None), said=f"error: no answer within {seconds}")
+
+    def delivery(self, answered: Delivery | None) -> Delivery:
+        """What is known of the whole request when it ends with a fault. `answered`: the delivery of the one
+        request that failed; None when the deadline cut it."""
+        if self.pending:
+            return Delivery.UNKNOWN
+        if self.done:
+            return Delivery.ANSWERED if self.waiting else Delivery.UNKNOWN
+        if self.changing:
+            return Delivery.ANSWERED if answered is Delivery.ANSWERED else Delivery.NOT_SENT
+        return answered or Delivery.NOT_SENT
+
+    def fault(self, failed: FaultError) -> Fault:
+        """The fault as the engine must read it: once something is done, no refusal says that nothing was."""
+        if not self.done:
+            return failed.fault
+        said = ", ".join(self.done)
+        if not self.waiting:
+            return Fault(failed.fault.kind, f"done: {said}; then: {failed.fault.message}")
+        kind: FaultKind = "timeout" if failed.fault.kind == "timeout" else "disconnected"
+        return Fault(kind, f"accepted: {said}; then: {failed.fault.message}")

@@ -1,0 +1,1 @@
+from tests.rehearsal.kubernetes.conftest import start as start
