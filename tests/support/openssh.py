@@ -75,19 +75,16 @@ class OpenSsh:
         """How many connections have been logged in so far."""
         return self.log.read_text().count("Accepted publickey")
 
-    def sessions(self) -> list[int]:
-        """The process of each connection that is up."""
-        found = subprocess.run(
-            ["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False
-        )
-        return [int(each) for each in found.stdout.split()]
-
     def cut(self) -> None:
-        """Kill the processes of all connections, as a crash would."""
-        for each in self.sessions():
-            for process in (*_children(each), each):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
+        """Kill the processes of all connections and what they run, as a crash would."""
+        for process in descendants(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop the processes of all connections: they stay connected and say nothing any more."""
+        for process in descendants(self.process.pid):
+            os.kill(process, signal.SIGSTOP)
 
     def authorize(self, public: Path, options: str = "") -> None:
         """Let a key in, with options of its own before it."""
@@ -96,9 +93,18 @@ class OpenSsh:
             file.write(line + "\n")
 
 
-def _children(process: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=False)
-    return [int(each) for each in found.stdout.split()]
+def descendants(process: int) -> list[int]:
+    """The processes that a process has started, and those that they have, deepest first."""
+    parents: dict[int, int] = {}
+    for each in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(each.parent.name)] = int(each.read_text().rpartition(")")[2].split()[1])
+    found: list[int] = []
+    level = [process]
+    while level:
+        level = [child for child, parent in parents.items() if parent in level]
+        found = level + found
+    return found
 
 
 def known_hosts_line(address: str, port: int, public: Path) -> str:
@@ -175,6 +181,8 @@ def _start(
         "PermitRootLogin yes",
         "LogLevel VERBOSE",
         "MaxStartups 100",
+        # The login shell must not read what the person who runs the tests has in its home.
+        f"SetEnv HOME={folder}",
         "PrintMotd no",
     ]
     (folder / "sshd_config").write_text("\n".join(lines) + "\n")

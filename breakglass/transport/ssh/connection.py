@@ -88,7 +88,7 @@ class Connection:
         self.client = client
         self.retired = False
         self.suspect = False
-        """A command ran into its deadline here; look whether the connection answers before using it."""
+        """Something ran into its deadline here; look whether the connection answers before using it."""
         self._via = via
         self._users = 0
         self._sessions = 0
@@ -147,6 +147,7 @@ class Connection:
                     raise SessionsFullError from error
                 self._limit = self._sessions
             except asyncio.CancelledError:
+                self.suspect = True
                 self._give_back()
                 raise
             else:

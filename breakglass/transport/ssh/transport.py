@@ -212,10 +212,9 @@ class Ssh:
             self._connecting[route] = shared
             shared.task.add_done_callback(lambda _: self._connecting.pop(route, None))
         progress.within = shared.progress
-        try:
-            return await shared.wait()
-        finally:
-            progress.within = None
+        connection = await shared.wait()
+        progress.within = None
+        return connection
 
     async def _connected(self, route: Route, progress: Progress) -> Connection:
         via = None

@@ -1,0 +1,279 @@
+"""What a command gives and how its end is judged, over a real sshd."""
+
+import asyncio
+import threading
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from breakglass.transport.base import Delivery, SshRequest
+from tests.support.openssh import OpenSsh, openssh
+from tests.transport.ssh.support import run, transport
+
+MEGABYTE = 1024 * 1024
+
+
+async def test_output_and_exit_status_come_back(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "echo out; echo err >&2; exit 3")
+        assert (ran.stdout, ran.stderr, ran.result.exit) == (b"out\n", b"err\n", 3)
+        assert (ran.delivery, ran.fault) == (Delivery.ANSWERED, "exit")
+        assert "box" in ran.message and "exit status 3" in ran.message
+        good = await run(ssh, "true")
+        assert (good.result.exit, good.result.fault) == (0, None)
+
+
+async def test_many_commands_share_one_connection(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        for number in range(5):
+            assert (await run(ssh, f"echo {number}")).stdout == f"{number}\n".encode()
+    assert server.logins() == 1
+
+
+async def test_thirty_commands_at_once_share_one_connection(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await asyncio.gather(*(run(ssh, f"echo {number}") for number in range(30)))
+    assert [each.stdout for each in ran] == [f"{number}\n".encode() for number in range(30)]
+    assert server.logins() == 1
+
+
+async def test_a_server_that_gives_few_sessions_gets_the_commands_one_after_the_other(tmp_path: Path) -> None:
+    with openssh(tmp_path, options=["MaxSessions 2"]) as server:
+        async with transport(server.host()) as ssh:
+            ran = await asyncio.gather(*(run(ssh, f"echo {number}") for number in range(8)))
+        assert [each.stdout for each in ran] == [f"{number}\n".encode() for number in range(8)]
+        assert server.logins() == 1
+
+
+async def test_a_session_that_a_stuck_command_takes_up_is_replaced_by_a_new_connection(
+    tmp_path: Path,
+) -> None:
+    with openssh(tmp_path, options=["MaxSessions 1"]) as server:
+        async with transport(server.host()) as ssh:
+            stuck = await run(ssh, "trap '' HUP TERM; sleep 60", timeout=0.5)
+            after = await run(ssh, "echo again")
+        assert (stuck.fault, after.stdout) == ("timeout", b"again\n")
+        assert server.logins() == 2
+
+
+async def test_a_server_that_gives_no_session_at_all_is_said(tmp_path: Path) -> None:
+    with openssh(tmp_path, options=["MaxSessions 0"]) as server:
+        async with transport(server.host()) as ssh:
+            ran = await run(ssh, "true")
+        assert (ran.delivery, ran.fault) == (Delivery.NOT_SENT, "disconnected")
+        assert "MaxSessions" in ran.message
+
+
+async def test_bytes_that_are_no_text_pass_unchanged(server: OpenSsh) -> None:
+    everything = bytes(range(256)) * 3
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "cat", stdin=everything)
+        errors = await run(ssh, "cat >&2", stdin=everything)
+    assert ran.stdout == everything
+    assert errors.stderr == everything
+
+
+async def test_a_command_without_input_sees_the_end_of_it(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        assert (await run(ssh, "cat; echo over")).stdout == b"over\n"
+
+
+async def test_input_that_is_not_read_harms_nothing(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "exec true", stdin=b"x" * (8 * MEGABYTE))
+        assert ran.result.exit == 0
+        assert (await run(ssh, "echo still")).stdout == b"still\n"
+
+
+async def test_much_output_flows_in_little_memory(server: OpenSsh) -> None:
+    amount = 60 * MEGABYTE
+    received = 0
+
+    def sink(stream: str, data: bytes) -> None:
+        nonlocal received
+        received += len(data)
+
+    async with transport(server.host()) as ssh:
+        await run(ssh, "true")
+        tracemalloc.start()
+        try:
+            result = await ssh.send(SshRequest("box", f"head -c {amount} /dev/zero", 60.0), sink)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert (received, result.exit, result.fault) == (amount, 0, None)
+    assert peak < 24 * MEGABYTE
+
+
+async def test_output_reaches_the_sink_while_the_command_runs(server: OpenSsh) -> None:
+    begun = asyncio.Event()
+
+    def sink(stream: str, data: bytes) -> None:
+        assert threading.current_thread() is threading.main_thread()
+        begun.set()
+
+    async with transport(server.host()) as ssh:
+        request = SshRequest("box", "echo begun; sleep 60", 20.0)
+        running = asyncio.create_task(ssh.send(request, sink))
+        await asyncio.wait_for(begun.wait(), 20)
+        assert not running.done()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert (await run(ssh, "echo after")).stdout == b"after\n"
+    assert server.logins() == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sleep 60",
+        "trap '' HUP INT TERM PIPE; while :; do sleep 1; done",
+        "kill -STOP $$",
+        "yes",
+        "exec >&- 2>&-; sleep 60",
+    ],
+)
+async def test_a_command_that_never_ends_is_left_at_its_deadline(server: OpenSsh, command: str) -> None:
+    async with transport(server.host()) as ssh:
+        await run(ssh, "true")
+        ran = await asyncio.wait_for(run(ssh, command, timeout=0.4), 5)
+        assert (ran.delivery, ran.fault, ran.result.exit) == (Delivery.UNKNOWN, "timeout", None)
+        assert "may still run" in ran.message
+        assert (await run(ssh, "echo usable")).stdout == b"usable\n"
+    assert server.logins() == 1
+
+
+async def test_a_server_that_freezes_holds_nobody_up_and_is_left_for_a_new_connection(
+    server: OpenSsh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breakglass.transport.ssh.connection.PING", 0.3)
+    async with transport(server.host()) as ssh:
+        await run(ssh, "true")
+        server.freeze()
+        held = await run(ssh, "true", timeout=0.5)
+        assert (held.delivery, held.fault) == (Delivery.NOT_SENT, "timeout")
+        assert (await run(ssh, "echo anew")).stdout == b"anew\n"
+    assert server.logins() == 2
+
+
+async def test_a_server_that_freezes_within_a_command_leaves_the_outcome_unknown(
+    server: OpenSsh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breakglass.transport.ssh.connection.PING", 0.3)
+    async with transport(server.host()) as ssh:
+        request = SshRequest("box", "echo begun; sleep 60", 1.0)
+        result = await ssh.send(request, lambda stream, data: server.freeze())
+        assert (result.delivery, result.fault and result.fault.kind) == (Delivery.UNKNOWN, "timeout")
+        assert (await run(ssh, "echo anew")).stdout == b"anew\n"
+    assert server.logins() == 2
+
+
+async def test_every_thread_lets_the_program_end(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        await run(ssh, "sleep 60", timeout=0.3)
+        others = [each for each in threading.enumerate() if each is not threading.main_thread()]
+        assert [each.name for each in others if "ssh" in each.name.lower() and not each.daemon] == []
+
+
+async def test_an_end_with_output_still_open_is_known_by_its_status(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "sleep 60 & echo begun", timeout=0.7)
+    assert (ran.delivery, ran.result.exit, ran.fault) == (Delivery.ANSWERED, 0, "timeout")
+    assert "keeps its output open" in ran.message
+
+
+async def test_a_command_that_a_signal_ends_is_said_with_the_signal(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "kill -KILL $$")
+    assert (ran.delivery, ran.result.exit, ran.fault) == (Delivery.ANSWERED, None, "exit")
+    assert "signal KILL" in ran.message
+
+
+async def test_a_connection_cut_within_the_output_leaves_the_outcome_unknown(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        await run(ssh, "true")
+        request = SshRequest("box", "echo begun; sleep 60", 30.0)
+        seen = bytearray()
+
+        def sink(stream: str, data: bytes) -> None:
+            seen.extend(data)
+            server.cut()
+
+        result = await ssh.send(request, sink)
+        assert (result.delivery, result.exit, bytes(seen)) == (Delivery.UNKNOWN, None, b"begun\n")
+        assert result.fault is not None and result.fault.kind == "disconnected"
+        assert "look what it did before trying again" in result.fault.message
+
+
+async def test_a_connection_that_died_between_commands_is_made_anew(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        await run(ssh, "true")
+        server.cut()
+        assert (await run(ssh, "echo back")).stdout == b"back\n"
+    assert server.logins() == 2
+
+
+async def test_the_same_command_is_never_sent_twice(server: OpenSsh, tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, f"echo x >> {mark}; kill -KILL $PPID; sleep 60")
+        assert ran.delivery is Delivery.UNKNOWN
+        await run(ssh, "true")
+    assert mark.read_text() == "x\n"
+
+
+async def test_a_request_that_is_refused_by_the_server_is_a_refusal(server: OpenSsh, tmp_path: Path) -> None:
+    with openssh(tmp_path / "sftp", options=["ForceCommand internal-sftp", "Subsystem sftp none"]) as other:
+        other.authorize(server.client_key.with_name("client.pub"))
+        async with transport(other.host(forced_command=True)) as ssh:
+            ran = await run(ssh, "status")
+        assert ran.delivery is Delivery.ANSWERED
+        assert ran.result.fault is not None
+
+
+async def test_a_host_with_a_forced_command_gets_the_bare_verb(server: OpenSsh) -> None:
+    verbs = server.folder / "verbs"
+    verbs.write_text(
+        '#!/bin/sh\necho "verb=$SSH_ORIGINAL_COMMAND"\n[ "$SSH_ORIGINAL_COMMAND" = status ] || exit 2\n'
+    )
+    verbs.chmod(0o755)
+    server.folder.joinpath("authorized_keys").write_text("")
+    server.authorize(server.client_key.with_name("client.pub"), f'restrict,command="{verbs}"')
+    async with transport(server.host(forced_command=True)) as ssh:
+        right = await run(ssh, "status")
+        wrong = await run(ssh, "reset")
+        assert (right.stdout, right.result.exit) == (b"verb=status\n", 0)
+        assert (wrong.stdout, wrong.result.exit, wrong.fault) == (b"verb=reset\n", 2, "exit")
+        for command in ("status now", "sudo -n -- status", "status;reset", "'status'", "-x", ""):
+            refused = await run(ssh, command)
+            assert (refused.delivery, refused.fault) == (Delivery.NOT_SENT, "configuration")
+            assert "one bare verb" in refused.message
+
+
+SUDO_AS_NOBODY = 'ForceCommand su -s /bin/sh nobody -c "$SSH_ORIGINAL_COMMAND"'
+"""The real sudo, asked by a user whom it does not know without a password."""
+
+
+async def test_a_sudo_that_would_ask_for_a_password_is_forbidden_and_nothing_ran(tmp_path: Path) -> None:
+    with openssh(tmp_path, options=[SUDO_AS_NOBODY]) as server:
+        async with transport(server.host()) as ssh:
+            alone = await run(ssh, "sudo -n -- systemctl restart kubelet")
+            within = await run(ssh, "id -u; sudo -n -- id -u")
+    assert (alone.delivery, alone.fault, alone.result.exit) == (Delivery.ANSWERED, "forbidden", 1)
+    assert "sudo would ask" in alone.message and "NOPASSWD" in alone.message
+    assert b"a password is required" in alone.stderr
+    assert within.fault == "exit", "what came before the sudo did run, so this is no refusal"
+    assert "sudo would ask" in within.message
+
+
+async def test_a_sudo_that_needs_no_password_runs(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        assert (await run(ssh, "sudo -n -- id -u")).stdout == b"0\n"
+
+
+async def test_a_command_that_merely_speaks_of_sudo_is_judged_by_its_status(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "echo 'sudo: a password is required' >&2; exit 1")
+        assert ran.fault == "exit"
