@@ -18,6 +18,7 @@ COMMANDS = {
     "rehearse": "walk a runbook against a simulated incident",
     "exec": "run one action that is in no runbook",
     "resume": "go on with a session that was stopped or cut short",
+    "watch": "follow a session in a second terminal, read-only",
     "report": "the post-mortem draft of a session",
     "verify": "check that a session's journal is whole",
     "lint": "check runbooks, sites and scenarios",

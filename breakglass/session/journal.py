@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,22 +49,36 @@ class Reading:
     torn: int
 
 
+NOTHING = Reading((), FIRST, 0, 0)
+"""The reading of a journal of which nothing was read yet."""
+
+
 def read(path: Path) -> Reading:
     """Read and check a journal.
 
     Raises JournalError where a record is damaged, missing or out of order; a torn last line is only counted.
     """
+    return read_on(path, NOTHING)
+
+
+def read_on(path: Path, before: Reading) -> Reading:
+    """What the journal has become since an earlier reading, for an observer of a running session.
+
+    Only what is new is read, and checked against the chain. Raises JournalError as `read` does.
+    """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            file.seek(before.good_bytes)
+            raw = file.read()
     except OSError as error:
         raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
     good = raw.rfind(b"\n") + 1
-    records: list[Recorded] = []
-    previous = FIRST
-    for number, line in enumerate(raw[:good].split(b"\n")[:-1], start=1):
+    records = list(before.records)
+    previous = before.last_hash
+    for number, line in enumerate(raw[:good].split(b"\n")[:-1], start=len(records) + 1):
         recorded, previous = _parse(path, number, line, previous)
         records.append(recorded)
-    return Reading(tuple(records), previous, good, len(raw) - good)
+    return Reading(tuple(records), previous, before.good_bytes + good, len(raw) - good)
 
 
 def _parse(path: Path, number: int, line: bytes, previous: str) -> tuple[Recorded, str]:
@@ -87,15 +100,6 @@ def _parse(path: Path, number: int, line: bytes, previous: str) -> tuple[Recorde
         return Recorded(number, moment, cast(float, fields["elapsed"]), event), digest
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(f"{where}: record {number} cannot be understood: {error}") from error
-
-
-def follow(path: Path, from_byte: int = 0) -> Iterator[bytes]:
-    """The whole lines of a journal after a byte offset, for an observer of a running session."""
-    with path.open("rb") as file:
-        file.seek(from_byte)
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line
 
 
 class Journal:

@@ -1,0 +1,51 @@
+"""Follow a session in a second terminal, read-only, from its journal.
+
+Nothing can be decided or changed here, and the session does not notice. Output is shown when it is complete.
+
+examples:
+  breakglass watch last
+  breakglass watch 20260418T0311
+  breakglass watch last --plain        lines as they come, until the session ends
+"""
+
+import asyncio
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+
+from breakglass.cli.exit_codes import ExitCode
+from breakglass.cli.library import prepare_environment
+from breakglass.cli.walking import on_a_terminal, tell
+from breakglass.session.folders import SessionFolder, find_session, state_folder
+from breakglass.session.following import EVERY, follower
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("session", nargs="?", default="last", help="a session's name, or `last`")
+    parser.add_argument("--plain", action="store_true", help="no full screen: lines as they come")
+    parser.add_argument("--json", action="store_true", help="every event as a JSON line")
+
+
+def run(arguments: Namespace) -> int:
+    folder = find_session(state_folder(), arguments.session)
+    if arguments.plain or arguments.json or not on_a_terminal():
+        return asyncio.run(tell_all(folder, as_json=arguments.json))
+    prepare_environment(os.environ)
+    from breakglass.tui.watch import WatchCockpit
+
+    code = WatchCockpit(follower(folder)).run()
+    return ExitCode.INTERRUPTED if code is None else code
+
+
+async def tell_all(folder: SessionFolder, *, as_json: bool) -> int:
+    """Every event as a line, those of the past first, until the session ends."""
+    following = follower(folder)
+    following.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
+    for recorded in following.state.timeline:
+        tell(recorded, as_json=as_json)
+    while following.state.ended is None:
+        await following.look()
+        await asyncio.sleep(EVERY)
+    if not as_json:
+        print(f"{folder.name}: {following.state.ended.result}", file=sys.stderr)
+    return ExitCode.DONE
