@@ -71,7 +71,8 @@ class Effect:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.set or self.objects or self.registry)
+        """Whether it leaves the world as it is; a collection that is only a dry run does."""
+        return not (self.set or self.objects or any(not move.dry_run for move in self.registry))
 
 
 NO_EFFECT = Effect()

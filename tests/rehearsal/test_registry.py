@@ -225,6 +225,7 @@ async def test_collecting_without_it_removes_only_what_nothing_names(tmp_path: P
         dry = await run(rehearsal, f"{COLLECT} --dry-run /etc/docker/registry/config.yml")
         assert "blobs and 0 manifests eligible for deletion" in dry
         assert json.dumps(rehearsal.snapshot(), sort_keys=True) == before
+        assert rehearsal.touched == [], "a dry run is no change"
         _, healthy, _ = children(await index_of(client))
         await run(rehearsal, f"{COLLECT} /etc/docker/registry/config.yml")
         kept = await client.head(f"/v2/infra-ci/manifests/{healthy}", headers={**LOGIN, **ALL})
