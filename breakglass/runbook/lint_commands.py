@@ -18,7 +18,12 @@ def command_problems(read: ReadStep, probes: KnownProbes | None) -> list[Problem
     """What is wrong with the commands of a step, its verification and its preview."""
     verification = read.step.verify.action if read.step.verify is not None else None
     actions = [action for action in (read.step.action, verification, read.step.preview) if action is not None]
-    return [problem for action in actions for problem in _of(action, probes)]
+    problems = [problem for action in actions for problem in _of(action, probes)]
+    main = read.step.action
+    if read.step.pin is not None and isinstance(main, KubectlAction) and main.driver == "binary":
+        message = "the kubectl program cannot hold to a uid; leave `driver: binary` away, or the pin"
+        problems.append(Problem(read.at("pin"), f"step {read.step.id}: {message}"))
+    return problems
 
 
 def _of(action: Action, probes: KnownProbes | None) -> Iterator[Problem]:

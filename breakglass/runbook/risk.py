@@ -37,6 +37,9 @@ KUBECTL_READS = frozenset(
     ]
 )
 KUBECTL_DESTRUCTIVE = frozenset(("delete", "drain"))
+KUBECTL_EXEC_SWITCHES = frozenset(("-i", "-t", "-it", "-ti", "-q", "--stdin", "--tty", "--quiet"))
+"""Flags of `kubectl exec` that take no value."""
+
 KUBECTL_VALUE_FLAGS = frozenset(
     [
         "-n",
@@ -312,6 +315,10 @@ def risk_of_kubectl(argv: Sequence[str]) -> Risk:
             return PROBE
         case "exec", _:
             inner = rest[rest.index("--") + 1 :] if "--" in rest else ()
+            before = rest[rest.index("--") - 1] if "--" in rest[1:] else ""
+            if before.startswith("-") and "=" not in before and before not in KUBECTL_EXEC_SWITCHES:
+                # The flag takes the -- as its value, and the command begins at a later one.
+                return CHANGE
             return risk_of_command(inner) if inner else CHANGE
         case _:
             return CHANGE
