@@ -21,6 +21,7 @@ COMMANDS = {
     "watch": "follow a session in a second terminal, read-only",
     "report": "the post-mortem draft of a session",
     "verify": "check that a session's journal is whole",
+    "site": "write a first site file from this machine's kubeconfig and SSH configuration",
     "lint": "check runbooks, sites and scenarios",
     "schema": "the JSON Schema of a runbook, site or scenario",
     "completion": "what makes a shell complete commands and names",

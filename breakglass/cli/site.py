@@ -1,0 +1,166 @@
+"""Write a first site file from the kubeconfig and the SSH configuration of this machine.
+
+Nothing is overwritten, nothing is connected to, and no secret is read. Two questions are asked, where there
+is a terminal to ask on.
+
+examples:
+  breakglass site init                              writes site.yaml
+  breakglass site init lab.yaml --name lab --yes    asks nothing
+  breakglass site init - --context admin@lab --host pve --host node1
+"""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from breakglass.errors import UserError
+from breakglass.runbook.library import all_runbooks
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Uses
+from breakglass.runbook.position import InvalidFileError
+from breakglass.site.draft import Contexts, Draft, Machine, aliases_in, contexts_in, site_text
+from breakglass.site.load import read_site
+
+SERVICES = frozenset({"git", "hg", "svn"})
+"""Users of SSH hosts that are no machine to log in to."""
+
+
+class SiteFileError(UserError):
+    """The site file cannot be written."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    init = actions.add_parser(
+        "init",
+        help="write a first site file",
+        description=__doc__,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    init.add_argument("file", nargs="?", default="site.yaml", help="where to; `-` prints it (site.yaml)")
+    init.add_argument("--name", help="the site's name; otherwise the current context's")
+    init.add_argument("--practice", action="store_true", help="no real users depend on it")
+    init.add_argument("--kubeconfig", type=Path, help="otherwise KUBECONFIG or ~/.kube/config")
+    init.add_argument("--context", action="append", help="only this one; may be repeated")
+    init.add_argument("--ssh-config", type=Path, help="otherwise ~/.ssh/config")
+    init.add_argument("--host", action="append", help="only this Host of it; may be repeated")
+    init.add_argument("--yes", action="store_true", help="ask nothing")
+
+
+def run(arguments: Namespace) -> int:
+    file = Path(arguments.file)
+    printed = arguments.file == "-"
+    if not printed and file.exists():
+        raise SiteFileError(f"{file} is there already and is not overwritten; give another name")
+    contexts = _contexts(arguments.kubeconfig, arguments.context)
+    machines = _machines(arguments.ssh_config, arguments.host)
+    name = next((context.name for context in contexts.contexts if not context.broken), "site")
+    ssh_config = arguments.ssh_config and arguments.ssh_config.expanduser().absolute()
+    draft = Draft(arguments.name or name, not arguments.practice, contexts, machines, ssh_config, _needs())
+    if sys.stdin.isatty() and not arguments.yes:
+        draft = _asked(draft, arguments)
+    text = site_text(draft)
+    site, problems = read_site(text, file)
+    if site is None:
+        raise SiteFileError("the draft would not load; please report this:\n" + "\n".join(map(str, problems)))
+    if printed:
+        print(text, end="")
+        return 0
+    _write(file, text)
+    for why in contexts.unreadable:
+        print(why, file=sys.stderr)
+    for context in contexts.contexts:
+        if context.broken:
+            print(f"context {context.name} left out: it {context.broken}", file=sys.stderr)
+    print(f"{file}: {len(site.clusters)} clusters, {len(site.hosts)} hosts.")
+    print("Fill in what is commented, then: breakglass lint", file)
+    return 0
+
+
+def _contexts(kubeconfig: Path | None, only: list[str] | None) -> Contexts:
+    """The contexts that are wanted. Raises SiteFileError for a file or context that was named and is not
+    there."""
+    if kubeconfig is not None:
+        if not kubeconfig.expanduser().is_file():
+            raise SiteFileError(f"--kubeconfig {kubeconfig}: there is no such file")
+        files = [kubeconfig.expanduser().absolute()]
+    else:
+        listed = [each for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+        named = [Path(each).expanduser() for each in listed or ["~/.kube/config"]]
+        files = [each for each in named if each.exists()]
+    found = contexts_in(files)
+    if only is None:
+        return found
+    there = {context.name for context in found.contexts}
+    for name in only:
+        if name not in there:
+            raise SiteFileError(
+                f"--context {name}: there is {', '.join(sorted(there)) or 'no context at all'}"
+            )
+    return replace(found, contexts=tuple(each for each in found.contexts if each.name in only))
+
+
+def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[Machine, ...]:
+    """The hosts that are wanted, as `ssh` would reach them. Raises SiteFileError as `_contexts` does."""
+    file = (ssh_config or Path("~/.ssh/config")).expanduser()
+    if ssh_config is not None and not file.is_file():
+        raise SiteFileError(f"--ssh-config {ssh_config}: there is no such file")
+    aliases = aliases_in(file)
+    for name in only or []:
+        if name not in aliases:
+            raise SiteFileError(f"--host {name}: there is {', '.join(aliases) or 'no Host at all'}")
+    if not aliases:
+        return ()
+    from breakglass.transport.ssh.client_config import ClientConfigError, settings_of
+
+    machines: list[Machine] = []
+    for alias in aliases if only is None else only:
+        try:
+            settings = settings_of(alias, ssh_config and file, [])
+        except ClientConfigError as error:
+            machines.append(Machine(alias, str(error)))
+            continue
+        user, address, port, jump = (
+            settings.get(keyword) for keyword in ("user", "hostname", "port", "proxyjump")
+        )
+        if user in SERVICES and only is None:
+            continue
+        words = f"{user}@{address}" if user else f"{address}"
+        words += f":{port}" if port and port != "22" else ""
+        words += f" through {jump}" if jump and jump != "none" else ""
+        machines.append(Machine(alias, words))
+    return tuple(machines)
+
+
+def _needs() -> Mapping[str, Uses]:
+    """What the runbooks that can be found use."""
+    needs: dict[str, Uses] = {}
+    for found in all_runbooks():
+        try:
+            needs[found.name] = load_runbook(found.path).uses
+        except InvalidFileError:
+            continue  # `breakglass lint` says what is wrong with it
+    return needs
+
+
+def _asked(draft: Draft, arguments: Namespace) -> Draft:
+    if not arguments.name:
+        draft = replace(draft, name=input(f"Name of the site [{draft.name}]: ").strip() or draft.name)
+    if not arguments.practice:
+        answer = input("Do real users depend on it? [Y/n]: ").strip().lower()
+        draft = replace(draft, production=not answer.startswith("n"))
+    return draft
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError as error:
+        raise SiteFileError(f"{file} is there already and is not overwritten; give another name") from error
+    except OSError as error:
+        raise SiteFileError(f"{file} cannot be written: {error.strerror}") from error
