@@ -169,7 +169,8 @@ def site_text(draft: Draft) -> str:
         [
             "# A site says where things are and how to get in. Runbooks only name them.",
             "# Give IP addresses wherever you can: names fail just when this file is needed.",
-            "# Check it before that: breakglass lint FILE. A whole one: example-site.yaml beside the runbooks.",
+            "# Check it before that: breakglass lint FILE",
+            "# A whole one is beside the runbooks that ship: example-site.yaml",
             "",
             f"site: {_scalar(_name(draft.name, 'site'))}",
             f"production: {'true' if draft.production else 'false'}",
