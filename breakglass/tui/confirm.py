@@ -27,7 +27,7 @@ from breakglass.tui.base import cockpit
 from breakglass.tui.text import flowed, folded, labelled, plain, shown_values
 from breakglass.tui.theme import BANDS, Look
 from breakglass.tui.walk.source import Walking
-from breakglass.tui.walk.words import number_of
+from breakglass.tui.walk.words import number_of, site_words
 
 QUIET = 0.6
 """Seconds without any key before the first one counts. A key that is held or typed ahead starts them anew."""
@@ -81,9 +81,11 @@ def _needs(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
     for _, need in needs:
         held = "" if need.holds else f"  DOES NOT HOLD: {plain(need.message)}"
         mark = look.mark("ok" if need.holds else "failed")
-        words = f"{mark} {plain(need.that)}   {shown_values(need.observed)}{held}"
+        named = f"{plain(need.need)}: " if need.need not in ("guard", "uid") else ""
+        words = f"{named}{plain(need.that)}   {shown_values(need.observed)}{held}"
         style = look.mark_style("ok") if need.holds else f"bold {look.style('failed')}"
-        lines += [Text(f"  {line}", style) for line in folded(words, width - 2)]
+        indent = cell_len(mark) + 3
+        lines += labelled(f"  {mark}", words, width, indent=indent, style=style, label_style=style)
     return lines
 
 
@@ -153,10 +155,9 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         look, state = cockpit(self).look, self._walk.state
         band = BANDS[state.mode]
         number, total = number_of(self._walk.runbook, self.asked.step), len(self._walk.runbook.steps)
-        site = plain(f"{state.site} (prod)" if state.production and state.mode != "rehearsal" else state.site)
         chunks = [
             band.word,
-            site,
+            site_words(state),
             self.asked.risk.upper(),
             f"step {number} of {total}",
             plain(self.asked.text),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from breakglass.runbook.model import Step
+from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
 from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.words import command_of
 from breakglass.session import events as e
@@ -50,10 +50,13 @@ class Subject:
 def card_lines(subject: Subject, width: int, look: Look) -> list[Text]:
     """The whole card."""
     lines = [*_title(subject, width, look), *_action(subject, width, look)]
+    needs, judgement = list(_needs(subject, width, look)), list(_judgement(subject, width, look))
+    sent = subject.attempt is not None and bool(subject.attempt.intended)
     sections = (
+        list(_hint(subject, width, look)),
         list(_question(subject, width, look)),
-        list(_needs(subject, width, look)),
-        list(_judgement(subject, width, look)),
+        judgement if sent else needs,
+        needs if sent else judgement,
         list(_facts(subject, width, look)),
     )
     for section in sections:
@@ -91,10 +94,10 @@ def _labelled(label: str, value: str, width: int, look: Look, style: str = "") -
 def _title(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     step = subject.step
     risk = effective_risk(step).word.upper()
-    limit = f"limit {seconds(step.timeout)}" if command_of(step) else ""
+    limit = f"limit {seconds(step.timeout)}" if reaches_out(step) else ""
     attempts = len(subject.view.attempts) if subject.view is not None else 0
     attempt = f"attempt {subject.attempt.number} of {attempts}" if subject.attempt and attempts > 1 else ""
-    facts = "   ".join(part for part in (attempt, risk if command_of(step) else "", limit) if part)
+    facts = "   ".join(part for part in (attempt, risk if reaches_out(step) else "", limit) if part)
     tone = {"READ": "muted", "PROBE": "suspect", "CHANGE": "suspect", "DESTRUCTIVE": "failed"}[risk]
     title = plain(f"{subject.number}  {step.title}")
     if len(title) + len(facts) + 3 <= width:
@@ -113,12 +116,23 @@ def _action(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         yield from _labelled("WHY", step.why, width, look)
     prepared = attempt.prepared if attempt is not None else ()
     commands = list(dict.fromkeys(each.command for each in prepared))
-    if not commands and command_of(step):
+    if not commands and reaches_out(step):
         commands = [command_of(step)]
     for at, command in enumerate(commands):
         yield from _labelled("RUN" if at == 0 else "", command, width, look, "bold")
     for at, where in enumerate(dict.fromkeys(each.where for each in prepared)):
         yield from _labelled("AS" if at == 0 else "", where, width, look)
+
+
+def reaches_out(step: Step) -> bool:
+    """Whether the step sends anything; the others are answered by a person, or only end the walk."""
+    return isinstance(step.action, KubectlAction | SshAction | HttpAction | ProbeAction)
+
+
+def _hint(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+    shown = (each.event for each in subject.state.timeline if isinstance(each.event, e.HintShown))
+    for hint in dict.fromkeys(event.text for event in shown if event.step == subject.step.id):
+        yield from _labelled("HINT", hint, width, look, look.style("suspect"))
 
 
 def _question(subject: Subject, width: int, look: Look) -> Iterator[Text]:
@@ -146,9 +160,10 @@ def _needs(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         words = shown_values(need.observed)
         held = "holds" if need.holds else f"DOES NOT HOLD: {plain(need.message)}"
         mark = look.mark("ok" if need.holds else "failed")
+        named = f"{plain(need.need)}: " if need.need not in ("guard", "uid") else ""
         yield from _labelled(
             "NEEDS" if at == 0 else "",
-            f"{mark} {plain(need.that)}: {words or 'nothing observed'}, {held}, read {time:%H:%M:%S}Z",
+            f"{mark} {named}{plain(need.that)}: {words or 'nothing observed'}, {held}, read {time:%H:%M:%S}Z",
             width,
             look,
             "" if need.holds else f"bold {look.style('failed')}",
@@ -248,15 +263,10 @@ def _facts(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     attempt = subject.attempt
     if attempt is None:
         return
-    for finish in attempt.finished:
-        if finish.message or finish.outcome in ("unknown", "not-sent", "failed"):
-            yield from _labelled(
-                "ANSWER",
-                finished_words(finish),
-                width,
-                look,
-                look.style("unknown" if finish.outcome == "unknown" else "plain"),
-            )
+    told = {} if attempt.state == "ok" else {finished_words(each): each for each in attempt.finished}
+    for words, finish in told.items():
+        style = look.style("unknown" if finish.outcome == "unknown" else "plain")
+        yield from _labelled("ANSWER", words, width, look, style)
     if attempt.captured:
         yield from _labelled("VALUES", shown_values(dict(attempt.captured)), width, look, look.style("muted"))
 
@@ -264,7 +274,8 @@ def _facts(subject: Subject, width: int, look: Look) -> Iterator[Text]:
 def finished_words(finish: e.ActionFinished) -> str:
     """What came back from one request, in one line."""
     outcome = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(finish.outcome, finish.outcome)
-    facts = [outcome]
+    answered = finish.status is not None or finish.exit is not None
+    facts = [] if answered and outcome in ("succeeded", "failed") else [outcome]
     if finish.status is not None:
         facts.append(f"status {finish.status}")
     if finish.exit is not None:

@@ -30,13 +30,14 @@ class Contents:
             return (step, 0), Written(())
         live = self._walk.live
         if not attempt.finished:
-            under_way = attempt.state is None and step == self._walk.state.current and live is not None
+            current = attempt.state is None and step == self._walk.state.current
+            under_way = current and bool(attempt.prepared) and live is not None
             return (step, attempt.number, id(live) if under_way else 0), live if under_way else Written(())
         parts: list[Lines] = []
         several = len(attempt.prepared) > 1
         for finish in attempt.finished:
             if several and finish.item < len(attempt.prepared):
-                parts.append(Written((f"-- {plain(attempt.prepared[finish.item].command)} --",)))
+                parts.append(Written((f"-- {_one_line(attempt.prepared[finish.item].command)} --",)))
             if finish.output and finish.output_lines:
                 stored = self._stored(finish.output, "\n".join(filter(None, (finish.head, finish.tail))))
                 if stored is None:
@@ -65,6 +66,10 @@ class Contents:
         while len(self._open) >= MOST_KEPT_OPEN:
             self._open.pop(next(iter(self._open)))
         self._open[name] = lines
+
+
+def _one_line(command: str) -> str:
+    return plain("  ".join(command.split("\n")))
 
 
 def timeline_lines(state: State) -> list[str]:

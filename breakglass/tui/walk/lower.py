@@ -28,6 +28,7 @@ class Lower(Container):
         super().__init__(id="lower")
         self.content: Content = "output"
         self._contents = Contents(walk)
+        self._wrap: dict[Content, bool] = {"output": False, "timeline": True, "values": True}
         self._key: Hashable = None
         self._shown: Content = "output"
 
@@ -65,6 +66,7 @@ class Lower(Container):
             return
         count = len(view.attempts) if view is not None else 0
         number = f" {attempt.number}/{count}" if attempt is not None and count > 1 else ""
+        self._take_wrap("output")
         self.pane.show(f"output{number}", source, follow=attempt is not None and attempt.state is None)
         self._key, self._shown = key, "output"
 
@@ -76,8 +78,15 @@ class Lower(Container):
         if self._shown == self.content:
             self.pane.viewport.source = lines
         else:
+            self._take_wrap(self.content)
             self.pane.show(self.content, lines, follow=self.content == "timeline")
         self._key, self._shown = key, self.content
+
+    def _take_wrap(self, content: Content) -> None:
+        """Wrap as this content was wrapped when it was last in view."""
+        viewport = self.pane.viewport
+        self._wrap[self._shown] = viewport.wrap
+        viewport.set_wrap(self._wrap[content])
 
     def text(self, limit: int) -> tuple[str, int, bool]:
         """What it shows, up to a number of characters: the text, its lines, and whether it was cut."""

@@ -77,7 +77,7 @@ def header_chunks(state: State, runbook: Runbook, site: Site, now: datetime, fau
     start = began(state)
     number = number_of(runbook, state.current)
     chunks = [
-        plain(f"{state.site} (prod)" if state.production and state.mode != "rehearsal" else state.site),
+        site_words(state),
         plain(state.runbook),
         f"step {number}/{len(runbook.steps)}" if number else f"{len(runbook.steps)} steps",
         f"T+{clock((now - start).total_seconds())}" if start is not None else "T+00:00",
@@ -85,14 +85,18 @@ def header_chunks(state: State, runbook: Runbook, site: Site, now: datetime, fau
         state_words(state),
         f"failed {state.failed}  unknown {state.unknown}  notes {len(state.notes)}",
     ]
-    if state.scenario:
-        chunks[0] = plain(f"simulated: {state.scenario}")
     insecure = [name for name, endpoint in site.endpoints.items() if not endpoint.verify_tls]
     if insecure:
         chunks.append(plain(f"TLS NOT VERIFIED: {', '.join(insecure)}"))
     if fault:
         chunks.append(plain(f"JOURNAL CANNOT BE WRITTEN, no change will be sent: {fault}"))
     return chunks
+
+
+def site_words(state: State) -> str:
+    """The site, and whether it is production or which simulated incident it is."""
+    kind = state.scenario or ("prod" if state.production else "")
+    return plain(f"{state.site} ({kind})" if kind else state.site)
 
 
 def mode_word(state: State) -> str:
@@ -129,6 +133,8 @@ def verdict(view: StepView | None, attempt: Attempt | None) -> tuple[str, str]:
     status = (attempt.state or view.status) if attempt is not None else view.status
     say = plain(attempt.say) if attempt is not None else ""
     words = STATE_WORDS[status]
+    if status == "ok" and attempt is not None and not attempt.judged and attempt.last_poll is None:
+        return status, say or "done"
     if status in ("ok", "failed", "unknown", "shown") and say:
         return status, f"{words}: {say}"
     return status, words
