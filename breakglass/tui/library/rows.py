@@ -8,7 +8,7 @@ from breakglass.runbook.model import Runbook
 from breakglass.runbook.search import Match
 from breakglass.session.state import State
 from breakglass.tui.library.catalogue import Entry, Past, RehearsalResult, Rehearsed
-from breakglass.tui.text import folded, plain
+from breakglass.tui.text import folded, labelled, plain
 from breakglass.tui.theme import BANDS, Look
 
 INDENT = 5
@@ -97,7 +97,7 @@ def heading(words: str, look: Look) -> Text:
     return Text(words, f"bold {look.style('accent')}")
 
 
-def entry_preview(entry: Entry, past: Past, look: Look) -> Text:
+def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
     """What a person reads before opening a runbook; for a broken one, what is wrong and where."""
     if entry.runbook is None:
         return Text.assemble(
@@ -112,11 +112,11 @@ def entry_preview(entry: Entry, past: Past, look: Look) -> Text:
         Text(plain(runbook.title), "bold"),
         Text(plain(runbook.summary)),
         Text(),
-        *_list("SYMPTOMS", runbook.symptoms, look),
-        *_list("ALERTS", runbook.alerts, look),
-        *_list("AFFECTS", runbook.affected, look),
-        *_list("USES", _uses(runbook), look),
-        *_list("REHEARSE", [path.stem for path in entry.found.scenarios], look),
+        *_list("SYMPTOMS", runbook.symptoms, look, width),
+        *_list("ALERTS", runbook.alerts, look, width),
+        *_list("AFFECTS", runbook.affected, look, width),
+        *_list("USES", _uses(runbook), look, width),
+        *_list("REHEARSE", [path.stem for path in entry.found.scenarios], look, width),
         Text.assemble(heading("LAST  ", look), rehearsed_words(latest, look)),
         *([Text(f"      scenario {plain(latest.scenario)}")] if latest else []),
         Text(),
@@ -155,8 +155,8 @@ def session_preview(state: State, look: Look) -> Text:
     return Text("\n").join(lines)
 
 
-def _list(title: str, items: Iterable[str], look: Look) -> Iterable[Text]:
-    rows = [Text(f"  {plain(item)}") for item in items]
+def _list(title: str, items: Iterable[str], look: Look, width: int) -> Iterable[Text]:
+    rows = [row for item in items for row in labelled("  ", plain(item), width, indent=2)]
     return [heading(title, look), *rows, Text()] if rows else []
 
 

@@ -142,7 +142,8 @@ class LibraryScreen(CockpitScreen):
         entry, state = self._chosen_entry(), self._chosen_session()
         shown = Text()
         if entry is not None:
-            shown = entry_preview(entry, self._past, look)
+            width = self.query_one("#preview-pane").scrollable_content_region.width
+            shown = entry_preview(entry, self._past, look, max(width, 20))
         elif state is not None:
             shown = session_preview(state, look)
         self.query_one("#preview", Static).update(shown)
@@ -165,6 +166,9 @@ class LibraryScreen(CockpitScreen):
         return tuple(action for action in super().available() if action.name not in hidden)
 
     # ---------------------------------------------------------------- events
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_preview)
+
     def on_input_changed(self) -> None:
         """Show what fits, and choose the best of it."""
         self._show()

@@ -57,6 +57,7 @@ def read_draft(state: State, runbook: Runbook) -> Draft:
 class ReportScreen(PageScreen):
     """One session's report. The session is over, or it was cut short; nothing here changes its record."""
 
+    AUTO_FOCUS = ""
     place = "report"
     CSS_PATH = "report.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("report")]
@@ -107,7 +108,7 @@ class ReportScreen(PageScreen):
         result = self._state.ended.result if self._state.ended else "unfinished"
         facts = [
             f" {band.word} ",
-            plain(self._state.site),
+            *([plain(self._state.site)] if self._state.mode != "rehearsal" else []),
             plain(self._state.runbook),
             result,
             self._state.session,
