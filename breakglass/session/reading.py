@@ -233,7 +233,8 @@ class Reader:
         fault = sight.result.fault
         seen = shown_values(verification.until, inner)
         try:
-            return shown.command, sight.value, holds(verification.until, inner), seen, ""
+            held = holds(verification.until, inner)
+            return shown.command, sight.value, held, seen, "" if held or fault is None else fault.message
         except EvaluationError as error:
             return shown.command, sight.value, False, seen, fault.message if fault else str(error)
 
