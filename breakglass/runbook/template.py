@@ -157,7 +157,8 @@ def _text(expression: Expression, scope: Scope) -> str:
         raise EvaluationError(f"{expression.source}: is null")
     if isinstance(value, str):
         return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    # The order of a CEL map differs from one evaluation to the next; what is confirmed must read as it did.
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
 
 def render_words(words: Sequence[Template], scope: Scope) -> tuple[str, ...]:
