@@ -272,7 +272,7 @@ def _engine(
     inputs = {name: str(value) for name, value in scenario.walk.inputs.items()}
     engine.desk.record(
         e.SessionStarted(
-            session=folder.name,
+            session=f"20260420T060000Z-{runbook.name}-0a1b",
             runbook=runbook.name,
             title=runbook.title,
             severity=runbook.severity,
