@@ -17,7 +17,7 @@ from tests.runbooks.support import (
 NAME = "registry-image-rebuild"
 SCENARIOS = [path.stem for path in scenario_paths(NAME)]
 STANDING_STILL = 0.01
-"""Simulated seconds in a real one, so few that no CronJob ticks while a dry run is compared with the world."""
+"""Simulated seconds in a real one: so few that no CronJob ticks while a dry run is held against its world."""
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
