@@ -5,6 +5,7 @@ Nothing in here ever sends a change a second time. What is not known is said to 
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from breakglass.runbook.expression import EvaluationError
@@ -275,9 +276,9 @@ class Changer:
         if refused:
             return Changed("failed", f"refused by the far side, nothing changed: {message}", value, results)
         if step.verify is None:
-            if outcome == "unknown":
+            if outcome == "unknown" and not is_finding(step, value):
                 return Changed("unknown", self._unknown_words(step, scope, message), value, results)
-            state = "ok" if outcome == "succeeded" else "failed"
+            state = "failed" if outcome == "failed" else "ok"
             return Changed(state, message, value, results)
         inner: dict[str, Json] = {**scope, "result": value, "results": list(results)}
         held, verified, why = await self._reader.poll(step, attempt, step.verify, inner)
@@ -312,6 +313,11 @@ def outcome_of(sight: Sight, step: Step) -> e.Outcome:
     if result.fault is None or result.fault.kind in step.tolerate or result.fault.kind == "timeout":
         return "succeeded"
     return "unknown" if result.fault.kind in MAYBE_DONE else "failed"
+
+
+def is_finding(step: Step, value: Mapping[str, Json]) -> bool:
+    """Whether a probe's fault is what it was sent to find out: a mount that hangs answers by its silence."""
+    return effective_risk(step) is Risk.PROBE and value.get("fault") in step.tolerate
 
 
 def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:

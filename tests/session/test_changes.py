@@ -185,6 +185,28 @@ async def test_a_lost_answer_is_unknown_and_says_what_to_look_at(tmp_path: Path)
     assert far.commands.count(DELETE) == 1
 
 
+PROBE = """
+- id: mount
+  title: Mount once
+  ssh: {host: node1, run: [mount, -t, nfs, "server:/srv", /tmp/probe]}
+  tolerate: [timeout]
+  capture: {hangs: result.fault == 'timeout'}
+  unknown: Look for the mount among the processes.
+"""
+
+
+@pytest.mark.parametrize(("kind", "status"), [("timeout", "ok"), ("disconnected", "unknown")])
+async def test_the_silence_of_a_probe_is_a_finding_where_the_step_tolerates_it(
+    tmp_path: Path, kind: str, status: str
+) -> None:
+    silent = fault(kind, "nothing came back", Delivery.UNKNOWN)
+    engine, far = session_of(tmp_path, PROBE, {"ssh node1 mount": silent})
+    state = await walk(engine, confirm)
+    assert state.steps["mount"].status == status
+    assert state.values.get("hangs", False) == (status == "ok")
+    assert len(far.commands) == 1
+
+
 async def test_a_lost_answer_is_settled_by_the_verification(tmp_path: Path) -> None:
     lost = fault("disconnected", "the connection was lost", Delivery.UNKNOWN)
     engine, _ = session_of(tmp_path, PURGE, {**ANSWERS, DELETE: lost})
