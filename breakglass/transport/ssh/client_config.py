@@ -102,7 +102,10 @@ def _criteria(value: str) -> str:
     words = shlex.split(value)
     kept: list[str] = []
     while words:
-        name = words.pop(0).lower()
+        name, equals, rest = words.pop(0).partition("=")
+        if equals:
+            words.insert(0, rest)
+        name = name.lower()
         plain = name.removeprefix("!")
         if plain in _WITHOUT_VALUE:
             if plain != "all":

@@ -204,6 +204,8 @@ def _private_key(
 
 def _loaded(path: Path, passphrase: str | None) -> paramiko.PKey:
     """The private key alone, without the certificate that paramiko would take from beside it."""
-    key = paramiko.PKey.from_path(path, passphrase)  # pyright: ignore[reportArgumentType]
+    # What reads the file below paramiko takes bytes only.
+    password = passphrase.encode() if passphrase is not None else None
+    key = paramiko.PKey.from_path(path, password)  # pyright: ignore[reportArgumentType]
     key.public_blob = None
     return key
