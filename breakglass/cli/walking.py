@@ -72,8 +72,10 @@ async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool)
 
 def code_of(session: Session) -> ExitCode:
     """The exit code of a session that has ended."""
-    world = session.rehearsal
-    return exit_code(session.engine.state, world.recovered() if world is not None else None)
+    world, state = session.rehearsal, session.engine.state
+    if world is None or state.mode == "dry-run":
+        return exit_code(state, None)
+    return exit_code(state, world.recovered())
 
 
 def tell(recorded: Recorded, *, as_json: bool) -> None:

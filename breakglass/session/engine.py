@@ -355,6 +355,8 @@ class Engine:
         return Go(steps[index].id) if index < len(steps) else End("completed")
 
     def _ends(self, step: Step) -> End | None:
+        if step.ends == "recovered" and self.state.mode == "dry-run":
+            return End("completed", "a dry run: nothing was changed")
         return End(step.ends, step.title) if step.ends is not None else None
 
     def _attempts(self, step: Step) -> int:
