@@ -16,6 +16,8 @@ from breakglass.session.state import Recorded, State
 from breakglass.values import Json
 
 SECOND_PERSON = "second operator"
+MOST_CHOICES = 20
+"""Answers to the same `choose` step, after which a walk goes in circles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,10 @@ def answer_for(
             return c.Confirm(asked.typed or "Y", by)
         case "choose":
             chosen = script.choose.get(asked.step)
+            tried[asked.step] = tried.get(asked.step, 0) + 1
+            if tried[asked.step] > MOST_CHOICES:
+                why = f"step {asked.step} was answered {MOST_CHOICES} times; the walk goes in circles"
+                return c.Stop(why, operator)
             return c.Answer(chosen, operator) if chosen in asked.options else stop
         case "answer":
             return c.Answer(script.ask[asked.step], operator) if asked.step in script.ask else stop
