@@ -36,19 +36,19 @@ from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, S
 from breakglass.transport.base import Request as AnyRequest
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
-from breakglass.transport.kubectl.change import cordon, create_job, patch, restart, scale
-from breakglass.transport.kubectl.delete import delete
-from breakglass.transport.kubectl.drain import drain
-from breakglass.transport.kubectl.execute import execute
 from breakglass.transport.kubectl.faults import FaultError
 from breakglass.transport.kubectl.forward import Forward, ForwardError
-from breakglass.transport.kubectl.get import get
-from breakglass.transport.kubectl.logs import logs
 from breakglass.transport.kubectl.looking import one
 from breakglass.transport.kubectl.objects import at
-from breakglass.transport.kubectl.observe import can_i, rollout_status, wait
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.verb_change import cordon, create_job, patch, restart, scale
+from breakglass.transport.kubectl.verb_delete import delete
+from breakglass.transport.kubectl.verb_drain import drain
+from breakglass.transport.kubectl.verb_exec import execute
+from breakglass.transport.kubectl.verb_get import get
+from breakglass.transport.kubectl.verb_logs import logs
+from breakglass.transport.kubectl.verb_observe import can_i, rollout_status, wait
 
 __all__ = ["ForwardError", "Kubectl"]
 

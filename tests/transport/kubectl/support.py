@@ -1,6 +1,8 @@
 """A site with the simulated cluster, and what came out of requests to it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -83,7 +85,7 @@ class Client:
 
 
 @asynccontextmanager
-async def client(kubeconfig: Path, **fields: str) -> AsyncIterator[Client]:
+async def client(kubeconfig: Path, **fields: str) -> AsyncGenerator[Client]:
     """A transport to one cluster; `fields` are more of the site's cluster."""
     cluster = SiteCluster("main", kubeconfig, **fields)
     kubectl = Kubectl(Site("lab", clusters={"main": cluster}))
@@ -91,3 +93,52 @@ async def client(kubeconfig: Path, **fields: str) -> AsyncIterator[Client]:
         yield Client(kubectl)
     finally:
         await kubectl.close()
+
+
+@dataclass
+class Relay:
+    """A way to a server that counts, and that can be cut. `stop_up` keeps what the client sends back from
+    then on; `stop_down` what the server answers."""
+
+    url: str = ""
+    connections: int = 0
+    stop_up: bool = False
+    stop_down: bool = False
+    on_up: Callable[[bytes], None] = lambda data: None
+    writers: list[asyncio.StreamWriter] = field(default_factory=list[asyncio.StreamWriter])
+
+    def cut(self) -> None:
+        """Reset every connection."""
+        for writer in self.writers:
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def relay(address: tuple[str, int]) -> AsyncGenerator[Relay]:
+    """A relay on a port of its own to an address, for the server URL of a test's cluster."""
+    between = Relay()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, up: bool) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                if up:
+                    between.on_up(data)
+                if between.stop_up if up else between.stop_down:
+                    continue
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        between.connections += 1
+        far_reader, far_writer = await asyncio.open_connection(*address)
+        between.writers += [writer, far_writer]
+        await asyncio.gather(carry(reader, far_writer, True), carry(far_reader, writer, False))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    between.url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield between
+    finally:
+        server.close()
+        between.cut()

@@ -9,11 +9,11 @@ import time
 
 from breakglass.runbook.kubectl_requests import Drain, Selection
 from breakglass.transport.base import Delivery
-from breakglass.transport.kubectl.change import mark, nodes_of
 from breakglass.transport.kubectl.faults import FaultError, refused_here
 from breakglass.transport.kubectl.looking import PODS, many
 from breakglass.transport.kubectl.objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
 from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.verb_change import mark, nodes_of
 from breakglass.transport.kubectl.waiting import Pace, is_gone
 
 AGAIN_AFTER = 5.0
