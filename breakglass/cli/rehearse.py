@@ -9,6 +9,7 @@ examples:
 
 import sys
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from breakglass.cli.walking import add_walk_arguments, given_inputs, on_a_terminal, walk_with
 from breakglass.runbook.library import find_runbook, find_scenario
@@ -33,15 +34,24 @@ def run(arguments: Namespace) -> int:
     headless = arguments.auto or not (on_a_terminal() or arguments.plain)
     if headless and not arguments.auto:
         print("no terminal: walking headless, as with --auto", file=sys.stderr)
+    scenario = find_scenario(found, arguments.scenario)
+    inputs = given_inputs(arguments)
     request = Request(
         mode="dry-run" if arguments.dry_run else "rehearsal",
         runbook=found.path,
-        scenario=find_scenario(found, arguments.scenario),
-        inputs=given_inputs(arguments),
+        scenario=scenario,
+        inputs={**inputs_of(scenario), **inputs} if headless else inputs,
         speed=arguments.speed or (AUTOMATIC_SPEED if headless else None),
         pace="never" if headless else "phase",
     )
     return walk_with(request, arguments, script_of, headless=headless)
+
+
+def inputs_of(scenario: Path) -> dict[str, str]:
+    """The inputs of the scenario's own walk, as they would be typed."""
+    from breakglass.rehearsal.scenario import load_scenario
+
+    return {name: str(value) for name, value in load_scenario(scenario).walk.inputs.items()}
 
 
 def script_of(session: Session) -> Script:
