@@ -16,6 +16,9 @@ from breakglass.runbook.load import read_runbook
 from breakglass.runbook.position import InvalidFileError, Problem
 from breakglass.runbook.yaml_source import MappingNode, parse, read_text
 
+SITE_KEYS = frozenset({"site", "clusters", "endpoints", "secrets"})
+"""One of these at the top makes a file a site, though its name may be missing."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", nargs="*", help="names of runbooks, or files")
@@ -48,7 +51,7 @@ def problems_of(path: Path) -> list[Problem]:
             from breakglass.rehearsal.scenario import load_scenario
 
             load_scenario(path)
-        elif "site" in keys and "steps" not in keys:
+        elif keys & SITE_KEYS and not keys & {"runbook", "steps"}:
             from breakglass.site.load import read_site
 
             return read_site(text, path)[1]

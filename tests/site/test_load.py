@@ -2,6 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from breakglass.cli.main import main
 from breakglass.runbook.position import InvalidFileError
@@ -68,6 +70,11 @@ secrets:
 variables:
   nodes: [{name: node1, vmid: 201}]
 """
+
+SNIPPETS = [
+    *("", "\n", "~", "[]", "{}", "1", "-1", "'", "&a ", "*a", "- ", ": ", "#", "\0", "\u202e", "\ud800", "x"),
+    *("https://[", "http://:1", "::1", "1.2.3.4", "~nobody-here/x", "svc/", "pve", "jump: node2", "{env: A}"),
+]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -315,6 +322,11 @@ def test_lint_says_what_is_wrong_with_a_site(tmp_path: Path, capsys: pytest.Capt
     assert "1 files: 1 errors, 1 warnings" in said
 
 
+def test_lint_knows_a_site_without_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lint", str(written(tmp_path, "clusters: {main: {}}\n"))]) == 2
+    assert "a site needs 'site'" in capsys.readouterr().out
+
+
 def test_lint_accepts_a_site_with_warnings_unless_it_is_strict(tmp_path: Path) -> None:
     path = written(tmp_path, "site: s\nendpoints:\n  v: {url: 'https://v', verify_tls: false}\n")
     assert main(["lint", str(path)]) == 0
@@ -342,3 +354,20 @@ def test_a_site_with_every_construct_fits_the_schema() -> None:
 )
 def test_what_cannot_be_read_does_not_fit_the_schema(text: str) -> None:
     assert list(faults(site_schema(), plain(parse(text, Path("site.yaml"))))) != []
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(EVERYTHING)), st.integers(0, 30), st.sampled_from(SNIPPETS)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_a_site_with_holes_and_patches_is_read_or_refused(edits: list[tuple[int, int, str]]) -> None:
+    text = EVERYTHING
+    for start, length, snippet in edits:
+        text = text[:start] + snippet + text[start + length :]
+    site, found = read_site(text, Path("site.yaml"))
+    assert (site is None) == any(not each.warning for each in found)
+    assert found == sorted(found)
