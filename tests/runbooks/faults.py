@@ -1,7 +1,7 @@
 """Every command of a walk against a far side that fails it.
 
 A scenario's right walk is taken once, through the real transports and servers, and what came back is kept.
-Then the same walk is taken again from what was kept, once for each command and each way to fail it: a host
+Then the same walk is resumed from what was kept, at each command and with each way to fail it: a host
 that refuses, that hangs, whose key is unknown, a sudo that asks, a 403, a 500, an empty list, a pod that
 vanished. Nothing listens then and no time passes, so that hundreds of walks take seconds.
 """
@@ -22,7 +22,7 @@ from breakglass.session import events as e
 from breakglass.session.autopilot import Script, walk
 from breakglass.session.clock import Clock
 from breakglass.session.engine import Engine
-from breakglass.session.journal import open_journal
+from breakglass.session.journal import FILE_NAME, open_journal
 from breakglass.session.opening import typed_inputs
 from breakglass.session.outside import Outside, Probes, Prompts
 from breakglass.session.state import State
@@ -146,6 +146,17 @@ class Recording:
     site: Site
     kept: list[Kept] = field(default_factory=list[Kept])
     state: State = field(default_factory=State)
+    journal: bytes = b""
+
+    def journal_before(self, step: str) -> bytes:
+        """The journal as it was when the walk was about to begin a step for the first time."""
+        lines = self.journal.splitlines(keepends=True)
+        begins = e.StepStarted(step, 1)
+        for number, each in enumerate(lines):
+            record = json.loads(each)
+            if record["type"] == begins.type and record["data"]["step"] == step:
+                return b"".join(lines[:number])
+        raise AssertionError(f"the walk never came to {step}")
 
     @property
     def changes(self) -> list[str]:
@@ -264,10 +275,15 @@ class _Held:
 
 
 def _engine(
-    runbook: Runbook, scenario: Scenario, site: Site, folder: Path, transports: Kinds, clock: Clock
+    recording: Recording, folder: Path, transports: Kinds, clock: Clock, *, journal: bytes = b""
 ) -> Engine:
+    """An engine in a folder of its own, at its beginning or where a journal leaves off."""
+    runbook, scenario, site = recording.runbook, recording.scenario, recording.site
     folder.mkdir(mode=0o700, parents=True)
     outside = Outside(site, folder / "output", clock, Prompts(), transports=transports)
+    if journal:
+        (folder / FILE_NAME).write_bytes(journal)
+        return Engine(runbook, site, open_journal(folder), outside, clock, "never")
     engine = Engine(runbook, site, open_journal(folder, create=True), outside, clock, "never")
     inputs = {name: str(value) for name, value in scenario.walk.inputs.items()}
     engine.desk.record(
@@ -318,25 +334,23 @@ async def record_walk(runbook: str, scenario: str, folder: Path, speed: float = 
             ProbeRequest: Probes(world.site, secrets, _no_forward),
         }
         transports = {kind: _Listener(each, recording.kept, held.place) for kind, each in real.items()}
-        held.engine = _engine(
-            recording.runbook, loaded, world.site, folder / "recorded", transports, Clock(speed)
-        )
+        held.engine = _engine(recording, folder / "recorded", transports, Clock(speed))
         await walk(held.engine, _script(loaded), OPERATOR)
         await held.engine.close()
         recording.state = held.engine.state
+        recording.journal = (folder / "recorded" / FILE_NAME).read_bytes()
         return recording
     finally:
         await world.close()
 
 
 async def check_injection(recording: Recording, injection: Injection, folder: Path) -> None:
-    """Walk again with one command failing: the step says so, and nothing is changed on a guess."""
+    """Take the walk up where one command fails: the step says so, and nothing is changed on a guess."""
     held = _Held()
     replayer = _Replayer(recording, injection, held.place)
     transports: Kinds = dict.fromkeys(FAILURES, replayer)
-    held.engine = _engine(
-        recording.runbook, recording.scenario, recording.site, folder, transports, _NoTime()
-    )
+    begun = recording.journal_before(injection.step)
+    held.engine = _engine(recording, folder, transports, _NoTime(), journal=begun)
     try:
         await asyncio.wait_for(walk(held.engine, _script(recording.scenario), OPERATOR), 20)
     finally:
