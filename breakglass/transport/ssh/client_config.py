@@ -6,8 +6,11 @@ are from ssh_config(5) of OpenSSH 9.2.
 """
 
 import glob
+import os
 import re
 import shlex
+import signal
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +21,8 @@ from breakglass.errors import UserError
 
 SYSTEM_FILE = Path("/etc/ssh/ssh_config")
 DEEPEST_INCLUDE = 16
+COMMAND_DEADLINE = 5.0
+"""Seconds for the command of a `Match exec`."""
 _LINE = re.compile(r"\s*(\w+)(?:\s*=\s*|\s+)(.*?)\s*$")
 _COMMENT = re.compile(r"\s#[^'\"]*$")
 _WITHOUT_VALUE = ("all", "canonical", "final")
@@ -31,6 +36,51 @@ class ClientConfigError(UserError):
 
 Settings = Mapping[str, str | list[str] | None]
 """Keywords in lower case. Only `identityfile` is a list here."""
+
+
+class _Config(paramiko.SSHConfig):
+    """Runs the commands of `Match exec` itself: paramiko would let them read and write the terminal."""
+
+    def _does_match(
+        self,
+        match_list: list[dict[str, str | bool]],
+        target_hostname: str,
+        canonical: bool,
+        final: bool,
+        options: object,
+    ) -> object:
+        commands = [each for each in match_list if each["type"] == "exec"]
+        others = [each for each in match_list if each["type"] != "exec"]
+        if others or not commands:
+            held: object = super()._does_match(  # pyright: ignore
+                others, target_hostname, canonical, final, options
+            )
+            if not held:
+                return False
+        return all(
+            _succeeds(
+                self._tokenize(options, target_hostname, "match-exec", each["param"])  # pyright: ignore
+            )
+            != each["negate"]
+            for each in commands
+        )
+
+
+def _succeeds(command: str) -> bool:
+    """Whether a command ends well, and soon, with the terminal out of its reach."""
+    with subprocess.Popen(
+        command,
+        shell=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.wait(COMMAND_DEADLINE) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return False
 
 
 def settings_of(alias: str, file: Path | None, given: Sequence[tuple[str, str]]) -> Settings:
@@ -52,7 +102,7 @@ def settings_of(alias: str, file: Path | None, given: Sequence[tuple[str, str]])
     except OSError as error:
         raise ClientConfigError(f"{error.filename}: {error.strerror}") from error
     try:
-        return paramiko.SSHConfig.from_text("\n".join(lines)).lookup(alias)
+        return _Config.from_text("\n".join(lines)).lookup(alias)
     except (ConfigParseError, CouldNotCanonicalize, ValueError, KeyError, ImportError, OSError) as error:
         raise ClientConfigError(f"{file or '~/.ssh/config'}: cannot be read for {alias}: {error}") from error
 

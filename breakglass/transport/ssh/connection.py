@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
@@ -27,7 +26,6 @@ from breakglass.transport.ssh.host_keys import (
     HostKeyQuestion,
     fingerprint,
     judge,
-    known_types,
     read_known_hosts,
 )
 from breakglass.transport.ssh.protocol import Client
@@ -256,7 +254,7 @@ async def connect(
     client = Client(wire)
     try:
         progress.words = f"waiting for {words} to greet"
-        await _greet(client, hop, words, entries, budget)
+        await _greet(client, words, entries, budget)
         _check_host_key(client, route, words, entries)
         progress.words = f"logging in to {words}"
         await _log_in(client, hop, words, budget, passphrase)
@@ -268,10 +266,15 @@ async def connect(
 
 
 async def _known_hosts(hop: Hop, words: str) -> tuple[Entry, ...]:
+    """What is known of the hop's names. Hashed names take time to compare, so that is done aside too."""
+    names = [hop.known_as] + ([hop.fallback] if hop.fallback else [])
+
+    def work() -> tuple[Entry, ...]:
+        entries = read_known_hosts((*hop.known_hosts, *hop.global_known_hosts))
+        return tuple(entry for entry in entries if any(entry.is_for(name) for name in names))
+
     try:
-        return await in_thread(
-            lambda: read_known_hosts((*hop.known_hosts, *hop.global_known_hosts)), deadline=HANDSHAKE
-        )
+        return await in_thread(work, deadline=HANDSHAKE)
     except TimeoutError as error:
         raise SshFaultError("configuration", f"{words}: known_hosts cannot be read in time") from error
     except OSError as error:
@@ -292,6 +295,8 @@ async def _dial(hop: Hop, words: str, budget: Budget) -> socket.socket:
 
     try:
         return await in_thread(work, deadline=hop.connect_timeout)
+    except UnicodeError as error:
+        raise SshFaultError("dns", f"{words}: that is not a name of a host; give an IP address") from error
     except OSError as error:
         if isinstance(error, TimeoutError):
             budget.no_answer(time.monotonic())
@@ -300,9 +305,8 @@ async def _dial(hop: Hop, words: str, budget: Budget) -> socket.socket:
         given_up.set()
 
 
-async def _greet(client: Client, hop: Hop, words: str, entries: tuple[Entry, ...], budget: Budget) -> None:
-    names = [hop.known_as] + ([hop.fallback] if hop.fallback else [])
-    _prefer(client, known_types(entries, names))
+async def _greet(client: Client, words: str, entries: tuple[Entry, ...], budget: Budget) -> None:
+    _prefer(client, {entry.key_type for entry in entries if not entry.marker})
     client.banner_timeout = HANDSHAKE
     try:
         await in_thread(lambda: client.start_client(), deadline=HANDSHAKE)
@@ -324,7 +328,7 @@ async def _greet(client: Client, hop: Hop, words: str, entries: tuple[Entry, ...
         ) from error
 
 
-def _prefer(client: Client, types: tuple[str, ...]) -> None:
+def _prefer(client: Client, types: set[str]) -> None:
     """Ask first for the kinds of host key that are known, as OpenSSH does: a host has several."""
     options = client.get_security_options()
     wanted = {name for each in types for name in _algorithms(each)}
@@ -368,19 +372,21 @@ def _check_host_key(client: Client, route: Route, words: str, entries: tuple[Ent
             )
         case _:
             pass
+    if not hop.known_hosts:
+        raise SshFaultError(
+            "host-key",
+            f"{words}: its host key {shown} is not known, and there is no known_hosts file to keep it in; "
+            "give `known_hosts` in the site",
+        )
     question = HostKeyQuestion(
         host=hop.name,
         address=hop.endpoint,
         key_type=key_type,
         fingerprint=fingerprint(key),
-        known_hosts=_writable(hop),
+        known_hosts=hop.known_hosts[0],
         via=via_of(route),
     )
     raise UnknownHostKeyError(question, hop, key_type, key)
-
-
-def _writable(hop: Hop) -> Path | None:
-    return hop.known_hosts[0] if hop.known_hosts else None
 
 
 async def _log_in(

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -22,15 +22,15 @@ DEFAULT_PORT = 22
 class HostKeyQuestion:
     """An unknown host key, for a person to compare with what the host's own console says.
 
-    fingerprint: as `ssh-keygen -l` shows it. known_hosts: the file that an accepted key goes into; None where
-    it is remembered for this session only. via: the jump hosts on the way, in words; empty for none.
+    fingerprint: as `ssh-keygen -l` shows it. known_hosts: the file that an accepted key goes into. via: the
+    names of the jump hosts on the way; empty for none.
     """
 
     host: str
     address: str
     key_type: str
     fingerprint: str
-    known_hosts: Path | None
+    known_hosts: Path
     via: str = ""
 
 
@@ -119,12 +119,6 @@ def _entry(line: str, file: Path, number: int) -> Entry | None:
         file,
         number,
     )
-
-
-def known_types(entries: Iterable[Entry], names: Sequence[str]) -> tuple[str, ...]:
-    """The key types that are known of a host, to be asked for first."""
-    ours = (each for each in entries if not each.marker and any(each.is_for(name) for name in names))
-    return tuple(dict.fromkeys(each.key_type for each in ours))
 
 
 def judge(entries: Iterable[Entry], name: str, fallback: str | None, key: bytes) -> Judgement:

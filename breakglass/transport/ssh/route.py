@@ -149,6 +149,8 @@ def _settings(host: Host) -> Settings:
 def _hop(host: Host, settings: Settings) -> Hop:
     address = _text(settings, "hostname") or host.address
     port = host.port or int(_number(host, settings, "port", DEFAULT_PORT))
+    if not 0 < port < 2**16:
+        raise RouteError(f"host {host.name}: port {port} in ssh_config is not between 1 and 65535")
     alias = _text(settings, "hostkeyalias")
     identities, explicit = _identities(host, settings)
     user_files = _known_hosts(host, settings)

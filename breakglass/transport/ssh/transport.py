@@ -77,6 +77,7 @@ class _Shared:
         self._waiting = 0
         # A failure that nobody waits for any more is nobody's.
         self.task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self.abandoned = False
 
     async def wait(self) -> Connection:
         self._waiting += 1
@@ -85,6 +86,7 @@ class _Shared:
         finally:
             self._waiting -= 1
             if not self._waiting:
+                self.abandoned = True
                 self.task.cancel()
 
 
@@ -110,8 +112,7 @@ class Ssh:
         started = time.monotonic()
         patience = _Patience(request.timeout)
         try:
-            host = self._host(request)
-            connection, channel = await self._session(host, patience)
+            connection, channel = await self._session(self._host(request), patience)
         except SshFaultError as error:
             return Result(Delivery.NOT_SENT, time.monotonic() - started, fault=error.fault)
         ended = False
@@ -132,6 +133,7 @@ class Ssh:
         self._kept.clear()
 
     def _host(self, request: SshRequest) -> Host:
+        """The host of a request. Raises SshFaultError for a request that must not be sent to it."""
         host = self._site.hosts.get(request.host)
         if host is None:
             there = ", ".join(self._site.hosts) or "none"
@@ -143,6 +145,12 @@ class Ssh:
                 "configuration",
                 f"host {host.name} takes one bare verb and nothing else; {request.command!r} is not one",
             )
+        try:
+            request.command.encode()
+        except UnicodeEncodeError as error:
+            raise SshFaultError(
+                "configuration", f"host {host.name}: the command is not text that can be sent: {error.reason}"
+            ) from error
         return host
 
     async def _session(self, host: Host, patience: _Patience) -> tuple[Connection, paramiko.Channel]:
@@ -206,11 +214,9 @@ class Ssh:
             self._forget(kept)
             kept.close()
         shared = self._connecting.get(route)
-        if shared is None:
+        if shared is None or shared.abandoned or shared.task.done():
             self._allowed(route, seconds)
-            shared = _Shared(self._connected, route)
-            self._connecting[route] = shared
-            shared.task.add_done_callback(lambda _: self._connecting.pop(route, None))
+            shared = self._connecting[route] = _Shared(self._connected, route)
         progress.within = shared.progress
         connection = await shared.wait()
         progress.within = None
@@ -282,10 +288,6 @@ class Ssh:
 
     async def _remember(self, unknown: UnknownHostKeyError, shown: str) -> None:
         hop, file = unknown.hop, unknown.question.known_hosts
-        if file is None:
-            raise SshFaultError(
-                "host-key", f"{shown}, and there is no known_hosts file to put it into; give one in the site"
-            )
         try:
             await in_thread(
                 lambda: remember(
@@ -302,7 +304,7 @@ class Ssh:
 
 
 def _how_to_add(hop: Hop, unknown: UnknownHostKeyError) -> str:
-    file = unknown.question.known_hosts or "known_hosts"
+    file = unknown.question.known_hosts
     line = f"{hop.known_as} {unknown.key_type} {base64.b64encode(unknown.key).decode()}"
     return (
         "Compare it with what `ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub` says on the machine's console; if "

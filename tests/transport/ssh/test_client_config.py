@@ -127,6 +127,39 @@ def test_a_condition_that_is_not_known_is_not_taken_for_true(tmp_path: Path) -> 
     assert "user" not in settings_of("pve", file, [])
 
 
+def test_a_command_decides_where_the_configuration_says_so(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "config"
+    file.write_text(
+        f"""\
+Match exec "echo %n; echo lost >&2; cat; test %n = pve"
+    Port 1
+Match !exec "test %n = pve"
+    Port 2
+Match host elsewhere exec "touch {tmp_path}/touched"
+    Port 3
+"""
+    )
+    assert settings_of("pve", file, [])["port"] == of_openssh(file, "pve")["port"] == "1"
+    assert settings_of("other", file, [])["port"] == of_openssh(file, "other")["port"] == "2"
+    assert capfd.readouterr() == ("", "")
+    assert not (tmp_path / "touched").exists(), "a command must not run for a host that it is not about"
+
+
+def test_the_files_of_the_user_are_read_by_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = tmp_path / ".ssh"
+    (folder / "conf.d").mkdir(parents=True)
+    (folder / "config").write_text("Include conf.d/*\nHost *\n  User last\n")
+    (folder / "conf.d" / "one").write_text("Host pve\n  User one\n  IdentityFile ~/.ssh/special\n")
+    assert settings_of("pve", None, [])["user"] == "one"
+    assert settings_of("pve", None, [])["identityfile"] == [f"{folder}/special"]
+    assert settings_of("other", None, [])["user"] == "last"
+
+
 def test_a_file_that_includes_itself_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(f"Include {file}\n")
@@ -198,6 +231,7 @@ def test_a_bastion_that_matches_its_own_rule_is_reached_directly(tmp_path: Path)
         ("ProxyCommand nc %h %p\n", [Host("box", "x")], "ProxyCommand is not supported; use ProxyJump"),
         ("ProxyJump user@:22\n", [Host("box", "x")], "is not `\\[user@\\]host\\[:port\\]`"),
         ("Port many\n", [Host("box", "x")], "port 'many' in ssh_config is not a number"),
+        ("Port 99999\n", [Host("box", "x")], "port 99999 in ssh_config is not between"),
     ],
 )
 def test_a_way_that_cannot_be_told_is_an_error(

@@ -1,10 +1,13 @@
 """What a command gives and how its end is judged, over a real sshd."""
 
 import asyncio
+import socket
 import threading
 import tracemalloc
 from pathlib import Path
 
+import paramiko
+import paramiko.common
 import pytest
 
 from breakglass.transport.base import Delivery, SshRequest
@@ -224,13 +227,37 @@ async def test_the_same_command_is_never_sent_twice(server: OpenSsh, tmp_path: P
     assert mark.read_text() == "x\n"
 
 
-async def test_a_request_that_is_refused_by_the_server_is_a_refusal(server: OpenSsh, tmp_path: Path) -> None:
-    with openssh(tmp_path / "sftp", options=["ForceCommand internal-sftp", "Subsystem sftp none"]) as other:
-        other.authorize(server.client_key.with_name("client.pub"))
-        async with transport(other.host(forced_command=True)) as ssh:
-            ran = await run(ssh, "status")
-        assert ran.delivery is Delivery.ANSWERED
-        assert ran.result.fault is not None
+class RefusesCommands(paramiko.ServerInterface):
+    """Lets everybody in and runs nothing."""
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        return paramiko.common.AUTH_SUCCESSFUL
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return paramiko.common.OPEN_SUCCEEDED
+
+
+async def test_a_server_that_refuses_to_run_commands_is_said(server: OpenSsh) -> None:
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        there = paramiko.Transport(connection)
+        there.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(server.host_keys[0])))
+        there.start_server(server=RefusesCommands(), event=threading.Event())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        port = int(listener.getsockname()[1])
+        server.known_hosts.write_text(server.known_hosts.read_text().replace(str(server.port), str(port)))
+        async with transport(server.host(port=port)) as ssh:
+            ran = await run(ssh, "true")
+    assert (ran.delivery, ran.fault, ran.result.exit) == (Delivery.ANSWERED, "forbidden", None)
+    assert "refuses to run commands" in ran.message
+
+
+async def test_a_command_that_is_no_text_is_not_sent(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "echo \ud800")
+    assert (ran.delivery, ran.fault) == (Delivery.NOT_SENT, "configuration")
 
 
 async def test_a_host_with_a_forced_command_gets_the_bare_verb(server: OpenSsh) -> None:

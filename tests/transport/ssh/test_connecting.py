@@ -12,7 +12,7 @@ import pytest
 from breakglass.site.model import Host
 from breakglass.transport.base import Delivery
 from breakglass.transport.ssh.budget import BURST, REFUSED_LOGIN_WINDOW, REFUSED_LOGINS, Budget
-from tests.support.openssh import OpenSsh, make_key
+from tests.support.openssh import OpenSsh, make_key, openssh
 from tests.transport.ssh.support import Ran, run, transport
 
 
@@ -78,6 +78,19 @@ async def test_a_name_that_does_not_resolve(tmp_path: Path) -> None:
     ran = await tried(plain_host(tmp_path, 22, address="no-such-host.invalid"))
     assert ran.fault == "dns"
     assert "no-such-host.invalid" in ran.message and "give an IP address" in ran.message
+
+
+@pytest.mark.parametrize("address", ["a..b", "x" * 70 + ".example"])
+async def test_a_name_that_cannot_be_one(tmp_path: Path, address: str) -> None:
+    ran = await tried(plain_host(tmp_path, 22, address=address))
+    assert ran.fault == "dns"
+
+
+async def test_a_server_with_other_ciphers_only(tmp_path: Path) -> None:
+    with openssh(tmp_path, options=["Ciphers chacha20-poly1305@openssh.com"]) as server:
+        ran = await tried(server.host())
+    assert ran.fault == "malformed"
+    assert "no common algorithm" in ran.message
 
 
 async def test_an_address_without_a_route(tmp_path: Path) -> None:
@@ -159,6 +172,18 @@ async def test_one_that_gives_up_does_not_take_the_connection_from_the_others(se
         hasty.cancel()
         assert (await patient).stdout == b"here\n"
     assert server.logins() == 1
+
+
+async def test_one_that_comes_when_the_last_has_just_given_up_connects_anew(server: OpenSsh) -> None:
+    async with transport(server.host()) as ssh:
+        first = asyncio.create_task(run(ssh, "echo gone"))
+        while server.log.read_text().count("Connection from") == 0:
+            await asyncio.sleep(0)
+        first.cancel()
+        second = asyncio.create_task(run(ssh, "echo here"))
+        assert (await second).stdout == b"here\n"
+        with pytest.raises(asyncio.CancelledError):
+            await first
 
 
 async def test_logins_are_not_tried_until_the_door_is_shut(server: OpenSsh, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from breakglass.values import Json
 from tests.support.openssh import openssh
 from tests.transport.ssh.support import NoSecrets, run
 
-HERE = Position("test.yaml", 1, 1)
+HERE = Position(Path("test.yaml"), 1, 1)
 SHOW = 'sh -c \'for each; do printf "%s\\0" "$each"; done\' sh '
 """Prints each of its arguments with a NUL after it."""
 
