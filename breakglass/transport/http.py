@@ -162,7 +162,7 @@ class Http:
             if authorization is not None:
                 headers["Authorization"] = authorization
         url = url_of(endpoint, http)
-        return Call(endpoint, url, http.method.upper(), headers, http.body, certificate=not http.anonymous)
+        return Call(endpoint, url, http.method.upper(), headers, http.body, anonymous=http.anonymous)
 
     async def _answer(
         self, call: Call, http: HttpRequest, sink: Sink, progress: _Progress, until: float
@@ -250,12 +250,12 @@ class Http:
     async def _to(self, call: Call) -> httpx.AsyncHTTPTransport:
         """Connections, kept for each endpoint. What changes something gets a new one each time: a kept one
         that had died unseen would make its outcome unknown for nothing."""
-        key = (call.endpoint.name, call.endpoint.url, call.certificate, call.own, call.reads)
+        key = (call.endpoint.name, call.endpoint.url, call.anonymous, call.own, call.reads)
         connections = self._connections.get(key)
         if connections is None:
             try:
                 made = await connections_to(
-                    call.endpoint, certificate=call.certificate, kept=8 if call.reads else 0
+                    call.endpoint, certificate=not call.anonymous, kept=8 if call.reads else 0
                 )
             except OSError as error:
                 message = f"{where_of(call.endpoint, None)}: {error}"

@@ -64,7 +64,8 @@ class Call:
     method: str
     headers: httpx.Headers
     body: bytes | None
-    certificate: bool
+    anonymous: bool
+    """Whether nothing is shown of who asks, a client certificate neither."""
     own: bool = True
     """Whether it goes to the endpoint itself, and not to where a redirect leads."""
 
@@ -140,7 +141,7 @@ def following(call: Call, response: httpx.Response) -> "Call | Fault":
     headers = httpx.Headers(
         [(name, value) for name, value in call.headers.raw if name.decode().lower() in TRAVELLING_HEADERS]
     )
-    return Call(elsewhere, str(target), call.method, headers, None, certificate=False, own=False)
+    return Call(elsewhere, str(target), call.method, headers, None, anonymous=True, own=False)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
@@ -185,7 +186,7 @@ def fault_of_status(
     if headers.get("content-type", "").lower().startswith("text/html"):
         page = " with an HTML page, perhaps that of a proxy in front of it"
     words = f"{where_of(call.endpoint, door)} answers {_phrase(status)}{page}{note}"
-    return Fault(kind, f"{words}{_ADVICE.get(kind, '')}")
+    return Fault(kind, words if call.anonymous else words + _ADVICE.get(kind, ""))
 
 
 def _phrase(status: int) -> str:

@@ -261,6 +261,14 @@ async def test_a_status_of_400_and_above_is_an_answer_and_a_fault_of_its_kind(
     assert f"endpoint app (http://127.0.0.1:{port}) answers {status}" in fault(result)[1]
 
 
+async def test_a_refused_login_says_where_logins_are_unless_none_was_sent() -> None:
+    async with serving(Seen(lambda request: web.Response(status=401))) as port:
+        known = fault(await sent(endpoint_at(port, bearer="token")))
+        anonymous = fault(await sent(endpoint_at(port, bearer="token"), anonymous=True))
+    assert "look at the endpoint's `bearer`" in known[1]
+    assert anonymous[1].endswith("answers 401 Unauthorized")
+
+
 async def test_the_error_page_of_a_proxy_is_called_one() -> None:
     page = "<html><title>502 Bad Gateway</title></html>"
     answer = Seen(lambda request: web.Response(text=page, status=502, content_type="text/html"))
@@ -363,10 +371,10 @@ async def test_a_wait_until_a_date_is_understood() -> None:
         assert (await sent(endpoint_at(port))).data == {"done": True}
 
 
-@pytest.mark.parametrize(
-    "retry_after", ["3600", format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)]
-)
-async def test_a_wait_past_the_deadline_is_not_begun(retry_after: str) -> None:
+@pytest.mark.parametrize("as_date", [False, True])
+async def test_a_wait_past_the_deadline_is_not_begun(as_date: bool) -> None:
+    in_an_hour = datetime.now(UTC) + timedelta(hours=1)
+    retry_after = format_datetime(in_an_hour, usegmt=True) if as_date else "3600"
     seen = busy_once(retry_after)
     async with serving(seen) as port:
         result = await sent(endpoint_at(port))
