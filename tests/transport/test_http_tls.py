@@ -60,10 +60,12 @@ async def test_a_certificate_for_another_name_is_not_trusted_and_both_are_named(
 
 
 async def test_an_expired_certificate_says_when_and_whose(certificates: Certificates) -> None:
+    days = [datetime.now(UTC) - timedelta(days=3)]
     async with serving(Seen(), certificates.server(NAME, days=-3)) as port:
         message = tls_fault(await sent(at(port, ca=certificates.ca)))
-    day = datetime.now(UTC) - timedelta(days=3)
-    assert f"expired on {day:%Y-%m-%d}" in message and "issued by CN=lab authority" in message
+    days.append(datetime.now(UTC) - timedelta(days=3))
+    assert any(f"expired on {day:%Y-%m-%d}" in message for day in days)
+    assert "issued by CN=lab authority" in message
 
 
 async def test_an_authority_that_is_not_trusted_is_named_and_so_is_the_way_out(
