@@ -46,7 +46,12 @@ class DeleteOptions:
 
 
 def delete_options(body: Object, query: Object) -> DeleteOptions:
-    """The options of a deletion, from the body and the query string. ApiError 422 or 400 where not valid."""
+    """The options of a deletion. ApiError 422 or 400 where not valid.
+
+    As in the real API server, a body that is there is all that counts: even `dryRun` in the query string is
+    then not looked at, and the object is gone.
+    """
+    query = {} if body else query
     grace = at(body, "gracePeriodSeconds")
     if grace is None and "gracePeriodSeconds" in query:
         try:

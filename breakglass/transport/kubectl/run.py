@@ -3,8 +3,8 @@
 From this, and from nothing else, the delivery is told at the end, also when the deadline cuts it anywhere.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -74,13 +74,10 @@ class Run:
         self, path: str, doing: str, *, query: Query = (), headers: Mapping[str, str] | None = None
     ) -> dict[str, Json]:
         """GET an object. Raises FaultError."""
-        self.doing = doing
-        with_sending = Sending(doing)
-        if not self.changing:
-            self._sendings.append(with_sending)
-        value = await self.api.json("GET", path, with_sending, query=query, headers=headers)
-        with_sending.sent = False
-        return value
+        with self._tracked(doing, counts=not self.changing) as sending:
+            value = await self.api.json("GET", path, sending, query=query, headers=headers)
+            sending.sent = False
+            return value
 
     async def change(
         self,
@@ -93,20 +90,11 @@ class Run:
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Json]:
         """Send a change, once. Raises FaultError."""
-        self.doing = doing
-        if self.request.dry_run or getattr(self.parsed, "dry_run", False):
+        if self.is_dry_run:
             query = (*query, ("dryRun", "All"))
-        sending = Sending(doing)
-        self._sendings.append(sending)
-        try:
+        with self._tracked(doing) as sending:
             value = await self.api.json(method, path, sending, query=query, body=body, headers=headers)
-        except FaultError as error:
-            if error.delivery is Delivery.ANSWERED and error.fault.kind != "malformed":
-                sending.sent = False
-            if error.delivery is Delivery.NOT_SENT:
-                sending.sent = False
-            raise
-        sending.sent = False
+            sending.sent = False
         if not self.is_dry_run:
             self.done.append(doing)
         return value
@@ -124,26 +112,33 @@ class Run:
         self, path: str, doing: str, query: Query = ()
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """An answer to be read as it comes. Raises FaultError."""
-        self.doing = doing
-        sending = Sending(doing)
-        self._sendings.append(sending)
-        async with self.api.open("GET", path, sending, query=query, headers={"Accept": "*/*"}) as answer:
-            yield answer
-        sending.sent = False
+        headers = {"Accept": "*/*"}
+        with self._tracked(doing) as sending:
+            async with self.api.open("GET", path, sending, query=query, headers=headers) as answer:
+                yield answer
+            sending.sent = False
 
     @asynccontextmanager
     async def websocket(
         self, path: str, doing: str, query: Query, protocols: Sequence[str]
     ) -> AsyncGenerator[tuple[aiohttp.ClientWebSocketResponse, Sending]]:
         """A WebSocket, and what says whether its end is known. Raises FaultError."""
-        self.doing = doing
-        sending = Sending(doing)
-        self._sendings.append(sending)
-        try:
+        with self._tracked(doing) as sending:
             async with self.api.websocket(path, sending, query=query, protocols=protocols) as socket:
                 yield socket, sending
+
+    @contextmanager
+    def _tracked(self, doing: str, *, counts: bool = True) -> Generator[Sending]:
+        """Keep account of one request. `counts`: as long as its answer is out, the whole is unknown."""
+        self.doing = doing
+        sending = Sending(doing)
+        if counts:
+            self._sendings.append(sending)
+        try:
+            yield sending
         except FaultError as error:
-            if error.delivery is not Delivery.UNKNOWN:
+            answered = error.delivery is Delivery.ANSWERED and error.fault.kind != "malformed"
+            if answered or error.delivery is Delivery.NOT_SENT:
                 sending.sent = False
             raise
 

@@ -363,3 +363,13 @@ async def test_a_list_names_its_items_kind_once(start: Start) -> None:
         listed = await root.ask("GET", PODS)
     assert at(listed.body, "kind") == "PodList"
     assert "kind" not in objects(listed.body, "items")[0]
+
+
+async def test_options_in_the_body_of_a_deletion_are_all_that_counts(start: Start) -> None:
+    cluster = await start(pod("front"), pod("back"), users=(ROOT,))
+    now = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+    async with raw(cluster, "root") as root:
+        await root.ask("DELETE", f"{PODS}/back?dryRun=All", {**now, "dryRun": ["All"]})
+        assert (await root.ask("GET", f"{PODS}/back")).code == 200
+        await root.ask("DELETE", f"{FRONT}?dryRun=All", now)
+        assert (await root.ask("GET", FRONT)).code == 404
