@@ -14,6 +14,7 @@
 
 from enum import IntEnum
 
+from breakglass.session import events as e
 from breakglass.session.state import State
 
 UNREACHABLE = frozenset({"timeout", "refused", "unreachable", "dns", "tls", "disconnected", "server-error"})
@@ -49,7 +50,9 @@ def exit_code(state: State, recovered: bool | None) -> ExitCode:
 
 def _stopped(state: State) -> ExitCode:
     view = state.steps.get(state.current)
-    if view is None or view.status != "failed" or view.last is None:
+    asked = next((each.event for each in reversed(state.timeline) if isinstance(each.event, e.Asked)), None)
+    failed = view is not None and view.status == "failed" and asked is not None and asked.question == "decide"
+    if view is None or view.last is None or not failed:
         return ExitCode.STOPPED
     faults = {finish.fault for finish in view.last.finished if finish.fault}
     if faults & PERMISSION:
