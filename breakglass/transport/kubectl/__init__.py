@@ -27,6 +27,7 @@ from breakglass.runbook.kubectl_requests import (
     RolloutRestart,
     RolloutStatus,
     Scale,
+    Selection,
     Target,
     Wait,
 )
@@ -104,7 +105,7 @@ class Kubectl:
             )
         target = Target("secrets", secret.name, secret.namespace)
         request = KubectlRequest(secret.cluster, (), SECRET_TIMEOUT)
-        run = self._run(cluster, request, lambda stream, data: None, Exec(target, ()))
+        run = self._run(cluster, request, lambda stream, data: None, Get(Selection((target,))))
         try:
             async with asyncio.timeout(SECRET_TIMEOUT):
                 found = await one(run, await run.find("secrets"), target)
@@ -150,7 +151,7 @@ class Kubectl:
 
     def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink, parsed: Request) -> Run:
         kept = self._kept(cluster)
-        changing = dry_run_supported(parsed)
+        changing = dry_run_supported(parsed) or isinstance(parsed, Exec)
         return Run(kept.api, kept.resources, request, sink, parsed, changing)
 
 

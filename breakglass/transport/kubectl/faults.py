@@ -183,6 +183,8 @@ def _explained(error: BaseException, server: str, *, sent: bool) -> tuple[FaultK
             return "unreachable", f"no connection: {_deepest(error)}", not sent
         case aiohttp.InvalidURL():
             return "configuration", f"{server} is no address", not sent
+        case aiohttp.ClientResponseError() if not sent:
+            return "unreachable", f"the proxy's answer is not HTTP: {_deepest(error)}", True
         case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() | aiohttp.ContentTypeError():
             return "malformed", f"the answer is not whole, or is not HTTP: {_deepest(error)}", not sent
         case _:

@@ -12,7 +12,7 @@ from typing import cast
 import aiohttp
 
 from breakglass.errors import UserError
-from breakglass.runbook.kubectl_requests import Exec, Target
+from breakglass.runbook.kubectl_requests import Get, Selection, Target
 from breakglass.site.model import PortForward
 from breakglass.transport.base import Fault, KubectlRequest
 from breakglass.transport.kubectl.api import Api
@@ -72,7 +72,8 @@ class Forward:
     def _run(self) -> Run:
         request = KubectlRequest(self.asked.cluster, (), TIMEOUT)
         target = Target("pods", "", self.asked.namespace)
-        return Run(self.api, self.resources, request, lambda stream, data: None, Exec(target, ()), False)
+        looking = Get(Selection((target,)))
+        return Run(self.api, self.resources, request, lambda stream, data: None, looking, changing=False)
 
     async def _pod(self) -> tuple[str, int]:
         """The name of a pod that answers, and its port."""

@@ -92,6 +92,9 @@ class Run:
         """Send a change, once. Raises FaultError."""
         if self.is_dry_run:
             query = (*query, ("dryRun", "All"))
+            if method == "DELETE":
+                # An API server that gets a body does not look at the query string of a deletion at all.
+                body = {**(body if isinstance(body, dict) else {}), "dryRun": ["All"]}
         with self._tracked(doing) as sending:
             value = await self.api.json(method, path, sending, query=query, body=body, headers=headers)
             sending.sent = False

@@ -116,6 +116,8 @@ async def _evict(run: Run, request: Drain, pod: Object, end: float | None) -> No
     }
     if request.grace is not None:
         options["gracePeriodSeconds"] = request.grace
+    if run.is_dry_run:
+        options["dryRun"] = ["All"]
     eviction: Object = {
         "apiVersion": "policy/v1",
         "kind": "Eviction",

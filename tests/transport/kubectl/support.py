@@ -21,11 +21,11 @@ class Output:
 
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
-    bytes: int = 0
+    size: int = 0
     largest: int = 0
 
     def __call__(self, stream: Stream, data: bytes) -> None:
-        self.bytes += len(data)
+        self.size += len(data)
         self.largest = max(self.largest, len(data))
         kept = self.stdout if stream == "stdout" else self.stderr
         if len(kept) < 1_000_000:
