@@ -190,8 +190,10 @@ class Reader:
         started = self._clock.monotonic()
         held_since: float | None = None
         said: tuple[bool, str, float] | None = None
+        looks = 0
         while True:
             shown, value, holds_now, seen, message = await self._look(step, verification, scope)
+            looks += 1
             elapsed = self._clock.monotonic() - started
             fingerprint = json.dumps(seen, sort_keys=True, default=str) + message
             if said is None or said[:2] != (holds_now, fingerprint) or elapsed - said[2] >= POLL_SAID_EVERY:
@@ -214,7 +216,9 @@ class Reader:
                     return True, value, ""
             elif held_since is not None:
                 return False, value, f"held, and stopped holding after {elapsed - held_since:.0f} s"
-            elif elapsed >= verification.within:
+            elif elapsed >= verification.within and self._clock.has_had(
+                looks * verification.every, verification.within
+            ):
                 why = f": {message}" if message else ""
                 return False, value, f"did not hold within {verification.within:.0f} s{why}"
             if value.get("fault") == "cancelled" or self._desk.stop_wanted is not None:
