@@ -1,6 +1,5 @@
 """Reading and writing inside Kubernetes objects, which are plain JSON, without trusting their shape."""
 
-import copy
 from datetime import UTC, datetime
 from typing import TypeAlias
 
@@ -81,7 +80,16 @@ def remove(target: Object, *path: str) -> None:
 
 
 def copied(value: Object) -> Object:
-    return copy.deepcopy(value)
+    """A copy that shares nothing. Much quicker than `copy.deepcopy`, which is ready for more than JSON."""
+    return {key: _copied(entry) for key, entry in value.items()}
+
+
+def _copied(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {key: _copied(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_copied(entry) for entry in value]
+    return value
 
 
 def name_of(value: Json) -> str:
