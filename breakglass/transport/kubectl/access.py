@@ -12,6 +12,7 @@ import ssl
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 
 from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
-from breakglass.transport.kubectl.credentials import Credential, from_plugin
+from breakglass.transport.kubectl.credentials import Credential, from_plugin, plugin_name
 from breakglass.transport.kubectl.faults import misused
 from breakglass.transport.kubectl.kubeconfig import Choice, Section, choose
 
@@ -57,13 +58,19 @@ class Access:
         return self.expires is not None and time.time() > self.expires - RENEW_BEFORE
 
 
-async def get_access(cluster: Cluster) -> Access:
-    """Read the kubeconfig and get credentials. Raises FaultError with what is wrong and where."""
+async def get_access(cluster: Cluster, tell: Callable[[str], None]) -> Access:
+    """Read the kubeconfig and get credentials. Raises FaultError with what is wrong and where.
+
+    tell: hears what is being waited for, in words.
+    """
+    tell("read the kubeconfig")
     choice = await in_thread(lambda: choose(cluster, os.environ))
     where = f"cluster {cluster.name}"
     credential = Credential()
     if isinstance(choice.user.get("exec"), dict):
+        tell(f"run the credential plugin {plugin_name(choice)!r} of user {choice.user_name}")
         credential = await from_plugin(choice, where)
+        tell("load the credentials")
     configuration, context, ends = await in_thread(lambda: _configured(choice, credential, where))
     token = configuration.api_key.get("BearerToken")
     headers = {"Authorization": token} if token else {}

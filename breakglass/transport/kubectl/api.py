@@ -79,6 +79,8 @@ class Api:
     """One cluster's API server. Made once, closed with the session."""
 
     cluster: Cluster
+    entering: str = ""
+    """What the way in is waiting for; empty once it is open."""
     _access: Access | None = None
     _kept: aiohttp.ClientSession | None = None
     _fresh: aiohttp.ClientSession | None = None
@@ -95,8 +97,9 @@ class Api:
         """The way in, read on first use and again when its credentials are about to end."""
         async with self._lock:
             if self._access is None or self._access.is_stale():
-                self._access = await get_access(self.cluster)
+                self._access = await get_access(self.cluster, self._tell)
                 self._retire_sessions()
+                self.entering = ""
             return self._access
 
     async def json(
@@ -328,6 +331,9 @@ class Api:
         if self._kept is None:
             self._kept = _new_session(access, fresh=False)
         return self._kept
+
+    def _tell(self, what: str) -> None:
+        self.entering = what
 
     def _retire_sessions(self) -> None:
         self._old += [session for session in (self._kept, self._fresh) if session is not None]

@@ -33,17 +33,17 @@ class Credential:
     expires: float | None = None
 
 
-def plugin_name(choice: Choice) -> str | None:
-    """The program that gives this user's credentials, if one does."""
+def plugin_name(choice: Choice) -> str:
+    """The program that gives this user's credentials; empty where none does."""
     plugin = choice.user.get("exec")
-    return str(plugin.get("command") or "") if isinstance(plugin, dict) else None
+    return str(plugin.get("command") or "") if isinstance(plugin, dict) else ""
 
 
 async def from_plugin(choice: Choice, where: str) -> Credential:
     """Run the plugin. Raises FaultError, naming it, and how to install it where the kubeconfig says."""
     plugin = choice.user.get("exec")
     assert isinstance(plugin, dict)
-    command = str(plugin.get("command") or "")
+    command = plugin_name(choice)
     named = f"{where}: credential plugin {command!r} of user {choice.user_name}"
     if not command:
         raise misused(f"{named}: the kubeconfig names no command")

@@ -157,7 +157,10 @@ class Run:
             return FaultError(
                 "timeout", message, self.delivery(None), said="error: timed out waiting for the condition"
             )
-        message = f"{self.where}: {self.doing}: no answer within {seconds}; {NEXT['timeout']}"
+        doing, advice = self.doing, NEXT["timeout"]
+        if self.api.entering and not self.pending:
+            doing, advice = self.api.entering, "try it by hand, or use another kubeconfig user"
+        message = f"{self.where}: {doing}: no answer within {seconds}; {advice}"
         return FaultError("timeout", message, self.delivery(None), said=f"error: no answer within {seconds}")
 
     def delivery(self, answered: Delivery | None) -> Delivery:

@@ -1,0 +1,373 @@
+"""Getting into a cluster: kubeconfigs, contexts, certificates, tokens, plugins, impersonation."""
+
+import base64
+import json
+import os
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import cast
+
+import pytest
+import yaml
+
+from breakglass.rehearsal.kubernetes.access import ADMIN, READ_ONLY, Rule, User
+from breakglass.site.model import Cluster, Site
+from breakglass.transport.base import Delivery, KubectlRequest
+from breakglass.transport.kubectl import Kubectl
+from tests.rehearsal.kubernetes.conftest import Start
+from tests.rehearsal.kubernetes.support import pod
+from tests.transport.kubectl.support import Output, client
+
+Config = dict[str, list[dict[str, dict[str, object]]]]
+
+
+def read(path: Path) -> Config:
+    return cast(Config, yaml.safe_load(path.read_text()))
+
+
+def write(path: Path, config: object) -> Path:
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def with_user(kubeconfig: Path, folder: Path, user: object) -> Path:
+    config = read(kubeconfig)
+    config["users"][0]["user"] = cast("dict[str, object]", user)
+    return write(folder / "config", config)
+
+
+def plugin(folder: Path, script: str) -> dict[str, object]:
+    """A user whose credentials come from a script."""
+    path = folder / "plugin"
+    path.write_text(f"#!{sys.executable}\n{script}")
+    path.chmod(0o755)
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": "./plugin", "interactiveMode": "Never"}}
+
+
+PRINT_TOKEN = """
+import json, os
+info = json.loads(os.environ["KUBERNETES_EXEC_INFO"])
+assert info["spec"]["interactive"] is False
+count = os.path.join(os.path.dirname(__file__), "count")
+with open(count, "a") as file:
+    file.write("x")
+print(json.dumps({"kind": "ExecCredential", "apiVersion": info["apiVersion"], "status": STATUS}))
+"""
+
+
+async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
+    async with client(tmp_path / "none") as run:
+        came = await run("get pods")
+    assert (came.delivery, came.fault) == (Delivery.NOT_SENT, "configuration")
+    assert f"cluster main: kubeconfig {tmp_path / 'none'} is not there" in came.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", ":2:1 is not YAML"),
+        ("a: [", "is not YAML"),
+        ("just text", "is no kubeconfig"),
+        ("{}", "has no current-context"),
+        ("current-context: c", "has no context 'c'; it has: none"),
+        ("{current-context: c, contexts: [{name: c, context: {cluster: x}}]}", "names the cluster 'x'"),
+        (
+            "{current-context: c, contexts: [{name: c, context: {cluster: x, user: u}}],"
+            " clusters: [{name: x, cluster: {server: 'https://a'}}]}",
+            "names the user 'u', who is not described",
+        ),
+        (
+            "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
+            " clusters: [{name: x, cluster: {server: nonsense}}]}",
+            "has no server URL",
+        ),
+        (
+            "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
+            " clusters: [{name: x, cluster: {server: 'https://a', certificate-authority-data: '!'}}]}",
+            "certificate-authority-data of the kubeconfig is not base64",
+        ),
+        (
+            "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
+            " clusters: [{name: x, cluster: {server: 'https://a', certificate-authority: nowhere.crt}}]}",
+            "nowhere.crt",
+        ),
+        (
+            "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
+            " clusters: [{name: x, cluster: {server: 'https://a', certificate-authority-data: aGVsbG8=}}]}",
+            "cannot be used",
+        ),
+    ],
+)
+async def test_a_kubeconfig_that_cannot_be_used_says_why(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(text)
+    async with client(path) as run:
+        came = await run("delete pod x")
+    assert (came.delivery, came.fault) == (Delivery.NOT_SENT, "configuration")
+    assert message in came.message
+
+
+async def test_only_the_chosen_context_has_to_work(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"))
+    config = read(cluster.server.kubeconfig)
+    name = cast(str, config["contexts"][0]["name"])
+    broken_user = {"name": "bad", "user": {"client-certificate-data": "!!!", "client-key": "/nowhere"}}
+    config["users"] += cast("list[dict[str, dict[str, object]]]", [broken_user, {"name": "half"}])
+    config["contexts"] += cast(
+        "list[dict[str, dict[str, object]]]",
+        [
+            {"name": "one", "context": {"cluster": "gone", "user": "bad"}},
+            {"name": "two", "context": {"user": "nobody"}},
+        ],
+    )
+    config["current-context"] = "one"  # type: ignore[assignment]
+    path = write(tmp_path / "config", config)
+    async with client(path, context=name) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+    async with client(path) as run:
+        assert "names the cluster 'gone'" in (await run("get pods")).message
+    async with client(path, context="three") as run:
+        assert "has no context 'three'; it has: one, " in (await run("get pods")).message
+
+
+async def test_several_files_are_read_as_kubectl_does(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = await start(pod("front"))
+    first = write(tmp_path / "first", {"users": [], "contexts": []})
+    monkeypatch.setenv(
+        "KUBECONFIG", f"{tmp_path / 'none'}{os.pathsep}{first}{os.pathsep}{cluster.server.kubeconfig}"
+    )
+    kubectl = Kubectl(Site("lab", clusters={"main": Cluster("main")}))
+    output = Output()
+    result = await kubectl.send(
+        KubectlRequest("main", ("get", "pods", "-n", "web", "-o", "name"), 20.0), output
+    )
+    await kubectl.close()
+    assert (result.fault, bytes(output.stdout)) == (None, b"pod/front\n")
+
+
+async def test_paths_are_relative_to_their_kubeconfig(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"))
+    config = read(cluster.server.kubeconfig)
+    user = config["users"][0]["user"]
+    for name in ("client-certificate", "client-key"):
+        data = base64.b64decode(cast(str, user.pop(f"{name}-data")))
+        (tmp_path / name).write_bytes(data)
+        user[name] = name
+    async with client(write(tmp_path / "config", config)) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+
+
+async def test_no_key_is_left_on_disk(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    cluster = await start(pod("front"))
+    async with client(cluster.server.kubeconfig) as run:
+        assert (await run("get pods -n web")).fault == ""
+        assert list(folder.iterdir()) == []
+
+
+async def test_an_expired_client_certificate_is_said_with_its_day(start: Start) -> None:
+    cluster = await start(pod("front"), users=(User("late", certificate_days=-1),))
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%d")
+    async with client(cluster.server.kubeconfig) as run:
+        came = await run("delete pod front -n web")
+    assert (came.delivery, came.fault) == (Delivery.ANSWERED, "authentication")
+    assert f"the client certificate of kubeconfig user late expired on {yesterday}" in came.message
+    assert came.err == "error: You must be logged in to the server (Unauthorized)\n"
+
+
+async def test_a_key_with_a_passphrase_is_refused_without_asking(start: Start, tmp_path: Path) -> None:
+    cluster = await start()
+    config = read(cluster.server.kubeconfig)
+    locked = b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n"
+    user = {**config["users"][0]["user"], "client-key-data": base64.b64encode(locked).decode()}
+    async with client(with_user(cluster.server.kubeconfig, tmp_path, user)) as run:
+        came = await run("get pods")
+    assert came.fault == "configuration"
+    assert "has a passphrase" in came.message
+
+
+async def test_tokens_log_in_and_wrong_ones_do_not(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"), users=(ADMIN, User("oncall", READ_ONLY, login="token")))
+    theirs = cluster.server.kubeconfigs["oncall"]
+    async with client(theirs) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+        assert 'User "oncall" cannot delete' in (await run("delete pod front -n web")).message
+    async with client(with_user(theirs, tmp_path, {"token": "wrong"})) as run:
+        came = await run("get pods -n web")
+    assert came.fault == "authentication"
+    assert "renew the credentials of this kubeconfig user" in came.message
+
+
+async def test_a_token_file_is_read(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"), users=(ADMIN, User("oncall", login="token")))
+    theirs = cluster.server.kubeconfigs["oncall"]
+    token = cast(str, read(theirs)["users"][0]["user"]["token"])
+    (tmp_path / "token").write_text(token)
+    async with client(with_user(theirs, tmp_path, {"tokenFile": "token"})) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+
+
+async def test_someone_else_is_impersonated(start: Start) -> None:
+    watcher = User("watcher", READ_ONLY)
+    rules = (Rule(("impersonate",), ("users",)),)
+    cluster = await start(pod("front"), users=(ADMIN, watcher, User("oncall", rules)))
+    async with client(cluster.server.kubeconfigs["oncall"], impersonate="watcher") as run:
+        came = await run("delete pod front -n web")
+    assert 'User "watcher" cannot delete' in came.message
+    async with client(cluster.server.kubeconfigs["watcher"], impersonate="admin") as run:
+        came = await run("get pods -n web")
+    assert came.fault == "forbidden"
+    assert "cannot impersonate" in came.message
+
+
+async def test_a_plugin_gives_the_token_once(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"), users=(ADMIN, User("oncall", login="token")))
+    theirs = cluster.server.kubeconfigs["oncall"]
+    status = json.dumps({"token": read(theirs)["users"][0]["user"]["token"]})
+    user = plugin(tmp_path, PRINT_TOKEN.replace("STATUS", status))
+    async with client(with_user(theirs, tmp_path, user)) as run:
+        for _ in range(2):
+            assert (await run("get pods -n web -o name")).out == "pod/front\n"
+    assert (tmp_path / "count").read_text() == "x"
+
+
+async def test_a_plugin_gives_a_certificate(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"))
+    user = read(cluster.server.kubeconfig)["users"][0]["user"]
+    status = {
+        "clientCertificateData": base64.b64decode(cast(str, user["client-certificate-data"])).decode(),
+        "clientKeyData": base64.b64decode(cast(str, user["client-key-data"])).decode(),
+    }
+    given = plugin(tmp_path, PRINT_TOKEN.replace("STATUS", repr(status)))
+    async with client(with_user(cluster.server.kubeconfig, tmp_path, given)) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+
+
+async def test_a_refused_token_is_asked_for_once_more(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"), users=(ADMIN, User("oncall", login="token")))
+    theirs = cluster.server.kubeconfigs["oncall"]
+    token = read(theirs)["users"][0]["user"]["token"]
+    second = f'{{"token": "stale" if os.path.getsize(count) == 1 else "{token}"}}'
+    user = plugin(tmp_path, PRINT_TOKEN.replace("STATUS", second))
+    async with client(with_user(theirs, tmp_path, user)) as run:
+        came = await run("delete pod front -n web --grace-period=1")
+    assert (came.fault, came.out) == ("", 'pod "front" deleted\n')
+    assert (tmp_path / "count").read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "message"),
+    [
+        (
+            "import sys; print('login expired', file=sys.stderr); sys.exit(3)",
+            "authentication",
+            "login expired",
+        ),
+        ("print('hello')", "configuration", "printed something that is not JSON"),
+        ("print('{}')", "configuration", "printed no ExecCredential"),
+        (
+            'print(\'{"apiVersion": "client.authentication.k8s.io/v1", "status": {}}\')',
+            "configuration",
+            "neither a token nor a certificate",
+        ),
+        (
+            'print(\'{"apiVersion": "other/v1", "status": {"token": "x"}}\')',
+            "configuration",
+            "printed apiVersion other/v1",
+        ),
+    ],
+)
+async def test_a_plugin_that_fails_is_named(
+    start: Start, tmp_path: Path, script: str, kind: str, message: str
+) -> None:
+    cluster = await start()
+    async with client(with_user(cluster.server.kubeconfig, tmp_path, plugin(tmp_path, script))) as run:
+        came = await run("delete pod front -n web")
+    assert (came.delivery, came.fault) == (Delivery.NOT_SENT, kind)
+    assert "credential plugin './plugin' of user " in came.message
+    assert message in came.message
+
+
+async def test_a_plugin_that_is_missing_is_named_with_its_hint(start: Start, tmp_path: Path) -> None:
+    cluster = await start()
+    user = {
+        "exec": {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": "no-such-plugin",
+            "installHint": "Get it from\n the intranet.",
+        }
+    }
+    async with client(with_user(cluster.server.kubeconfig, tmp_path, user)) as run:
+        came = await run("get pods")
+    assert (came.delivery, came.fault) == (Delivery.NOT_SENT, "configuration")
+    assert "credential plugin 'no-such-plugin' of user" in came.message
+    assert "is not installed; Get it from the intranet." in came.message
+
+
+async def test_a_plugin_that_hangs_meets_the_deadline_and_is_ended(start: Start, tmp_path: Path) -> None:
+    cluster = await start()
+    script = (
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "path = os.path.join(os.path.dirname(__file__), 'pids')\n"
+        "open(path + '.new', 'w').write(f'{os.getpid()} {child.pid}')\n"
+        "os.rename(path + '.new', path)\n"
+        "time.sleep(600)\n"
+    )
+    user = plugin(tmp_path, script)
+    async with client(with_user(cluster.server.kubeconfig, tmp_path, user)) as run:
+        came = await run("delete pod front -n web", timeout=3.0)
+    assert (came.delivery, came.fault) == (Delivery.NOT_SENT, "timeout")
+    assert "run the credential plugin './plugin' of user" in came.message
+    for pid in (tmp_path / "pids").read_text().split():
+        state = Path(f"/proc/{pid}/stat")
+        assert not state.exists() or state.read_text().split()[2] in "ZX"
+
+
+async def test_a_plugin_that_wants_a_terminal_is_refused(start: Start, tmp_path: Path) -> None:
+    cluster = await start()
+    user = plugin(tmp_path, "input()")
+    cast("dict[str, object]", user["exec"])["interactiveMode"] = "Always"
+    async with client(with_user(cluster.server.kubeconfig, tmp_path, user)) as run:
+        assert "must ask on a terminal" in (await run("get pods")).message
+
+
+async def test_another_address_of_the_same_server_can_be_given(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"))
+    config = read(cluster.server.kubeconfig)
+    config["clusters"][0]["cluster"]["server"] = "https://api.invalid:6443"
+    async with client(write(tmp_path / "config", config), server=cluster.server.url) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+
+
+async def test_the_name_on_the_certificate_can_be_given(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"))
+    config = read(cluster.server.kubeconfig)
+    config["clusters"][0]["cluster"]["tls-server-name"] = "kubernetes.default.svc"
+    async with client(write(tmp_path / "config", config)) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+    config["clusters"][0]["cluster"]["tls-server-name"] = "elsewhere.example"
+    async with client(write(tmp_path / "config", config)) as run:
+        assert (await run("get pods -n web")).fault == "tls"
+
+
+async def test_the_contexts_namespace_counts_where_the_line_names_none(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"))
+    config = read(cluster.server.kubeconfig)
+    config["contexts"][0]["context"]["namespace"] = "web"
+    async with client(write(tmp_path / "config", config)) as run:
+        assert (await run("get pods -o name")).out == "pod/front\n"
+
+
+async def test_a_kubeconfig_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    async with client(tmp_path) as run:
+        came = await run("get pods")
+    assert came.fault == "configuration"
+    assert f"kubeconfig {tmp_path} cannot be read" in came.message
