@@ -16,25 +16,24 @@ from collections.abc import Awaitable, Callable
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
-from breakglass.errors import UserError
 from breakglass.threads import in_thread
 from breakglass.transport.ssh.budget import Budget
-from breakglass.transport.ssh.credentials import MOST_TRIES, Offer, offer
-from breakglass.transport.ssh.faults import SshFaultError, no_answer, refused_connection, refused_forward
-from breakglass.transport.ssh.host_keys import (
-    Entry,
-    HostKeyQuestion,
-    fingerprint,
-    judge,
-    read_known_hosts,
+from breakglass.transport.ssh.faults import (
+    SshFaultError,
+    no_answer,
+    refused_connection,
+    refused_forward,
+    said,
 )
+from breakglass.transport.ssh.host_keys import Entry, HostKeyQuestion, fingerprint, judge, read_known_hosts
+from breakglass.transport.ssh.login import log_in
 from breakglass.transport.ssh.protocol import Client
 from breakglass.transport.ssh.route import Hop, Route, via_of, words_of
 
 HANDSHAKE = 15.0
 """Seconds for the far side to greet and to agree on keys."""
-LOGIN = 20.0
-"""Seconds for all tries to log in; sshd's own grace time is often 20."""
+READ_FILES = 10.0
+"""Seconds to read the known hosts; a home on a dead file server never answers."""
 OPEN = 10.0
 """Seconds for a channel on a connection that answers."""
 PING = 5.0
@@ -44,6 +43,8 @@ FRESH = 5.0
 KEEP_ALIVE = 15
 SILENCE = 30_000
 """Milliseconds without acknowledgement after which the kernel gives the connection up: TCP_USER_TIMEOUT."""
+SESSION_PAUSES = (0.05, 0.2, 0.5)
+"""Seconds between tries to get a session when none of ours is open: sshd frees one a moment after its end."""
 MOST_SESSIONS = 10
 """Commands at once on one connection: what sshd's MaxSessions is unless somebody changed it."""
 
@@ -91,6 +92,8 @@ class Connection:
         self._users = 0
         self._sessions = 0
         self._limit = MOST_SESSIONS
+        self._given = False
+        self._stranded = False
         self._heard = time.monotonic()
         self._changed = asyncio.Event()
         self._pinging = asyncio.Lock()
@@ -127,6 +130,7 @@ class Connection:
         Raises SessionsFullError when the far side gives none although none of ours is open, and
         ConnectionLostError. Every channel is to be given back with `release`.
         """
+        pauses = list(SESSION_PAUSES)
         while True:
             while self._sessions >= self._limit and not self.retired:
                 self._changed.clear()
@@ -141,14 +145,18 @@ class Connection:
                 self._give_back()
                 if not isinstance(error, paramiko.SSHException) or not self.active:
                     raise ConnectionLostError from error
-                if not self._sessions:
+                if self._sessions:
+                    self._limit = self._sessions
+                elif pauses and self._given and not self._stranded:
+                    await asyncio.sleep(pauses.pop(0))
+                else:
                     raise SessionsFullError from error
-                self._limit = self._sessions
             except asyncio.CancelledError:
                 self.suspect = True
                 self._give_back()
                 raise
             else:
+                self._given = True
                 self.heard()
                 return channel
 
@@ -156,7 +164,7 @@ class Connection:
         """A command has ended. stranded: it may live on at the far side and take up its session there."""
         if stranded:
             self._limit -= 1
-            self.suspect = True
+            self._stranded = self.suspect = True
         else:
             self.heard()
         if self._limit <= 0:
@@ -257,7 +265,7 @@ async def connect(
         await _greet(client, words, entries, budget)
         _check_host_key(client, route, words, entries)
         progress.words = f"logging in to {words}"
-        await _log_in(client, hop, words, budget, passphrase)
+        await log_in(client, hop, words, budget, passphrase)
     except BaseException:
         hang_up(client)
         raise
@@ -274,7 +282,7 @@ async def _known_hosts(hop: Hop, words: str) -> tuple[Entry, ...]:
         return tuple(entry for entry in entries if any(entry.is_for(name) for name in names))
 
     try:
-        return await in_thread(work, deadline=HANDSHAKE)
+        return await in_thread(work, deadline=READ_FILES)
     except TimeoutError as error:
         raise SshFaultError("configuration", f"{words}: known_hosts cannot be read in time") from error
     except OSError as error:
@@ -387,90 +395,3 @@ def _check_host_key(client: Client, route: Route, words: str, entries: tuple[Ent
         via=via_of(route),
     )
     raise UnknownHostKeyError(question, hop, key_type, key)
-
-
-async def _log_in(
-    client: Client, hop: Hop, words: str, budget: Budget, passphrase: Callable[[str], Awaitable[str]]
-) -> None:
-    offered = await _offer(hop, words, passphrase)
-    tried: list[str] = []
-    try:
-        async with asyncio.timeout(LOGIN):
-            for candidate in offered.candidates[:MOST_TRIES]:
-                tried.append(candidate.words)
-                further = await _offered(client, hop, candidate.key)
-                if further is None:
-                    continue
-                if further:
-                    raise SshFaultError(
-                        "authentication",
-                        f"{words}: takes {candidate.words} and then wants {' or '.join(further)} as well, "
-                        "which cannot be given here; use another key or user",
-                    )
-                return
-    except TimeoutError as error:
-        raise SshFaultError(
-            "timeout", f"{words}: did not answer the login in {LOGIN:.0f} s; sshd or its user database hangs"
-        ) from error
-    except SshFaultError:
-        raise
-    except Exception as error:
-        if tried:
-            budget.login_refused(time.monotonic())
-        raise SshFaultError(
-            "authentication",
-            f"{words}: closed the connection during the login ({said(error)}); {_keys(offered, tried)}",
-        ) from error
-    finally:
-        if offered.agent is not None:
-            offered.agent.close()
-    if tried:
-        budget.login_refused(time.monotonic())
-    raise SshFaultError("authentication", f"{words}: login refused; {_keys(offered, tried)}")
-
-
-async def _offered(client: Client, hop: Hop, key: paramiko.PKey) -> list[str] | None:
-    """Offer a key. None: refused. Otherwise what the server wants besides, mostly nothing."""
-    try:
-        return await in_thread(lambda: client.auth_publickey(hop.user, key), deadline=LOGIN)
-    except paramiko.AuthenticationException:
-        if not client.is_active():
-            raise
-        return None
-
-
-async def _offer(hop: Hop, words: str, passphrase: Callable[[str], Awaitable[str]]) -> Offer:
-    async def look(word: str | None) -> Offer:
-        try:
-            return await in_thread(lambda: offer(hop, word), deadline=LOGIN)
-        except TimeoutError as error:
-            raise SshFaultError(
-                "configuration", f"{words}: the keys or the agent cannot be read in {LOGIN:.0f} s"
-            ) from error
-
-    found = await look(None)
-    if not found.encrypted or hop.passphrase is None:
-        return found
-    if found.agent is not None:
-        found.agent.close()
-    try:
-        return await look(await passphrase(hop.passphrase))
-    except UserError as error:
-        raise SshFaultError("configuration", f"{words}: {error}") from error
-
-
-def _keys(offered: Offer, tried: list[str]) -> str:
-    """What was tried and what was not, and why."""
-    left = len(offered.candidates) - len(tried)
-    said = [f"tried: {', '.join(tried)}"] if tried else ["there was no key to offer"]
-    if left > 0:
-        said.append(
-            f"{left} more were not tried, since servers shut out who tries many; name the right one with "
-            "`identity` in the site or IdentityFile and IdentitiesOnly"
-        )
-    said += offered.unusable
-    return "; ".join(said)
-
-
-def said(error: BaseException) -> str:
-    return str(error) or type(error).__name__

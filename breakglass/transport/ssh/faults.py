@@ -2,7 +2,6 @@
 
 import errno
 import socket
-from collections.abc import Sequence
 
 from breakglass.runbook.model import FaultKind
 from breakglass.transport.base import Fault
@@ -62,5 +61,6 @@ def refused_forward(where: str, via: str, reason: str) -> SshFaultError:
     return SshFaultError("unreachable", f"{where}: {via} says: {reason}; look whether {via} can reach it")
 
 
-def listed(words: Sequence[str]) -> str:
-    return ", ".join(words) if words else "none"
+def said(error: BaseException) -> str:
+    """What an exception says, or its kind where it says nothing."""
+    return str(error) or type(error).__name__

@@ -176,12 +176,8 @@ class Ssh:
             progress.words = f"waiting for a free session on {words_of(route)}"
             try:
                 return connection, await connection.session()
-            except SessionsFullError:
+            except (SessionsFullError, ConnectionLostError):
                 self._forget(connection)
-                connection.retire()
-            except ConnectionLostError:
-                self._forget(connection)
-                connection.close()
         raise SshFaultError(
             "disconnected",
             f"{words_of(route)}: gives no session on any connection (MaxSessions, or the login shell)",
@@ -212,7 +208,6 @@ class Ssh:
             if await kept.answers():
                 return kept
             self._forget(kept)
-            kept.close()
         shared = self._connecting.get(route)
         if shared is None or shared.abandoned or shared.task.done():
             self._allowed(route, seconds)
@@ -265,8 +260,10 @@ class Ssh:
         return self._budgets[key]
 
     def _forget(self, connection: Connection) -> None:
+        """Use a connection no more. What still runs on it goes on."""
         if self._kept.get(connection.route) is connection:
             del self._kept[connection.route]
+        connection.retire()
 
     async def _decide(self, unknown: UnknownHostKeyError) -> None:
         """Ask a person about an unknown host key. Raises SshFaultError unless it is accepted."""

@@ -54,7 +54,7 @@ async def test_a_session_that_a_stuck_command_takes_up_is_replaced_by_a_new_conn
 ) -> None:
     with openssh(tmp_path, options=["MaxSessions 1"]) as server:
         async with transport(server.host()) as ssh:
-            stuck = await run(ssh, "trap '' HUP TERM; sleep 60", timeout=0.5)
+            stuck = await run(ssh, "trap '' HUP TERM; sleep 60", timeout=1.0)
             after = await run(ssh, "echo again")
         assert (stuck.fault, after.stdout) == ("timeout", b"again\n")
         assert server.logins() == 2
@@ -141,7 +141,7 @@ async def test_output_reaches_the_sink_while_the_command_runs(server: OpenSsh) -
 async def test_a_command_that_never_ends_is_left_at_its_deadline(server: OpenSsh, command: str) -> None:
     async with transport(server.host()) as ssh:
         await run(ssh, "true")
-        ran = await asyncio.wait_for(run(ssh, command, timeout=0.4), 5)
+        ran = await asyncio.wait_for(run(ssh, command, timeout=1.0), 20)
         assert (ran.delivery, ran.fault, ran.result.exit) == (Delivery.UNKNOWN, "timeout", None)
         assert "may still run" in ran.message
         assert (await run(ssh, "echo usable")).stdout == b"usable\n"
@@ -166,23 +166,40 @@ async def test_a_server_that_freezes_within_a_command_leaves_the_outcome_unknown
 ) -> None:
     monkeypatch.setattr("breakglass.transport.ssh.connection.PING", 0.3)
     async with transport(server.host()) as ssh:
-        request = SshRequest("box", "echo begun; sleep 60", 1.0)
+        request = SshRequest("box", "echo begun; sleep 60", 2.0)
         result = await ssh.send(request, lambda stream, data: server.freeze())
         assert (result.delivery, result.fault and result.fault.kind) == (Delivery.UNKNOWN, "timeout")
         assert (await run(ssh, "echo anew")).stdout == b"anew\n"
     assert server.logins() == 2
 
 
+async def test_a_command_goes_on_when_another_finds_the_connection_too_slow(
+    server: OpenSsh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breakglass.transport.ssh.connection.FRESH", 0.0)
+    monkeypatch.setattr("breakglass.transport.ssh.connection.PING", 0.0)
+    begun = asyncio.Event()
+    async with transport(server.host()) as ssh:
+        command = f"echo begun; until [ -e {server.folder}/go ]; do sleep 0.05; done"
+        request = SshRequest("box", command, 20.0)
+        slow = asyncio.create_task(ssh.send(request, lambda stream, data: begun.set()))
+        await asyncio.wait_for(begun.wait(), 20)
+        assert (await run(ssh, f"touch {server.folder}/go; echo other")).stdout == b"other\n"
+        result = await slow
+    assert (result.exit, result.fault) == (0, None)
+    assert server.logins() == 2
+
+
 async def test_every_thread_lets_the_program_end(server: OpenSsh) -> None:
     async with transport(server.host()) as ssh:
-        await run(ssh, "sleep 60", timeout=0.3)
+        await run(ssh, "sleep 60", timeout=1.0)
         others = [each for each in threading.enumerate() if each is not threading.main_thread()]
         assert [each.name for each in others if "ssh" in each.name.lower() and not each.daemon] == []
 
 
 async def test_an_end_with_output_still_open_is_known_by_its_status(server: OpenSsh) -> None:
     async with transport(server.host()) as ssh:
-        ran = await run(ssh, "sleep 60 & echo begun", timeout=0.7)
+        ran = await run(ssh, "sleep 60 & echo begun", timeout=1.5)
     assert (ran.delivery, ran.result.exit, ran.fault) == (Delivery.ANSWERED, 0, "timeout")
     assert "keeps its output open" in ran.message
 

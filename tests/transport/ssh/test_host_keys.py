@@ -85,10 +85,10 @@ async def test_the_time_that_a_person_takes_is_not_the_hosts(server: OpenSsh) ->
         return True
 
     async with transport(server.host(), prompt=prompt) as ssh:
-        running = asyncio.create_task(run(ssh, "echo in", timeout=2.0))
+        running = asyncio.create_task(run(ssh, "echo in", timeout=3.0))
         await asyncio.wait_for(asked.wait(), 10)
         assert "Connection from" in server.log.read_text()
-        done, _ = await asyncio.wait({running}, timeout=2.2)
+        done, _ = await asyncio.wait({running}, timeout=3.1)
         assert not done, "the step's time must not run while the question is open"
         answer.set()
         assert (await running).stdout == b"in\n"

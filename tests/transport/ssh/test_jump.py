@@ -180,7 +180,7 @@ async def test_a_silent_host_behind_a_jump_host_holds_nobody_up(row: Row) -> Non
     with socket.create_server((_here(row), 0)) as silent:
         port = int(silent.getsockname()[1])
         async with transport(near, replace(far, address=_here(row), port=port)) as ssh:
-            ran = await asyncio.wait_for(run(ssh, "true", "far", timeout=0.7), 5)
+            ran = await asyncio.wait_for(run(ssh, "true", "far", timeout=0.7), 20)
             assert (ran.delivery, ran.fault) == (Delivery.NOT_SENT, "timeout")
             assert (await run(ssh, "echo near", "near")).stdout == b"near\n"
 
