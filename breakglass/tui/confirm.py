@@ -74,10 +74,9 @@ def _needs(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
     needs = view.last.needs if view is not None and view.last is not None else ()
     label = f"bold {look.style('muted')}"
     if not needs:
-        return labelled("NEEDS", "the runbook names none", width, indent=LABEL, style="", label_style=label)
-    lines = [
-        Text.assemble(("NEEDS".ljust(LABEL), label), f"re-read {max(time for time, _ in needs):%H:%M:%S}Z")
-    ]
+        return labelled("NEEDS", "the runbook names none", width, indent=LABEL, label_style=label)
+    read = f"re-read {max(time for time, _ in needs):%H:%M:%S}Z"
+    lines = labelled("NEEDS", read, width, indent=LABEL, label_style=label)
     for _, need in needs:
         held = "" if need.holds else f"  DOES NOT HOLD: {plain(need.message)}"
         mark = look.mark("ok" if need.holds else "failed")

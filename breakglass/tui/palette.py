@@ -72,7 +72,7 @@ class Palette(Dialog[str]):
         choices = self.query_one(Choices)
         choices.clear_options()
         choices.add_options(
-            Option(Text.assemble((padded(action.all_keys, 10), "bold"), f"{action.label}: {action.help}"))
+            Option(Text.assemble((padded(action.all_keys, 12), "bold"), f"{action.label}: {action.help}"))
             for action in self._found
         )
         choices.highlighted = 0 if self._found else None

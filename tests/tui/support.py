@@ -5,13 +5,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+from textual.app import App
+from textual.screen import Screen
+
 from breakglass.runbook.load import load_runbook
 from breakglass.session import commands as c
 from breakglass.session import events as e
 from breakglass.session.desk import Observer
 from breakglass.session.state import EMPTY, Recorded, State, apply
 from breakglass.site.model import Site
+from breakglass.tui.app import Cockpit
 from breakglass.tui.walk.lines import Lines
+from breakglass.tui.walk.screen import WalkScreen
 
 START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)
 POD = "ak-outpost-7c9d8bf64-x2x4q"
@@ -175,3 +180,43 @@ def confirmation(*, typed: str = POD, **fields: object) -> e.Asked:
         "typed": typed,
     }
     return e.Asked("purge", 1, "confirm", **{**values, **fields})  # type: ignore[arg-type]
+
+
+class Stage(Cockpit):
+    """The application with one screen on it, in place of what it would open first."""
+
+    def __init__(
+        self, made: Callable[[], Screen[None]], theme: str = "dark", *, unicode: bool = True
+    ) -> None:
+        super().__init__(lambda session: 0)
+        self.unicode = unicode
+        self.theme = theme
+        self._made = made
+        self.attention: list[str] = []
+
+    def open_first(self) -> None:
+        self.push_screen(self._made())
+
+    def draw_attention(self, words: str) -> None:
+        self.attention.append(words)
+
+
+def walking(session: ToldSession) -> WalkScreen:
+    """The screen of a session, at the time of the session's last event."""
+    return WalkScreen(session, now=lambda: session.now)
+
+
+def staged(session: ToldSession, theme: str = "dark") -> Stage:
+    """The application with the walk of a session on it."""
+    return Stage(lambda: walking(session), theme)
+
+
+def words(app: App[int]) -> str:
+    """What is on the screen, as lines of text."""
+    rows = app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]
+    return "\n".join(strip.text.rstrip() for strip in rows)
+
+
+def flat(app: App[int]) -> str:
+    """The same with every run of blanks as one space, so that wrapping does not matter."""
+    return " ".join(words(app).split())

@@ -111,7 +111,7 @@ class WalkView(CockpitScreen):
             self.set_timer(FRAME, self.draw)
 
     def _tick(self) -> None:
-        """Move the clocks. Not under a dialog: nothing ticks while somebody types."""
+        """Move the clocks."""
         if self.is_current and self.is_attached:
             self._draw_header()
             self._draw_move()

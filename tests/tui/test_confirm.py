@@ -1,0 +1,369 @@
+"""The moment of acting: what confirms a change, and all that does not."""
+
+from pathlib import Path
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from breakglass.session import commands as c
+from breakglass.session import events as e
+from breakglass.tui.confirm import QUIET, ConfirmDialog, confirmation_lines, match_words
+from breakglass.tui.theme import Look
+from tests.tui.support import AS, DELETE, POD, UID, Stage, ToldSession, asked_to_purge, flat, walking, words
+
+SIZES = [(120, 40), (80, 24), (60, 20), (40, 15), (32, 10)]
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Desk(Stage):
+    """The application with the walk and, over it, the confirmation; its clock stands still."""
+
+    def __init__(self, session: ToldSession, *, awake: bool = True) -> None:
+        super().__init__(lambda: walking(session))
+        self.clock = Clock()
+        self.session = session
+        self.awake = awake
+
+    @property
+    def dialog(self) -> ConfirmDialog:
+        assert isinstance(self.screen, ConfirmDialog)
+        return self.screen
+
+    async def ask(self, pilot: Pilot[int]) -> None:
+        """Open the dialog, and let its deaf time pass."""
+        assert self.session.state.waiting is not None
+        await self.push_screen(ConfirmDialog(self.session, self.session.state.waiting, clock=self.clock))
+        await pilot.pause()
+        if self.awake:
+            self.clock.time += QUIET * 2
+            await self.type(pilot, "left")
+
+    async def type(self, pilot: Pilot[int], *keys: str) -> None:
+        """Press keys, one at once after the other."""
+        for key in keys:
+            character = " " if key == "space" else key if len(key) == 1 else None
+            self.screen.post_message(events.Key(key, character))
+        await pilot.pause()
+
+
+def confirmed(session: ToldSession) -> list[c.Command]:
+    return [each for each in session.commands if isinstance(each, c.Confirm)]
+
+
+# -------------------------------------------------------------------- what confirms
+async def test_the_typed_name_and_then_enter_confirms_a_destructive_change(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD)
+        assert not app.session.commands
+        await pilot.press("enter")
+        assert app.session.commands == [c.Confirm(POD, "oncall")]
+
+
+async def test_one_explicit_key_confirms_a_change(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, "Y")
+        assert app.session.commands == [c.Confirm("Y", "oncall")]
+
+
+# -------------------------------------------------------------------- what does not
+@pytest.mark.parametrize("typed", ["", POD])
+async def test_no_other_key_confirms(tmp_path: Path, typed: str) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=typed))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        keys = [chr(code) for code in range(33, 127) if typed or chr(code) != "Y"]
+        await app.type(
+            pilot, *keys, "space", "enter", "tab", "up", "down", "pageup", "pagedown", "f1", "enter"
+        )
+        assert not confirmed(app.session)
+
+
+async def test_enter_alone_never_confirms_however_often(tmp_path: Path) -> None:
+    for typed in ("", POD):
+        app = Desk(asked_to_purge(tmp_path, typed=typed))
+        async with app.run_test(size=(80, 24)) as pilot:
+            await app.ask(pilot)
+            await pilot.press(*["enter"] * 20)
+            assert not app.session.commands
+
+
+async def test_the_key_that_opens_the_dialog_does_not_answer_it(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path)
+    app = Stage(lambda: walking(session))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter", "enter", "enter")
+        assert isinstance(app.screen, ConfirmDialog)
+        assert not session.commands
+
+
+async def test_what_was_typed_ahead_is_not_taken(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path), awake=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD, "enter")
+        app.clock.time += QUIET
+        await pilot.press("enter")
+        assert not app.session.commands
+        assert f"> {POD}" not in words(app)
+
+
+async def test_one_key_typed_ahead_does_not_confirm_a_change(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, "Y", "Y", "Y")
+        assert not app.session.commands
+
+
+async def test_a_key_that_waited_in_the_queue_counts_from_when_it_was_pressed(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        early = events.Key("Y", "Y")
+        early.time -= 5.0
+        app.clock.time += QUIET * 2
+        app.dialog.post_message(early)
+        await pilot.pause()
+        assert not app.session.commands
+
+
+async def test_a_held_key_keeps_the_dialog_deaf(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        for _ in range(30):
+            app.clock.time += 0.1
+            await app.type(pilot, "Y")
+        assert not app.session.commands
+        app.clock.time += QUIET * 2
+        await app.type(pilot, "Y")
+        assert len(confirmed(app.session)) == 1
+
+
+async def test_pasting_is_refused_and_said(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        app.dialog.post_message(events.Paste(POD))
+        await pilot.pause()
+        assert "pasting is refused" in flat(app)
+        await pilot.press("enter")
+        app.dialog.post_message(events.Paste(f"{POD}\n"))
+        await pilot.pause()
+        assert not app.session.commands
+
+
+async def test_clicks_do_not_confirm(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD)
+        for y in (0, 5, 12, 20, 22, 23):
+            await pilot.click(offset=(10, y), times=2)
+        assert not app.session.commands
+        assert isinstance(app.screen, ConfirmDialog)
+
+
+async def test_resizing_does_not_confirm_and_loses_nothing(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD[:-1])
+        for size in [*SIZES, (80, 24)]:
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        assert not app.session.commands
+        assert f"no match yet ({len(POD) - 1} of {len(POD)})" in flat(app)
+
+
+ALIKE = [POD.replace("a", "а", 1), POD.replace("o", "ο", 1), POD.replace("-", "‐", 1)]
+NEARLY = [POD + " ", " " + POD, POD.upper(), POD + POD, POD[:-1], POD[1:]]
+
+
+@pytest.mark.parametrize("typed", [*ALIKE, *NEARLY])
+async def test_only_the_exact_name_counts(tmp_path: Path, typed: str) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *("space" if character == " " else character for character in typed), "enter")
+        assert not app.session.commands
+        assert "nothing has been sent" in flat(app)
+
+
+async def test_time_does_not_confirm(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD)
+        app.clock.time += 86400
+        await pilot.pause()
+        assert not app.session.commands
+
+
+# -------------------------------------------------------------------- going back
+@pytest.mark.parametrize("key", ["escape", "ctrl+c"])
+async def test_going_back_sends_nothing_and_says_so(tmp_path: Path, key: str) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        assert "Esc = go back, nothing has been sent" in flat(app)
+        await app.type(pilot, *POD)
+        await pilot.press(key)
+        assert app.session.commands == [c.Decline("oncall")]
+        assert not isinstance(app.screen, ConfirmDialog)
+
+
+async def test_the_dialog_leaves_when_the_question_is_no_longer_open(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        session.tell(e.Declined("purge", 1, "oncall"))
+        await pilot.pause()
+        await pilot.pause()
+        assert not isinstance(app.screen, ConfirmDialog)
+
+
+async def test_a_refusal_by_the_session_is_shown_and_the_dialog_stays(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, typed="")
+    session.refuse = "nothing waits to be confirmed"
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, "Y")
+        assert isinstance(app.screen, ConfirmDialog)
+        assert "nothing waits to be confirmed" in flat(app)
+
+
+# -------------------------------------------------------------------- two people
+def agreeing(session: ToldSession) -> None:
+    """Put confirmations on record as the session does."""
+
+    def answer(command: c.Command) -> None:
+        if isinstance(command, c.Confirm):
+            if command.by in session.state.approvals:
+                session.commands.pop()
+                raise c.CommandRefusedError(f"{command.by} has already agreed; a second person must")
+            session.tell(e.Confirmed("purge", 1, command.by, command.typed))
+
+    session.answers = answer
+
+
+async def test_a_second_person_gives_name_and_word(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD, "enter")
+        await app.type(pilot, *POD, "enter")
+        assert len(confirmed(session)) == 1, "the first person's keys do not count for the second"
+        app.clock.time += QUIET * 2
+        await pilot.press(*"deputy", "enter")
+        assert len(confirmed(session)) == 1
+        await app.type(pilot, *POD, "enter")
+        await pilot.pause()
+        assert confirmed(session) == [c.Confirm(POD, "oncall"), c.Confirm(POD, "deputy")]
+
+
+async def test_one_person_is_not_two(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD, "enter")
+        app.clock.time += QUIET * 2
+        await app.type(pilot, *"oncall", "enter", *POD, "enter")
+        await pilot.pause()
+        assert len(confirmed(session)) == 1
+        assert session.state.waiting is not None
+        assert "already agreed" in flat(app)
+
+
+# -------------------------------------------------------------------- what it shows
+ORDER = ["WILL RUN", "ON", "BREAKS", "UNDO", "NEEDS", "SERVER", "THEN"]
+
+
+def test_what_counts_stands_in_one_order(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path)
+    assert session.state.waiting is not None
+    lines = [line.plain for line in confirmation_lines(session.state.waiting, session.state, 78, Look())]
+    labels = [line[:10].strip() for line in lines if line[:1].strip()]
+    assert [label for label in labels if label in ORDER] == ORDER
+    text = "\n".join(lines)
+    assert "re-read 14:01:07Z" in text
+    assert "used >= 95   used = 100" in text
+    assert AS in text
+
+
+@pytest.mark.parametrize("width", range(20, 121, 7))
+def test_the_command_is_whole_at_every_width(tmp_path: Path, width: int) -> None:
+    command = f"{DELETE} --field-manager={'x' * 150}"
+    session = asked_to_purge(tmp_path, command=command)
+    assert session.state.waiting is not None
+    lines = [line.plain for line in confirmation_lines(session.state.waiting, session.state, width, Look())]
+    on = next(at for at, line in enumerate(lines) if line.startswith("ON "))
+    shown = "".join(line[10:] for line in lines[:on])
+    assert "".join(shown.split()) == "".join(command.split())
+    assert all(len(line) <= width for line in lines)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_mode_site_and_question_are_on_screen_at_every_size(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=size) as pilot:
+        await app.ask(pilot)
+        text = flat(app)
+        for part in ("LIVE", "main (prod)", "DESTRUCTIVE", "step 3 of 5", "WILL RUN", "type"):
+            assert part in text
+        assert "".join(POD) in "".join(text.split())
+
+
+async def test_what_does_not_fit_is_said_and_reached_with_the_arrows(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(60, 16)) as pilot:
+        await app.ask(pilot)
+        assert "more lines below" in flat(app)
+        await pilot.press(*["down"] * 40)
+        await pilot.pause()
+        assert "THEN" in words(app)
+        assert "the end" in flat(app)
+
+
+async def test_markup_and_escapes_in_values_are_plain_text(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, impact="[bold red]x[/] \x1b]52;c;eA==\x07 [link=a]"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        assert "[bold red]x[/] \\x1b]52;c;eA==\\x07 [link=a]" in words(app)
+
+
+async def test_a_refused_dry_run_is_seen_before_anything_is_typed(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, server_says="dry run refused: pods is forbidden"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        assert "dry run refused: pods is forbidden" in flat(app)
+
+
+def test_progress_says_how_far_the_typed_text_is() -> None:
+    assert match_words("ak-outpost-7c9", "ak-outpost-7c9d") == "no match yet (14 of 15)"
+    assert match_words("ak-outpust", "ak-outpost-7c9d") == "no match: differs from character 8 on"
+    assert match_words("abc", "ab") == "no match: differs from character 3 on"
+    assert match_words("ab", "ab") == "matches. Enter  sends it"
+    assert UID not in match_words("", UID)
