@@ -87,7 +87,7 @@ def test_wrapped_rows_from_top_to_end_are_the_lines_themselves(
     lines: list[str], width: int, height: int
 ) -> None:
     view = window(lines, width=width, height=height, wrap=True)
-    seen = {}
+    seen: dict[tuple[int, int], str] = {}
     for _ in range(sum(len(line) // width + 1 for line in lines) + 1):
         seen |= {(row.line, row.start): row.text for row in view.rows()}
         view.move(1)

@@ -62,7 +62,7 @@ class Contents:
             lines: Lines = await asyncio.to_thread(open_output, path)
         except OSError as error:
             kept = [plain(line) for line in ends.split("\n")]
-            lines = Written((f"-- {path}: {error.strerror}; what the record keeps: --", *kept))
+            lines = Written((f"-- {error.strerror}: {path} --", "-- what the record keeps: --", *kept))
         while len(self._open) >= MOST_KEPT_OPEN:
             self._open.pop(next(iter(self._open)))
         self._open[name] = lines

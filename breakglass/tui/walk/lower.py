@@ -82,6 +82,12 @@ class Lower(Container):
             self.pane.show(self.content, lines, follow=self.content == "timeline")
         self._key, self._shown = key, self.content
 
+    def wrap_output(self) -> None:
+        """Wrap the output from now on, where there is no room to move sideways."""
+        self._wrap["output"] = True
+        if self._shown == "output":
+            self.pane.viewport.set_wrap(True)
+
     def _take_wrap(self, content: Content) -> None:
         """Wrap as this content was wrapped when it was last in view."""
         viewport = self.pane.viewport

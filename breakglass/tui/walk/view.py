@@ -124,6 +124,8 @@ class WalkView(CockpitScreen):
         self._layout = layout_of(cockpit(self).size.width, cockpit(self).size.height)
         for layout in LAYOUTS:
             self.set_class(layout == self._layout, f"-{layout}")
+        if self._layout == "linear":
+            self.lower.wrap_output()
         self.draw()
         self.call_after_refresh(self.draw)
 
@@ -447,8 +449,7 @@ class WalkView(CockpitScreen):
 
     def on_click(self, event: Click) -> None:
         """Look at the step that was clicked. A click never decides anything."""
-        rows = self.query_one("#step-rows")
-        at = event.get_content_offset(rows) if event.widget is rows else None
+        at = event.get_content_offset(self.query_one("#step-rows"))
         step = self._step_at.get(at.y) if at is not None else None
         if step is not None:
             self.look_at(step)
