@@ -165,7 +165,8 @@ class Story:
             if kept is None or (rule.once and rule.name in self._acted):
                 continue
             data: dict[str, Json] = {**event.data, "text": event.texts[0], "match": dict(kept)}
-            if event.texts != TIME and not self._holds(rule, self._world.scope(event=data)):
+            later = event.texts == TIME and (rule.after or rule.every)
+            if not later and not self._holds(rule, self._world.scope(event=data)):
                 continue
             self._acted.add(rule.name)
             self._schedule(rule, trap, data)

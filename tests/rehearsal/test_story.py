@@ -275,3 +275,20 @@ async def test_one_rehearsal_leaves_the_scenario_as_it_was(tmp_path: Path) -> No
     stage.story.emit(Event(("stop a",)))
     assert stage.world.variables == {"vms": {"a": {"status": "stopped"}}}
     assert scenario.world == {"vms": {"a": {"status": "running"}}}
+
+
+async def test_a_rule_of_time_with_a_condition_acts_at_the_beginning_only_where_it_holds(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(
+        read(
+            tmp_path,
+            """\
+            world: {off: false, marks: []}
+            rules:
+              - {on: time, when: world.off, set: {marks: "${{ world.marks + ['off'] }}"}}
+              - {on: time, when: "!world.off", set: {marks: "${{ world.marks + ['on'] }}"}}
+            """,
+        )
+    )
+    assert stage.world.variables["marks"] == ["on"]
