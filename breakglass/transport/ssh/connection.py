@@ -11,13 +11,14 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 
 import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from breakglass.threads import in_thread
 from breakglass.transport.ssh.budget import Budget
+from breakglass.transport.ssh.credentials import Offer
 from breakglass.transport.ssh.faults import (
     SshFaultError,
     no_answer,
@@ -26,7 +27,7 @@ from breakglass.transport.ssh.faults import (
     said,
 )
 from breakglass.transport.ssh.host_keys import Entry, HostKeyQuestion, fingerprint, judge, read_known_hosts
-from breakglass.transport.ssh.login import log_in
+from breakglass.transport.ssh.login import find_keys, log_in
 from breakglass.transport.ssh.protocol import Client
 from breakglass.transport.ssh.route import Hop, Route, via_of, words_of
 
@@ -248,16 +249,35 @@ async def connect(
     via: Connection | None,
     budget: Budget,
     progress: Progress,
-    passphrase: Callable[[str], Awaitable[str]],
+    passphrases: Mapping[str, str],
 ) -> Connection:
     """Connect to the last hop of a route, by way of the connection to the one before it.
 
-    Raises SshFaultError, and UnknownHostKeyError when a person must decide; then nothing is left open, since
-    the far side would not wait for that long.
+    Raises SshFaultError, and UnknownHostKeyError or PassphraseWantedError when something must come from a
+    person; then nothing is left open, since the far side would not wait for that long.
     """
     hop, words = route[-1], words_of(route)
     progress.words = f"connecting to {words}"
     entries = await _known_hosts(hop, words)
+    offered = await find_keys(hop, words, passphrases)
+    try:
+        return await _made(route, via, words, entries, offered, budget, progress)
+    finally:
+        if offered.agent is not None:
+            offered.agent.close()
+
+
+async def _made(
+    route: Route,
+    via: Connection | None,
+    words: str,
+    entries: tuple[Entry, ...],
+    offered: Offer,
+    budget: Budget,
+    progress: Progress,
+) -> Connection:
+    hop = route[-1]
+    budget.take(time.monotonic())
     wire = await (via.forward(hop, words) if via is not None else _dial(hop, words, budget))
     client = Client(wire)
     try:
@@ -265,7 +285,7 @@ async def connect(
         await _greet(client, words, entries, budget)
         _check_host_key(client, route, words, entries)
         progress.words = f"logging in to {words}"
-        await log_in(client, hop, words, budget, passphrase)
+        await log_in(client, hop, words, offered, budget)
     except BaseException:
         hang_up(client)
         raise

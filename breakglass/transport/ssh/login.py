@@ -6,11 +6,10 @@ the caller, whatever its own thread met: hence the broad exception in here.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 
 import paramiko
 
-from breakglass.errors import UserError
 from breakglass.threads import in_thread
 from breakglass.transport.ssh.budget import Budget
 from breakglass.transport.ssh.credentials import MOST_TRIES, Offer, offer
@@ -22,11 +21,39 @@ LOGIN = 20.0
 """Seconds for all tries to log in; sshd's own grace time is often 20."""
 
 
-async def log_in(
-    client: Client, hop: Hop, words: str, budget: Budget, passphrase: Callable[[str], Awaitable[str]]
-) -> None:
+class PassphraseWantedError(Exception):
+    """A key is encrypted, and `secret` names what opens it. Nothing has been connected to yet."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__(secret)
+        self.secret = secret
+
+
+async def find_keys(hop: Hop, words: str, passphrases: Mapping[str, str]) -> Offer:
+    """The keys to log in to a hop with; its `agent` is to be closed.
+
+    passphrases: what is known so far, by the name of the secret. Raises PassphraseWantedError, and
+    SshFaultError where the keys cannot be looked for.
+    """
+    passphrase = passphrases.get(hop.passphrase) if hop.passphrase is not None else None
+    try:
+        found = await in_thread(lambda: offer(hop, passphrase), deadline=LOGIN)
+    except TimeoutError as error:
+        raise SshFaultError(
+            "configuration", f"{words}: the keys or the agent cannot be read in {LOGIN:.0f} s"
+        ) from error
+    if found.encrypted and passphrase is None and hop.passphrase is not None:
+        if found.agent is not None:
+            found.agent.close()
+        raise PassphraseWantedError(hop.passphrase)
+    return found
+
+
+async def log_in(client: Client, hop: Hop, words: str, offered: Offer, budget: Budget) -> None:
     """Log in to a hop whose host key is known to be right. `words` name it. Raises SshFaultError."""
-    offered = await _offer(hop, words, passphrase)
+    if not offered.candidates:
+        reasons = "; ".join(offered.unusable) or "name one with `identity` in the site, or run `ssh-add`"
+        raise SshFaultError("authentication", f"{words}: there is no key to log in with: {reasons}")
     tried: list[str] = []
     try:
         async with asyncio.timeout(LOGIN):
@@ -49,17 +76,17 @@ async def log_in(
     except SshFaultError:
         raise
     except Exception as error:
-        if tried:
+        told = client.farewell or said(error)
+        if len(tried) > 1 or "authentication failures" in told:
             budget.login_refused(time.monotonic())
+            raise SshFaultError(
+                "authentication", f"{words}: login refused ({told}); {_keys(offered, tried)}"
+            ) from error
+        # A machine that is starting or stopping hangs up as well, and that is no refusal.
         raise SshFaultError(
-            "authentication",
-            f"{words}: closed the connection during the login ({said(error)}); {_keys(offered, tried)}",
+            "disconnected", f"{words}: closed the connection during the login ({told}); is it just starting?"
         ) from error
-    finally:
-        if offered.agent is not None:
-            offered.agent.close()
-    if tried:
-        budget.login_refused(time.monotonic())
+    budget.login_refused(time.monotonic())
     raise SshFaultError("authentication", f"{words}: login refused; {_keys(offered, tried)}")
 
 
@@ -73,34 +100,13 @@ async def _offered(client: Client, hop: Hop, key: paramiko.PKey) -> list[str] | 
         return None
 
 
-async def _offer(hop: Hop, words: str, passphrase: Callable[[str], Awaitable[str]]) -> Offer:
-    async def look(word: str | None) -> Offer:
-        try:
-            return await in_thread(lambda: offer(hop, word), deadline=LOGIN)
-        except TimeoutError as error:
-            raise SshFaultError(
-                "configuration", f"{words}: the keys or the agent cannot be read in {LOGIN:.0f} s"
-            ) from error
-
-    found = await look(None)
-    if not found.encrypted or hop.passphrase is None:
-        return found
-    if found.agent is not None:
-        found.agent.close()
-    try:
-        return await look(await passphrase(hop.passphrase))
-    except UserError as error:
-        raise SshFaultError("configuration", f"{words}: {error}") from error
-
-
 def _keys(offered: Offer, tried: list[str]) -> str:
     """What was tried and what was not, and why."""
     left = len(offered.candidates) - len(tried)
-    said = [f"tried: {', '.join(tried)}"] if tried else ["there was no key to offer"]
+    words = [f"tried: {', '.join(tried)}"]
     if left > 0:
-        said.append(
+        words.append(
             f"{left} more were not tried, since servers shut out who tries many; name the right one with "
             "`identity` in the site or IdentityFile and IdentitiesOnly"
         )
-    said += offered.unusable
-    return "; ".join(said)
+    return "; ".join((*words, *offered.unusable))

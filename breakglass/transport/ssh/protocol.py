@@ -22,6 +22,8 @@ class Client(paramiko.Transport):
         """The signal that ended a channel's command, without `SIG`."""
         self.refused: set[int] = set()
         """Channels whose request the far side has turned down."""
+        self.farewell = ""
+        """What the far side said as it closed the connection; mostly nothing."""
         self._channel_handler_table = {  # pyright: ignore
             **paramiko.Transport._channel_handler_table,  # pyright: ignore
             MSG_CHANNEL_REQUEST: self._channel_request,
@@ -39,6 +41,10 @@ class Client(paramiko.Transport):
     def _channel_failure(self, channel: paramiko.Channel, message: paramiko.Message) -> None:
         self.refused.add(channel.chanid)
         channel._request_failed(message)  # pyright: ignore
+
+    def _parse_disconnect(self, m: paramiko.Message) -> None:
+        m.get_int()
+        self.farewell = m.get_text()
 
     def _parse_channel_open_failure(self, m: paramiko.Message) -> None:
         start = m.packet.tell()

@@ -31,6 +31,7 @@ from breakglass.transport.ssh.connection import (
 )
 from breakglass.transport.ssh.faults import SshFaultError
 from breakglass.transport.ssh.host_keys import HostKeyQuestion, remember
+from breakglass.transport.ssh.login import PassphraseWantedError
 from breakglass.transport.ssh.route import Hop, Route, route_to, words_of
 
 READ_CONFIGURATION = 10.0
@@ -102,6 +103,7 @@ class Ssh:
         self._kept: dict[Route, Connection] = {}
         self._connecting: dict[Route, _Shared] = {}
         self._budgets: dict[tuple[str, int], Budget] = {}
+        self._passphrases: dict[str, str] = {}
         self._asking = asyncio.Lock()
         self._answers: dict[HostKeyQuestion, tuple[float, bool]] = {}
 
@@ -166,6 +168,9 @@ class Ssh:
             except UnknownHostKeyError as unknown:
                 with patience.paused():
                     await self._decide(unknown)
+            except PassphraseWantedError as wanted:
+                with patience.paused():
+                    await self._open_key(wanted.secret, host)
 
     async def _opened(
         self, host: Host, patience: _Patience, progress: Progress
@@ -202,8 +207,7 @@ class Ssh:
 
     async def _connection(self, route: Route, seconds: float, progress: Progress) -> Connection:
         """The kept connection for a route, or a new one. `seconds` bound only the wait for being allowed."""
-        kept = self._kept.get(route)
-        if kept is not None:
+        while (kept := self._kept.get(route)) is not None:
             progress.words = f"looking whether the connection to {words_of(route)} is alive"
             if await kept.answers():
                 return kept
@@ -226,8 +230,7 @@ class Ssh:
         while (pause := budget.wait(time.monotonic())) > 0:
             progress.words = f"waiting {pause:.0f} s, since {words_of(route)} drops who comes too often"
             await asyncio.sleep(pause)
-        budget.take(time.monotonic())
-        connection = await connect(route, via, budget, progress, self._secrets.resolve)
+        connection = await connect(route, via, budget, progress, self._passphrases)
         self._kept[route] = connection
         return connection
 
@@ -264,6 +267,13 @@ class Ssh:
         if self._kept.get(connection.route) is connection:
             del self._kept[connection.route]
         connection.retire()
+
+    async def _open_key(self, secret: str, host: Host) -> None:
+        """Get the passphrase of a key. Raises SshFaultError where it cannot be had."""
+        try:
+            self._passphrases[secret] = await self._secrets.resolve(secret)
+        except UserError as error:
+            raise SshFaultError("configuration", f"host {host.name}: {error}") from error
 
     async def _decide(self, unknown: UnknownHostKeyError) -> None:
         """Ask a person about an unknown host key. Raises SshFaultError unless it is accepted."""

@@ -1,10 +1,14 @@
 """Keys from files, agents and certificates, and how few of them are tried."""
 
 import contextlib
+import socket
 import subprocess
+import threading
 from collections.abc import Generator
 from pathlib import Path
 
+import paramiko
+import paramiko.common
 import pytest
 
 from breakglass.site.model import Host
@@ -115,6 +119,34 @@ async def test_a_server_that_closes_after_a_wrong_key_is_said(tmp_path: Path) ->
             ran = await run(ssh, "true")
     assert (ran.delivery, ran.fault) == (Delivery.NOT_SENT, "authentication")
     assert str(wrong) in ran.message
+    assert "Too many authentication failures" in ran.message
+
+
+async def test_a_server_that_hangs_up_within_the_login_is_not_counted_as_a_refusal(server: OpenSsh) -> None:
+    class HangsUp(paramiko.ServerInterface):
+        def __init__(self, there: paramiko.Transport) -> None:
+            self.there = there
+
+        def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+            self.there.close()
+            return paramiko.common.AUTH_FAILED
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                there = paramiko.Transport(connection)
+                there.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(server.host_keys[0])))
+                there.start_server(server=HangsUp(there), event=threading.Event())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        port = int(listener.getsockname()[1])
+        server.known_hosts.write_text(server.known_hosts.read_text().replace(str(server.port), str(port)))
+        async with transport(server.host(port=port)) as ssh:
+            ran = [await run(ssh, "true") for _ in range(5)]
+        listener.shutdown(socket.SHUT_RDWR)
+    assert {(each.delivery, each.fault) for each in ran} == {(Delivery.NOT_SENT, "disconnected")}
 
 
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "ed25519"])
