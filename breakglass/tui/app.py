@@ -4,20 +4,27 @@ Screens are imported when they are shown. A session runs in a worker on the appl
 screen is drawn from the session's state and speaks to it in commands.
 """
 
+import asyncio
 import os
+import signal
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
+from breakglass.session.commands import CommandRefusedError, Stop
+from breakglass.session.engine import Engine
 from breakglass.session.opening import Request, Session, open_session
 from breakglass.session.outside import Prompts
-from breakglass.transport.output import visible_line
+from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
 from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_theme, variables
 
@@ -51,6 +58,8 @@ class Cockpit(App[int], inherit_bindings=False):
         self.code = 0
         self.failure: UserError | None = None
         """Why the session asked for could not be opened; for the terminal, after the screen is gone."""
+        self._walked: Engine | None = None
+        self._leaving = False
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
         wanted = os.environ.get("BREAKGLASS_THEME", "")
@@ -67,6 +76,9 @@ class Cockpit(App[int], inherit_bindings=False):
     def on_mount(self) -> None:
         if not self.unicode:
             self.add_class("-ascii")
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(each, self._leave_for, each)
         self.open_first()
 
     def open_first(self) -> None:
@@ -102,8 +114,9 @@ class Cockpit(App[int], inherit_bindings=False):
 
     # ---------------------------------------------------------------- a session
     def begin(self, request: Request) -> None:
-        """Walk a new session, or go on with an old one."""
-        self.run_worker(self._walk(request), name="walk", exclusive=True)
+        """Walk a new session, or go on with an old one. One walk at a time."""
+        if self._walked is None:
+            self.run_worker(self._walk(request), name="walk", group="walk")
 
     async def _walk(self, request: Request) -> None:
         from breakglass.tui.report.screen import ReportScreen
@@ -114,12 +127,17 @@ class Cockpit(App[int], inherit_bindings=False):
                 world = session.rehearsal
                 walk = WalkScreen(session.engine, speed=world.speed if world is not None else 1.0)
                 await self._show_walk(walk)
+                self._walked = session.engine
                 await session.engine.run()
                 self.code = self._code_of(session)
                 await walk.dismiss_dialogs()
                 await self._replace(ReportScreen(session.engine.state, session.engine.runbook))
         except UserError as error:
             self._cannot_open(error)
+        finally:
+            self._walked = None
+        if self._leaving:
+            self.exit(self.code)
 
     async def _show_walk(self, walk: "WalkScreen") -> None:
         """Show the walk in place of the preflight that led to it."""
@@ -136,6 +154,16 @@ class Cockpit(App[int], inherit_bindings=False):
     def leave_during_a_change(self) -> None:
         """End the program while a change is on its way. Its intent is on record; its outcome is not."""
         self.exit(OUTCOME_UNKNOWN)
+
+    def _leave_for(self, received: signal.Signals) -> None:
+        """End on a signal: a read is given up, the outcome of a change is waited for and recorded."""
+        self._leaving = True
+        if self._walked is None:
+            self.exit(INTERRUPTED)
+            return
+        operator = self._walked.state.operator
+        with suppress(CommandRefusedError):
+            self._walked.command(Stop(f"the program was told to end ({received.name})", operator))
 
     def _cannot_open(self, error: UserError) -> None:
         if self._request is not None:
@@ -166,6 +194,19 @@ class Cockpit(App[int], inherit_bindings=False):
         self.bell()
         if not self.app_focus and self._driver is not None:
             self._driver.write(f"\x1b]9;breakglass: {visible_line(words)}\x07")
+
+    def _fatal_error(self) -> None:
+        """End after an error that nobody expected: where it was, without the values that were at hand.
+
+        Those may be secrets, so the library's traceback, which shows them, is not used.
+        """
+        error = self._exception
+        places = "".join(traceback.format_tb(error.__traceback__)) if error is not None else ""
+        words = (
+            f"breakglass met an error that it did not expect: {type(error).__name__}. The record is whole."
+        )
+        self._exit_renderables.append(Text(f"{visible(places)}{words}"))
+        self._close_messages_no_wait()
 
     def action_interrupt(self) -> None:
         from breakglass.tui.walk.screen import WalkScreen

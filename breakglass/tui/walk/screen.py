@@ -79,8 +79,9 @@ class WalkScreen(WalkView, inherit_bindings=False):
 
     async def dismiss_dialogs(self) -> None:
         """Close what lies over this screen."""
-        while isinstance(cockpit(self).screen, ModalScreen):
-            await cockpit(self).pop_screen()
+        app = cockpit(self)
+        while self in app.screen_stack and app.screen is not self:
+            await app.pop_screen()
 
     # ---------------------------------------------------------------- what can be done
     def header(self) -> list[str]:

@@ -1,0 +1,227 @@
+"""The whole cockpit against real simulated incidents on loopback: opening, walking by keyboard, ending."""
+
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from breakglass.cli.library import prepare_environment
+from breakglass.cli.walking import code_of
+from breakglass.session.opening import OpeningError, Request
+from breakglass.tui.app import Cockpit
+from breakglass.tui.confirm import ConfirmDialog
+from breakglass.tui.dialogs import AskLine, Choose
+from breakglass.tui.report.screen import ReportScreen
+from breakglass.tui.walk.screen import WalkScreen
+from breakglass.tui.walk.words import doing
+from tests.tui.support import flat, words
+
+OUTPOST = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge"
+PATIENCE = 600
+"""Looks at the screen before a test gives up; each lets everything else run."""
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKGLASS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("BREAKGLASS_OPERATOR", "oncall")
+
+
+def rehearsal(scenario: str = "recorded-incident") -> Request:
+    return Request(
+        mode="rehearsal",
+        runbook=OUTPOST / "runbook.yaml",
+        scenario=OUTPOST / "scenarios" / f"{scenario}.yaml",
+        speed=20.0,
+    )
+
+
+@asynccontextmanager
+async def opened(request: Request) -> AsyncIterator[tuple[Cockpit, Pilot[int]]]:
+    app = Cockpit(code_of, request)
+    async with app.run_test(size=(100, 30)) as pilot:
+        yield app, pilot
+
+
+async def until(app: Cockpit, pilot: Pilot[int], holds: Callable[[Cockpit], bool]) -> None:
+    """Wait for what the screen shows to come about."""
+    for _ in range(PATIENCE):
+        if holds(app):
+            return
+        await pilot.pause(0.02)
+    raise AssertionError(words(app))
+
+
+def needs(question: str) -> Callable[[Cockpit], bool]:
+    def holds(app: Cockpit) -> bool:
+        screen = app.screen
+        waiting = screen.walk.state.waiting if isinstance(screen, WalkScreen) else None
+        return waiting is not None and waiting.question == question
+
+    return holds
+
+
+def on(kind: type[object]) -> Callable[[Cockpit], bool]:
+    return lambda app: isinstance(app.screen, kind)
+
+
+async def confirm(app: Cockpit, pilot: Pilot[int]) -> None:
+    """Open the confirmation that is asked for, wait until keys count, and type what it wants."""
+    await pilot.press("enter")
+    await until(app, pilot, on(ConfirmDialog))
+    await until(app, pilot, lambda app: "To do it" in flat(app))
+    assert isinstance(app.screen, ConfirmDialog)
+    await pilot.press(*app.screen.asked.typed, "enter")
+
+
+async def to_the_confirmation(app: Cockpit, pilot: Pilot[int]) -> WalkScreen:
+    for _ in range(2):
+        await until(app, pilot, needs("continue"))
+        await pilot.press("enter")
+    await until(app, pilot, needs("confirm"))
+    assert isinstance(app.screen, WalkScreen)
+    return app.screen
+
+
+async def test_an_incident_is_recovered_by_keyboard_alone() -> None:
+    async with opened(rehearsal()) as (app, pilot):
+        await to_the_confirmation(app, pilot)
+        await confirm(app, pilot)
+        await until(app, pilot, needs("continue"))
+        await pilot.press("enter")
+        await until(app, pilot, needs("acknowledge"))
+        await pilot.press("enter")
+        await until(app, pilot, on(AskLine))
+        await pilot.press(*"photos opened", "enter")
+        await until(app, pilot, needs("continue"))
+        await pilot.press("enter")
+        await until(app, pilot, needs("choose"))
+        await pilot.press("enter")
+        await until(app, pilot, on(Choose))
+        await pilot.press("enter")
+        await until(app, pilot, needs("continue"))
+        await pilot.press("enter")
+        await until(app, pilot, on(ReportScreen))
+        assert "recovered" in flat(app)
+        await pilot.press("q")
+        await until(app, pilot, lambda app: not app.is_running)
+    assert app.return_value == 0
+
+
+async def test_what_is_not_this_incident_ends_with_its_report_and_zero() -> None:
+    async with opened(rehearsal("healthy-outpost")) as (app, pilot):
+        await until(app, pilot, needs("continue"))
+        await pilot.press("enter")
+        await until(app, pilot, on(ReportScreen))
+        await pilot.press("q")
+        await until(app, pilot, lambda app: not app.is_running)
+    assert app.return_value == 0
+
+
+async def test_stopping_at_the_confirmation_changes_nothing_and_gives_code_five() -> None:
+    async with opened(rehearsal()) as (app, pilot):
+        walk = await to_the_confirmation(app, pilot)
+        await pilot.press("S", *"call", "enter")
+        await until(app, pilot, on(ReportScreen))
+        state = walk.walk.state
+        assert not [each for each in state.happened if each.event.type == "change"]
+        assert all(not attempt.intended for view in state.steps.values() for attempt in view.attempts)
+        await pilot.press("q")
+        await until(app, pilot, lambda app: not app.is_running)
+    assert app.return_value == 5
+
+
+async def test_going_back_from_the_confirmation_asks_how_to_go_on() -> None:
+    async with opened(rehearsal()) as (app, pilot):
+        walk = await to_the_confirmation(app, pilot)
+        await pilot.press("enter")
+        await until(app, pilot, on(ConfirmDialog))
+        await until(app, pilot, lambda app: "To do it" in flat(app))
+        await pilot.press("escape")
+        await until(app, pilot, needs("decide"))
+        assert "nothing has been sent" in walk.walk.state.steps["purge"].attempts[-1].say
+        await pilot.press("r")
+        await until(app, pilot, needs("confirm"))
+
+
+async def test_a_signal_in_the_middle_of_a_change_waits_for_its_outcome() -> None:
+    async with opened(rehearsal()) as (app, pilot):
+        walk = await to_the_confirmation(app, pilot)
+        await confirm(app, pilot)
+        await until(app, pilot, lambda app: doing(walk.walk.state) in ("changing", "verifying"))
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(app, pilot, lambda app: not app.is_running)
+        attempt = walk.walk.state.steps["purge"].attempts[-1]
+        assert not attempt.open_intents
+        assert walk.walk.state.ended is not None
+        assert walk.walk.state.ended.result == "stopped"
+
+
+async def test_a_signal_while_somebody_is_asked_stops_the_session() -> None:
+    async with opened(rehearsal()) as (app, pilot):
+        walk = await to_the_confirmation(app, pilot)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await until(app, pilot, lambda app: not app.is_running)
+        assert walk.walk.state.ended is not None
+        assert "SIGHUP" in walk.walk.state.ended.reason
+    assert app.return_value == 5
+
+
+async def test_a_session_that_cannot_be_opened_ends_with_its_reason(tmp_path: Path) -> None:
+    request = Request(mode="live", runbook=OUTPOST / "runbook.yaml")
+    async with opened(request) as (app, pilot):
+        await until(app, pilot, lambda app: not app.is_running)
+    assert isinstance(app.failure, OpeningError)
+    assert "--site" in str(app.failure)
+    assert app.return_value == 2
+
+
+async def test_a_secret_is_asked_for_and_not_shown() -> None:
+    async with opened(rehearsal("healthy-outpost")) as (app, pilot):
+        await until(app, pilot, needs("continue"))
+        got: list[str] = []
+
+        async def ask() -> None:
+            got.append(await app._ask_secret("Unseal key"))  # pyright: ignore[reportPrivateUsage]
+
+        app.run_worker(ask())
+        await until(app, pilot, on(AskLine))
+        await pilot.press(*"hunter2")
+        assert "hunter2" not in words(app)
+        await pilot.press("enter")
+        await until(app, pilot, lambda app: bool(got))
+        assert got == ["hunter2"]
+
+
+def test_few_frames_over_ssh_no_movement_anywhere_and_an_empty_no_color_does_not_count() -> None:
+    environment = {"SSH_CONNECTION": "192.0.2.1 5 192.0.2.2 22", "NO_COLOR": ""}
+    prepare_environment(environment)
+    assert environment["TEXTUAL_FPS"] == "10"
+    assert environment["TEXTUAL_ANIMATIONS"] == "none"
+    assert "NO_COLOR" not in environment
+    there = {"NO_COLOR": "1"}
+    prepare_environment(there)
+    assert there["NO_COLOR"] == "1"
+    assert "TEXTUAL_FPS" not in there
+
+
+async def test_an_unexpected_error_shows_where_it_was_and_no_values(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Broken(Cockpit):
+        def open_first(self) -> None:
+            password = "hunter2"
+            raise RuntimeError(f"with {password}")
+
+    app = Broken(code_of)
+    with pytest.raises(RuntimeError):
+        async with app.run_test():
+            pass
+    said = capsys.readouterr().err
+    assert "RuntimeError" in said
+    assert "open_first" in said
+    assert "hunter2" not in said
