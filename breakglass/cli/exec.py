@@ -78,6 +78,7 @@ async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: Line
                 command = await answer_confirmation(question, engine.state, lines, by)
             try:
                 engine.command(command)
+                break
             except c.CommandRefusedError as error:
                 print(f"  {error}", file=sys.stderr)
 

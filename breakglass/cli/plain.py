@@ -62,6 +62,7 @@ async def _answer_all(
         while state().waiting is question:
             try:
                 command(await _answer(question, state(), lines))
+                break
             except c.CommandRefusedError as error:
                 lines.say(f"  {error}")
 
