@@ -1,20 +1,22 @@
-"""The NFS node reboot: its scenarios walked right, into every trap, and dry; bad input; what it holds to."""
+"""The NFS node reboot: its scenarios walked right, into every trap, and dry; its commands against bad input;
+and its guards against what they must tell apart."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from breakglass.cli.main import main
 from breakglass.rehearsal.scenario import load_scenario
-from breakglass.runbook.expression import evaluate, holds
+from breakglass.runbook.expression import EvaluationError, evaluate, holds
+from breakglass.runbook.lint_flow import reaches_out
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Risk
+from breakglass.runbook.model import KubectlAction, Risk, SshAction, Step
 from breakglass.runbook.risk import effective_risk
-from breakglass.session import events as e
 from breakglass.values import Json
+from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
     RUNBOOKS,
-    Walked,
     check_dry_run,
     check_right_walk,
     check_trap,
@@ -29,7 +31,23 @@ RUNBOOK = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
 STANDING_STILL = 0.01
 """Simulated seconds in a real one: the world does nothing by itself while a dry run is held against it."""
 DRY_SPEED = {"stalled-machine": 10.0}
-"""A machine that hangs is waited for; so slow that nothing is evicted meanwhile."""
+"""A machine that hangs is waited for; slowly enough that nothing is evicted from it meanwhile."""
+
+SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
+    "reset-does-nothing": frozenset(
+        (
+            *("boot-look", "autopsy", "pending", "stop", "stopped", "holder", "holder-is", "kill"),
+            *("lock-left", "unlock", "off", "start", "cold-booted"),
+        )
+    ),
+    "wrong-boot-order": frozenset({"fix-boot"}),
+    "stalled-machine": frozenset({"counters", "autopsy-stacks"}),
+    "driver-not-registered": frozenset({"driver-look", "plugin", "plugin-log", "replug"}),
+    "server-is-the-fault": frozenset({"server-service", "exports", "exports-file", "threads", "journal"}),
+}
+"""Steps that the recorded incident does not come to, by the scenario that does."""
+ALL = frozenset(step.id for step in RUNBOOK.steps if reaches_out(step))
+BAD_INPUT = {**SOMEWHERE_ELSE, "recorded-incident": ALL - frozenset().union(*SOMEWHERE_ELSE.values())}
 
 
 @pytest.mark.parametrize("scenario", PATHS)
@@ -49,3 +67,208 @@ async def test_a_trap_taken_on_purpose_is_refused_or_is_in_the_review(
 async def test_a_dry_run_changes_nothing_at_all(scenario: str, tmp_path: Path) -> None:
     speed = DRY_SPEED.get(scenario, STANDING_STILL)
     check_dry_run(await walk_scenario(NAME, scenario, tmp_path, mode="dry-run", speed=speed))
+
+
+@pytest.mark.parametrize("scenario", BAD_INPUT)
+async def test_bad_input_is_said_and_nothing_is_changed_on_a_guess(scenario: str, tmp_path: Path) -> None:
+    recording = await record_walk(NAME, scenario, tmp_path / "recorded")
+    injections = [*recording.injections(set(BAD_INPUT[scenario]))]
+    assert {each.step for each in injections} == BAD_INPUT[scenario]
+    for number, injection in enumerate(injections):
+        await check_injection(recording, injection, tmp_path / str(number))
+
+
+def test_the_command_walks_a_scenario_headless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BREAKGLASS_STATE", str(tmp_path))
+    assert main(["rehearse", NAME, "healthy-node", "--auto", "--speed", "400"]) == 0
+
+
+# ------------------------------------------------------------------ the guards, by themselves
+
+
+def seen(name: str, result: Json, **scope: Json) -> dict[str, Json]:
+    """What a step's captures make of a result."""
+    known: dict[str, Json] = {"inputs": INPUTS, **scope, "result": result}
+    for capture, expression in RUNBOOK.step(name).capture.items():
+        known[capture] = evaluate(expression, known)
+    return known
+
+
+def allowed(name: str, result: Json, **scope: Json) -> bool:
+    """Whether every expectation of a step holds for a result."""
+    try:
+        known = seen(name, result, **scope)
+        return all(holds(each.that, known) for each in RUNBOOK.step(name).expect)
+    except EvaluationError:
+        return False
+
+
+INPUTS: Json = {
+    **{each.name: each.default for each in RUNBOOK.inputs},
+    "node": "n3",
+}
+DISK = "scsi0: local-lvm:vm-203-disk-0,size=256G"
+VOLUME = "scsi5: local-lvm:vm-9999-pvc-1c0e,backup=0,size=256G"
+CLOUD_INIT = "ide2: local-lvm:vm-203-cloudinit,media=cdrom"
+
+
+def config(*lines: str) -> Json:
+    return {"text": "\n".join(["agent: 1", *lines, "scsihw: virtio-scsi-pci"])}
+
+
+@pytest.mark.parametrize(
+    ("lines", "right"),
+    [
+        (("boot: order=scsi0", DISK, VOLUME), True),
+        (("boot: order=scsi0;net0", DISK), True),
+        (("boot: c", "bootdisk: scsi0", DISK), True),
+        (("boot: order=net0;scsi0", DISK), False),
+        (("boot: order=scsi5", DISK, VOLUME), False),
+        (("boot: order=ide2", DISK, CLOUD_INIT), False),
+        (("boot: c", "bootdisk: scsi0", DISK.replace("scsi0", "scsi1")), False),
+        (("boot: c", DISK), False),
+        (("boot: order=scsi9", DISK), False),
+        (("boot: order=scsi0", DISK, "lock: backup"), False),
+    ],
+)
+def test_only_a_machine_that_boots_from_its_own_unlocked_system_disk_may_go_down(
+    lines: tuple[str, ...], right: bool
+) -> None:
+    found = seen("config", config(*lines), vmid=203, machine={"role": "worker"})
+    scope = {"vmid": 203, "system_disk": found["system_disk"]}
+    assert allowed("boot-order", config(*lines), **scope) == right
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("boot: order=scsi0", VOLUME),
+        ("boot: order=scsi0", DISK, DISK.replace("scsi0", "scsi1").replace("disk-0", "disk-1")),
+        ("boot: order=scsi0", DISK.replace("203", "204")),
+        ("boot: order=scsi0", DISK.replace("256G", "32G")),
+    ],
+)
+def test_a_machine_without_exactly_one_system_disk_is_not_guessed_at(lines: tuple[str, ...]) -> None:
+    assert not allowed("config", config(*lines), vmid=203, machine={"role": "worker"})
+
+
+def test_where_the_site_and_the_machine_disagree_on_the_system_disk_a_person_must_look() -> None:
+    assert not allowed("config", config("boot: order=scsi0", DISK), vmid=203, machine={"os_disk": "scsi1"})
+
+
+def pod(name: str, node: str, *, ready: bool) -> Json:
+    condition: Json = {"type": "Ready", "status": "True" if ready else "False"}
+    return {"metadata": {"name": name}, "spec": {"nodeName": node}, "status": {"conditions": [condition]}}
+
+
+@pytest.mark.parametrize(
+    ("here", "elsewhere", "may"),
+    [
+        ([True], [True, True], True),
+        ([True], [True, False], False),
+        ([True], [False, False], False),
+        ([False], [True, False], True),
+        ([], [True, True, True], True),
+        ([], [False, False, True], True),
+    ],
+)
+def test_a_live_voter_goes_only_where_a_quorum_is_left_and_a_dead_one_always(
+    here: list[bool], elsewhere: list[bool], may: bool
+) -> None:
+    pods = [pod(f"vault-{n}", "n3", ready=ready) for n, ready in enumerate(here)]
+    pods += [pod(f"vault-{n + 5}", f"m{n}", ready=ready) for n, ready in enumerate(elsewhere)]
+    assert allowed("voters", {"json": {"items": pods}}) == may
+
+
+TASKS: list[tuple[list[Json], bool]] = [
+    ([], True),
+    ([{"type": "vzdump", "id": "204"}], True),
+    ([{"type": "vzdump", "id": "203"}], False),
+    ([{"type": "vzdump", "id": ""}], False),
+    ([{"type": "vzdump"}], False),
+    ([{"type": "qmsnapshot", "id": "203"}], False),
+    ([{"type": "aptupdate", "id": ""}], True),
+]
+
+
+@pytest.mark.parametrize(("tasks", "may"), TASKS)
+def test_a_task_on_the_machine_and_a_backup_of_all_machines_both_refuse(tasks: list[Json], may: bool) -> None:
+    assert allowed("tasks", {"json": tasks}, vmid=203) == may
+
+
+def outcome(exit: int | None, fault: str = "") -> Json:
+    return seen("probe-41", {"exit": exit, "fault": fault, "stderr": ""})["probe_41"]
+
+
+def test_silence_a_timeout_and_a_kill_are_one_finding_and_a_refusal_is_another() -> None:
+    assert [outcome(124), outcome(137), outcome(None, "timeout")] == ["timeout"] * 3
+    assert [outcome(0), outcome(32), outcome(1)] == ["ok", "refused", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("default", "other", "good", "half_open", "goes"),
+    [
+        ("timeout", "ok", "ok", False, "voters"),
+        ("timeout", "timeout", "ok", False, "voters"),
+        ("timeout", "timeout", "ok", True, "gateway"),
+        ("timeout", "ok", "timeout", False, "server-service"),
+        ("refused", "ok", "refused", False, "server-service"),
+        ("refused", "ok", "ok", False, "unclear"),
+        ("timeout", "failed", "ok", False, "unclear"),
+    ],
+)
+def test_the_decision_matrix(default: str, other: str, good: str, half_open: bool, goes: str) -> None:
+    probes: dict[str, Json] = {"probe_default": default, "probe_41": other, "probe_good": good}
+    known = seen("verdict", None, **probes, half_open=["0 1 n3 server:2049"] if half_open else [])
+    ways = RUNBOOK.step("verdict").next
+    assert next(way.goto for way in ways if way.when is None or holds(way.when, known)) == goes
+
+
+def test_a_reset_is_proven_by_the_boot_id_alone() -> None:
+    verify = RUNBOOK.step("reset").verify
+    assert verify is not None
+    for boot_id, proven in (("old", False), ("new", True)):
+        result: Json = {"exit": 0, "json": {"status": {"nodeInfo": {"bootID": boot_id}}}}
+        assert holds(verify.until, {"result": result, "boot_id": "old"}) == proven
+    assert {each for each in ("exit", "pid", "uptime") if each in verify.until.source} == set()
+
+
+def test_what_was_cordoned_before_is_neither_cordoned_nor_uncordoned() -> None:
+    for name in ("cordon", "uncordon"):
+        condition = RUNBOOK.step(name).when
+        assert condition is not None
+        assert not holds(condition, {"was_cordoned": True})
+    (guard,) = RUNBOOK.step("uncordon").guards
+    assert not holds(guard.that, {"was_cordoned": True})
+
+
+TAKES_THE_NODE_DOWN = ("drain", "reset", "stop", "kill")
+
+
+@pytest.mark.parametrize("name", TAKES_THE_NODE_DOWN)
+def test_whatever_takes_the_node_down_reads_quorum_and_neighbours_again(name: str) -> None:
+    step = RUNBOOK.step(name)
+    assert effective_risk(step) is Risk.DESTRUCTIVE
+    assert {"voters", "neighbours", "neighbour-drivers"} <= set(step.needs)
+    scope: dict[str, Json] = {"machine": {"role": "control-plane"}, "vmid": 200, "node_ready": True}
+    assert not all(holds(guard.that, scope) for guard in step.guards)
+
+
+def test_the_first_command_that_ends_the_process_comes_after_its_evidence_is_saved() -> None:
+    order = [step.id for step in RUNBOOK.steps]
+    assert order.index("autopsy") < order.index("stop") < order.index("kill")
+
+
+def words_of(step: Step) -> str:
+    actions = (step.action, step.verify.action if step.verify else None)
+    return " ".join(
+        word.source
+        for action in actions
+        if isinstance(action, SshAction | KubectlAction)
+        for word in action.words
+    )
+
+
+def test_nothing_in_it_restarts_the_server_or_a_kubelet() -> None:
+    for step in RUNBOOK.steps:
+        assert "restart" not in words_of(step), step.id
