@@ -270,11 +270,14 @@ class Changer:
         value: dict[str, Json],
         results: tuple[dict[str, Json], ...],
     ) -> Changed:
+        # Of a list, what comes before the one that failed has been sent.
+        before = f"; sent before it: {len(results) - 1}" if len(results) > 1 else ""
         if outcome == "not-sent":
-            return Changed("failed", f"not sent: {message}", value, results)
+            return Changed("failed", f"not sent{before}: {message}", value, results)
         refused = outcome == "failed" and value.get("fault") in DEFINITE_REFUSALS
         if refused:
-            return Changed("failed", f"refused by the far side, nothing changed: {message}", value, results)
+            words = f"refused by the far side{before or ', nothing changed'}: {message}"
+            return Changed("failed", words, value, results)
         if step.verify is None:
             if outcome == "unknown" and not is_finding(step, value):
                 return Changed("unknown", self._unknown_words(step, scope, message), value, results)
