@@ -93,7 +93,7 @@ def traps_of(runbook: str) -> Iterator[tuple[str, str]]:
 
 async def walk_scenario(
     runbook: str,
-    scenario: str,
+    scenario: str | Path,
     folder: Path,
     *,
     trap: str | None = None,
@@ -102,9 +102,11 @@ async def walk_scenario(
 ) -> Walked:
     """Walk a scenario as its script says, or, with `trap`, into that one on purpose.
 
-    A trap that the review must name ends the walk once it is met.
+    scenario: one that ships with the runbook, by its name, or any, by its file. A trap that the review must
+    name ends the walk once it is met.
     """
-    path = RUNBOOKS / runbook / "scenarios" / f"{scenario}.yaml"
+    shipped = RUNBOOKS / runbook / "scenarios"
+    path = scenario if isinstance(scenario, Path) else shipped / f"{scenario}.yaml"
     loaded = load_scenario(path)
     taken = next((each for each in loaded.traps if each.rule.name == trap), None)
     assert (taken is None) == (trap is None), f"{scenario} has no trap {trap!r}"
