@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.color import Color
+from textual.filter import Monochrome
 from textual.screen import Screen
 
 from breakglass.errors import UserError
@@ -27,6 +29,7 @@ from breakglass.session.outside import Prompts
 from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
 from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_theme, variables
+from breakglass.tui.uncoloured import Uncoloured
 
 if TYPE_CHECKING:
     from breakglass.transport.ssh import HostKeyQuestion
@@ -62,6 +65,9 @@ class Cockpit(App[int], inherit_bindings=False):
         self._leaving = False
         for palette in PALETTES.values():
             self.register_theme(textual_theme(palette))
+        if self.no_color:
+            kept = [each for each in self._filters if not isinstance(each, Monochrome)]
+            self._filters = [*kept, Uncoloured(lambda: Color.parse(self.look.palette.background))]
         wanted = os.environ.get("BREAKGLASS_THEME", "")
         self.theme = wanted if wanted in PALETTES else DARK.name
 

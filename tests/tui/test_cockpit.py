@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def rehearsal(scenario: str = "recorded-incident") -> Request:
 
 
 @asynccontextmanager
-async def opened(request: Request) -> AsyncIterator[tuple[Cockpit, Pilot[int]]]:
+async def opened(request: Request) -> AsyncGenerator[tuple[Cockpit, Pilot[int]]]:
     app = Cockpit(code_of, request)
     async with app.run_test(size=(100, 30)) as pilot:
         yield app, pilot

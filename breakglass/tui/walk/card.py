@@ -3,7 +3,7 @@
 Made as lines of text for a width. Nothing is cut: what is too wide wraps.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -118,7 +118,7 @@ def _action(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     commands = list(dict.fromkeys(each.command for each in prepared))
     if not commands and reaches_out(step):
         commands = [command_of(step)]
-    for at, command in enumerate(commands):
+    for at, command in enumerate(without_repeats(commands)):
         yield from _labelled("RUN" if at == 0 else "", command, width, look, "bold")
     for at, where in enumerate(dict.fromkeys(each.where for each in prepared)):
         yield from _labelled("AS" if at == 0 else "", where, width, look)
@@ -127,6 +127,16 @@ def _action(subject: Subject, width: int, look: Look) -> Iterator[Text]:
 def reaches_out(step: Step) -> bool:
     """Whether the step sends anything; the others are answered by a person, or only end the walk."""
     return isinstance(step.action, KubectlAction | SshAction | HttpAction | ProbeAction)
+
+
+def without_repeats(commands: Sequence[str]) -> list[str]:
+    """Commands of several lines, the first whole, of the others what differs from it. Nothing is lost."""
+    if not commands:
+        return []
+    first, *others = commands
+    known = first.split("\n")
+    rest = ["\n".join(line for line in each.split("\n") if line not in known) for each in others]
+    return [first, *(f"also with {each}" if "\n" in first else each for each in rest)]
 
 
 def _hint(subject: Subject, width: int, look: Look) -> Iterator[Text]:
@@ -152,22 +162,23 @@ def _question(subject: Subject, width: int, look: Look) -> Iterator[Text]:
 
 
 def _needs(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+    """What was read again, in short where it holds; the confirmation shows all of it."""
     attempt = subject.attempt
     if attempt is None or not attempt.needs:
         return
     latest = {(need.need, need.that): (time, need) for time, need in attempt.needs}
-    for at, (time, need) in enumerate(latest.values()):
-        words = shown_values(need.observed)
-        held = "holds" if need.holds else f"DOES NOT HOLD: {plain(need.message)}"
-        mark = look.mark("ok" if need.holds else "failed")
-        named = f"{plain(need.need)}: " if need.need not in ("guard", "uid") else ""
-        yield from _labelled(
-            "NEEDS" if at == 0 else "",
-            f"{mark} {named}{plain(need.that)}: {words or 'nothing observed'}, {held}, read {time:%H:%M:%S}Z",
-            width,
-            look,
-            "" if need.holds else f"bold {look.style('failed')}",
-        )
+    label = "NEEDS"
+    for time, need in latest.values():
+        name = need.that if need.need in ("guard", "uid") else need.need
+        words = f"{look.mark('ok')} {plain(name)}: holds, read again {time:%H:%M:%S}Z"
+        if not need.holds:
+            then = f" (it was: {shown_values(need.before)})" if need.before else ""
+            words = (
+                f"{look.mark('failed')} {plain(name)}: DOES NOT HOLD, read again {time:%H:%M:%S}Z: "
+                f"{plain(need.message)} {plain(need.that)}: {shown_values(need.observed)}{then}"
+            )
+        yield from _labelled(label, words, width, look, "" if need.holds else f"bold {look.style('failed')}")
+        label = ""
 
 
 def _judgement(subject: Subject, width: int, look: Look) -> Iterator[Text]:
