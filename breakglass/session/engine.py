@@ -5,11 +5,12 @@ is a command. Resuming is the same walk from the state that the journal folds to
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from breakglass.runbook.expression import EvaluationError, holds
+from breakglass.runbook.expression import EvaluationError, evaluate, holds
 from breakglass.runbook.model import AskAction, ChooseAction, ManualAction, Option, Risk, Runbook, Step
 from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.template import render
@@ -125,7 +126,7 @@ class Engine:
             scope = self._reader.scope()
             seen = await self._reader.step(step, self._attempts(step), scope)
             verdict, message = "unknown", seen.fault
-            inner = {**scope, "result": seen.value}
+            inner = {**scope, **captured(step, scope, seen), "result": seen.value}
             for name in ("confirmed", "suspect", "ok"):
                 condition = check.verdicts.get(name)
                 try:
@@ -365,6 +366,15 @@ class Engine:
 
     def _hint(self, step_id: str) -> str:
         return next((step.hint or "" for step in self.runbook.steps if step.id == step_id), "")
+
+
+def captured(step: Step, scope: Scope, seen: Seen) -> dict[str, Json]:
+    """What the step's captures give before the walk has begun; those that need more than that are left out."""
+    values: dict[str, Json] = {}
+    for name, expression in step.capture.items():
+        with suppress(EvaluationError):
+            values[name] = evaluate(expression, {**scope, **values, "result": seen.value})
+    return values
 
 
 def _onward(goto: str) -> Onward:

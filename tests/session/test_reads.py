@@ -347,6 +347,25 @@ async def test_the_walk_stops_at_the_end_of_a_phase(tmp_path: Path) -> None:
     assert len(far.sent) == 3
 
 
+async def test_a_triage_verdict_sees_what_its_step_captures(tmp_path: Path) -> None:
+    triage = """
+        triage:
+          - use: look
+            verdict: {confirmed: used > 90}
+    """
+    steps = """
+    - id: look
+      title: Look
+      kubectl: get pods -n web -o json
+      capture: {no_value: 1 / (size(result.json.items) - 2), used: size(result.json.items) * 50}
+    """
+    engine, _ = session_of(tmp_path, steps, {"kubectl get": ok('{"items": [1, 2]}')}, triage=triage)
+    await engine.triage()
+    (triaged,) = events_of(engine.state, e.Triaged)
+    assert isinstance(triaged, e.Triaged)
+    assert triaged.verdict == "confirmed"
+
+
 async def test_triage_gives_a_verdict_for_each_check_and_runs_reads_only(tmp_path: Path) -> None:
     triage = """
         triage:
