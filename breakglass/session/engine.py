@@ -369,7 +369,7 @@ class Engine:
 
 
 def captured(step: Step, scope: Scope, seen: Seen) -> dict[str, Json]:
-    """What the step's captures give before the walk has begun; those that need more than that are left out."""
+    """What the step's captures give before the walk has begun; those that need more are left out."""
     values: dict[str, Json] = {}
     for name, expression in step.capture.items():
         with suppress(EvaluationError):
