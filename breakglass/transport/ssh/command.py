@@ -14,7 +14,7 @@ import paramiko
 
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, Result, Sink, SshRequest, Stream
-from breakglass.transport.ssh.protocol import Client
+from breakglass.transport.ssh.protocol import Client, feed
 
 CHUNK = 128 * 1024
 """Bytes that are handed over at once."""
@@ -115,20 +115,18 @@ async def _exchange(
         return str(error) or type(error).__name__
     flow.read("stdout", channel.recv)
     flow.read("stderr", channel.recv_stderr)
-    _feed(channel, request.stdin or b"")
+    _feed(client, channel, request.stdin or b"")
     await flow.deliver(sink)
     await in_thread(channel.status_event.wait)
     return ""
 
 
-def _feed(channel: paramiko.Channel, data: bytes) -> None:
+def _feed(client: Client, channel: paramiko.Channel, data: bytes) -> None:
     """Give a command its input, in a thread: it may never read it."""
 
     def work() -> None:
         try:
-            if data:
-                channel.sendall(data)
-            channel.shutdown_write()
+            feed(client, channel, data)
         except (OSError, EOFError, paramiko.SSHException):
             return  # it ended without reading all of it, which is its right
 

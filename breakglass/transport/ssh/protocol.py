@@ -4,7 +4,7 @@ import logging
 import socket
 
 import paramiko
-from paramiko.common import MSG_CHANNEL_FAILURE, MSG_CHANNEL_REQUEST
+from paramiko.common import MSG_CHANNEL_FAILURE, MSG_CHANNEL_REQUEST, cMSG_CHANNEL_DATA
 
 QUIET = "breakglass.transport.ssh"
 """Where paramiko logs. Nobody listens: a line on the terminal would land in the cockpit."""
@@ -57,3 +57,29 @@ class Client(paramiko.Transport):
             # paramiko keeps its own words for the reason's number; the server's say more.
             prohibited = self.saved_exception.code == 1
             self.saved_exception.text = f"{said} (prohibited)" if prohibited else said
+
+
+def feed(client: Client, channel: paramiko.Channel, data: bytes) -> None:
+    """Give a command its input and the end of it. Blocks while the far side does not read.
+
+    paramiko's own `send` and `shutdown_write` let go of the channel before the packet has left. Then the
+    answer to the far side's goodbye can overtake it, and OpenSSH drops the whole connection, with all that
+    runs on it, for a packet on a channel that it has forgotten.
+    """
+    left = memoryview(data)
+    while left:
+        with channel.lock:
+            size: int = channel._wait_for_send_window(len(left))  # pyright: ignore
+            if size == 0:
+                return
+            message = paramiko.Message()
+            message.add_byte(cMSG_CHANNEL_DATA)
+            message.add_int(channel.remote_chanid)
+            message.add_string(bytes(left[:size]))
+            client._send_user_message(message)  # pyright: ignore
+        left = left[size:]
+    with channel.lock:
+        if not channel.closed:
+            ending: paramiko.Message | None = channel._send_eof()  # pyright: ignore
+            if ending is not None:
+                client._send_user_message(ending)  # pyright: ignore

@@ -3,14 +3,17 @@
 import asyncio
 import socket
 import threading
+import time
 import tracemalloc
 from pathlib import Path
 
 import paramiko
 import paramiko.common
 import pytest
+from paramiko.common import MSG_CHANNEL_EOF
 
 from breakglass.transport.base import Delivery, SshRequest
+from breakglass.transport.ssh.protocol import Client
 from tests.support.openssh import OpenSsh, openssh
 from tests.transport.ssh.support import run, transport
 
@@ -37,6 +40,7 @@ async def test_many_commands_share_one_connection(server: OpenSsh) -> None:
 async def test_thirty_commands_at_once_share_one_connection(server: OpenSsh) -> None:
     async with transport(server.host()) as ssh:
         ran = await asyncio.gather(*(run(ssh, f"echo {number}") for number in range(30)))
+    assert [each for each in ran if each.fault] == []
     assert [each.stdout for each in ran] == [f"{number}\n".encode() for number in range(30)]
     assert server.logins() == 1
 
@@ -80,6 +84,31 @@ async def test_bytes_that_are_no_text_pass_unchanged(server: OpenSsh) -> None:
 async def test_a_command_without_input_sees_the_end_of_it(server: OpenSsh) -> None:
     async with transport(server.host()) as ssh:
         assert (await run(ssh, "cat; echo over")).stdout == b"over\n"
+
+
+async def test_much_input_and_output_flow_at_once(server: OpenSsh) -> None:
+    data = bytes(range(251)) * 130_000
+    async with transport(server.host()) as ssh:
+        ran = await run(ssh, "cat", stdin=data, timeout=60)
+    assert (ran.stdout == data, ran.result.exit) == (True, 0)
+
+
+async def test_the_end_of_the_input_never_comes_after_the_end_of_the_command(
+    server: OpenSsh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSH drops the connection, with all that runs on it, for a packet on a channel that has ended."""
+    send = paramiko.Transport._send_user_message  # pyright: ignore
+
+    def late(client: Client, message: paramiko.Message) -> None:
+        if message.asbytes()[0] == MSG_CHANNEL_EOF:
+            time.sleep(0.1)
+        send(client, message)
+
+    monkeypatch.setattr(Client, "_send_user_message", late)
+    async with transport(server.host()) as ssh:
+        ran = await asyncio.gather(*(run(ssh, "exit 0", stdin=stdin) for stdin in (None, b"x") * 3))
+    assert [each.result.exit for each in ran] == [0] * 6
+    assert "nonexistent channel" not in server.log.read_text()
 
 
 async def test_input_that_is_not_read_harms_nothing(server: OpenSsh) -> None:
