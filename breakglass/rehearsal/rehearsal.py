@@ -28,7 +28,7 @@ from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.rehearsal.registry.server import registry_answers
 from breakglass.rehearsal.registry.store import RegistryStore
 from breakglass.rehearsal.ssh_server import SshServer, known_hosts_line, new_key
-from breakglass.rehearsal.story import Happening, Listener, Story
+from breakglass.rehearsal.story import Event, Happening, Listener, Story
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.position import InvalidFileError, Problem
@@ -106,6 +106,10 @@ class Rehearsal:
     def move(self, move: WorldMove) -> None:
         """Let the world move by itself, as if somebody else had done something. No client touched it."""
         self._story.happen(move.effect)
+
+    def done_by_hand(self, step: str) -> None:
+        """The operator says that a step for people was done. Rules on `manual STEP` take the word for it."""
+        self._story.emit(Event((f"manual {step}",)))
 
     def recovered(self) -> bool:
         """Whether the simulated incident is over."""

@@ -11,6 +11,7 @@ An event has a text that the patterns under `on` are held against, in several le
 | a command on a host | `ssh HOST COMMAND`, as it came and without `sudo`, `timeout` and quotes |
 | a command in a container | `exec NAMESPACE/POD COMMAND` |
 | an HTTP request | `http METHOD ENDPOINT PATH` |
+| the operator says that a step for people is done | `manual STEP` |
 
 A client's VERB is `create`, `update`, `patch`, `delete`, `evict` or `scale`.
 """

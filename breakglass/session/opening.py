@@ -1,6 +1,7 @@
 """Opening a session: runbook, site or simulated world, journal and engine, put together and taken apart
 again."""
 
+import asyncio
 import getpass
 import os
 from collections.abc import AsyncGenerator, Mapping
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from breakglass import __version__
 from breakglass.errors import UserError
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Input, Runbook
+from breakglass.runbook.model import Input, ManualAction, Runbook
 from breakglass.session import events as e
 from breakglass.session.adhoc import NAME as ADHOC
 from breakglass.session.clock import Clock
@@ -28,7 +29,7 @@ from breakglass.session.folders import (
 )
 from breakglass.session.journal import open_journal
 from breakglass.session.outside import Outside, Prompts
-from breakglass.session.state import State
+from breakglass.session.state import Recorded, State
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.values import Json
@@ -102,7 +103,8 @@ async def _begun(
     journal = open_journal(folder.path, create=True)
     outside = Outside(site, folder.output, clock, prompts or Prompts())
     engine = Engine(runbook, site, journal, outside, clock, request.pace)
-    _tell_of_the_world(engine, rehearsal)
+    if rehearsal is not None:
+        join(engine, rehearsal)
     engine.desk.record(
         e.SessionStarted(
             session=folder.name,
@@ -189,14 +191,21 @@ async def _world(
     return rehearsal.site, rehearsal, Clock(rehearsal.speed), scenario.name
 
 
-def _tell_of_the_world(engine: Engine, rehearsal: "Rehearsal | None") -> None:
-    if rehearsal is None:
-        return
+def join(engine: Engine, rehearsal: "Rehearsal") -> None:
+    """Tell the session what happens in its simulated world, and the world what was done in it by hand."""
 
     def happened(kind: Literal["rule", "trap", "recovered", "change"], name: str, say: str) -> None:
         engine.desk.record(e.Happened(kind, name, say))
 
+    def told(recorded: Recorded, state: State) -> None:
+        event = recorded.event
+        if not isinstance(event, e.Answered) or state.mode != "rehearsal":
+            return
+        if isinstance(engine.runbook.step(event.step).action, ManualAction):
+            asyncio.get_running_loop().call_soon(rehearsal.done_by_hand, event.step)
+
     rehearsal.subscribe(happened)
+    engine.subscribe(told)
 
 
 def typed_inputs(runbook: Runbook, given: Mapping[str, str]) -> dict[str, Json]:

@@ -26,7 +26,7 @@ from breakglass.session.autopilot import Script, walk
 from breakglass.session.clock import Clock
 from breakglass.session.engine import Engine
 from breakglass.session.journal import FILE_NAME, open_journal
-from breakglass.session.opening import typed_inputs
+from breakglass.session.opening import join, typed_inputs
 from breakglass.session.outside import Outside, Probes, Prompts
 from breakglass.session.state import State
 from breakglass.site.model import PortForward, Site
@@ -342,6 +342,7 @@ async def record_walk(runbook: str, scenario: str, folder: Path, speed: float = 
         }
         transports = {kind: _Listener(each, recording.kept, held.place) for kind, each in real.items()}
         held.engine = _engine(recording, folder / "recorded", transports, Clock(speed))
+        join(held.engine, world)
         await walk(held.engine, _script(loaded), OPERATOR)
         await held.engine.close()
         recording.state = held.engine.state
