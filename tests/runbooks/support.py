@@ -5,6 +5,7 @@ The walk goes through `open_session`, the real transports and the real servers o
 """
 
 import asyncio
+import importlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -46,6 +47,10 @@ FAST = 400.0
 """Simulated seconds in a real one. A soak of 20 minutes takes 3 seconds."""
 MOVE_TIMEOUT = 10.0
 """Real seconds that a command in another terminal gets."""
+
+# A session reads the package in at its first request, and at this speed the request may not wait for it.
+for _module in ("client.rest", "config.kube_config"):
+    importlib.import_module(f"kubernetes.aio.{_module}")
 
 
 @dataclass(frozen=True, slots=True)
