@@ -1,11 +1,18 @@
-"""The Vault runbook against its simulated incidents: the right walk, every trap on purpose, and dry runs."""
+"""The Vault runbook against its simulated incidents: the right walk, every trap on purpose, dry runs, and
+every command against a far side that fails it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from breakglass.rehearsal.scenario import load_scenario
+from breakglass.runbook.load import load_runbook
+from breakglass.session.prepare import reaches_outside
+from breakglass.values import Json
+from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
+    RUNBOOKS,
     check_dry_run,
     check_right_walk,
     check_trap,
@@ -16,11 +23,45 @@ from tests.runbooks.support import (
 
 RUNBOOK = "vault-raft-recovery"
 SCENARIOS = scenario_paths(RUNBOOK)
+SPEED = 1500.0
+"""Simulated seconds in a real one: a soak of 20 minutes takes 0.8 s."""
+
+FAILING: Mapping[str, frozenset[str]] = {
+    "recorded-incident": frozenset(
+        (
+            *("cluster-port", "progress", "d-state", "mounts", "unmount", "hung-again", "no-mounts"),
+            *("no-hung-mounts", "force", "replacement", "events", "context", "owner-policy", "recreate"),
+        )
+    ),
+    "elected-not-active": frozenset(
+        (
+            *("health", "pods", "volumes", "statuses", "logs", "taking-over", "target-pod", "standby-a"),
+            *("standby-a-log", "standby-b", "standby-b-log", "still-down", "kill", "gone", "elected"),
+            *("serving", "back", "soak", "peers", "ha", "autopilot", "growth", "sinks", "ready"),
+            *("consumers", "restart-operator"),
+        )
+    ),
+    "one-standby": frozenset(("dead-pod", "dead-silent", "witness-log", "revive", "revived", "revived-log")),
+    "sealed": frozenset(("sidecar", "key-there", "threshold", "unseal")),
+    "no-quorum": frozenset(("not-voting",)),
+    "empty-disks": frozenset(
+        ("snapshots", "anchor-whole", "receiver", "restore", "kv-there", "roles", "rotate")
+    ),
+    "lost-security-context": frozenset(("crash-log", "owner-context")),
+    "lock-held": frozenset(("lock-holder",)),
+    "block-process-gone": frozenset(("process", "process-gone", "force-block")),
+    "block-node-off": frozenset(("node-off", "force-off")),
+    "audit-volume-hanging": frozenset(("audit", "audit-disk")),
+}
+"""The steps whose commands fail, each in a scenario whose right walk comes to it."""
+
+NEVER_WALKED = frozenset(("election", "attached"))
+"""Reached only where a walk looks in the few seconds in which an election or an attachment is under way."""
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 async def test_the_right_walk_ends_as_the_scenario_says(path: Path, tmp_path: Path) -> None:
-    check_right_walk(await walk_scenario(RUNBOOK, path.stem, tmp_path), load_scenario(path))
+    check_right_walk(await walk_scenario(RUNBOOK, path.stem, tmp_path, speed=SPEED), load_scenario(path))
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -35,3 +76,44 @@ async def test_a_trap_taken_on_purpose_is_refused_or_reviewed(
     path = next(each for each in SCENARIOS if each.stem == scenario)
     trap = next(each for each in load_scenario(path).traps if each.rule.name == name)
     check_trap(await walk_scenario(RUNBOOK, scenario, tmp_path, trap=name), trap)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "name", "path", "lasting"),
+    [
+        ("recorded-incident", "forced-while-mounted", ("nodes", "k8s-node3", "client"), "corrupt"),
+        ("recorded-incident", "restarted-the-kubelet", ("nodes", "k8s-node3", "client"), "corrupt"),
+        ("recorded-incident", "restarted-a-standby", ("quorum_lost",), True),
+        ("one-standby", "killed-the-leader", ("quorum_lost",), True),
+        ("unmount-not-enough", "forced-with-a-stuck-mount", ("nodes", "k8s-node3", "client"), "corrupt"),
+        ("block-storage", "forced-on-block", ("two_writers",), True),
+    ],
+)
+async def test_a_trap_does_to_the_world_what_it_did_in_life(
+    scenario: str, name: str, path: tuple[str, ...], lasting: Json, tmp_path: Path
+) -> None:
+    walked = await walk_scenario(RUNBOOK, scenario, tmp_path, trap=name)
+    assert isinstance(walked.after, dict)
+    value: Json = walked.after["world"]
+    for part in path:
+        assert isinstance(value, dict)
+        value = value[part]
+    assert value == lasting
+    assert not walked.recovered
+
+
+@pytest.mark.parametrize("scenario", FAILING)
+async def test_a_command_that_fails_is_told_and_nothing_is_changed_on_a_guess(
+    scenario: str, tmp_path: Path
+) -> None:
+    recording = await record_walk(RUNBOOK, scenario, tmp_path / "right", speed=SPEED)
+    came = {each.place.step for each in recording.kept}
+    assert came >= FAILING[scenario]
+    for number, injection in enumerate(recording.injections(set(FAILING[scenario]))):
+        await check_injection(recording, injection, tmp_path / f"failing-{number}")
+
+
+def test_every_command_of_the_runbook_fails_in_some_scenario() -> None:
+    steps = load_runbook(RUNBOOKS / RUNBOOK / "runbook.yaml").steps
+    commands = {step.id for step in steps if reaches_outside(step.action)}
+    assert commands - NEVER_WALKED == {step for some in FAILING.values() for step in some}
