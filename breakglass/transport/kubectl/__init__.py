@@ -35,6 +35,7 @@ from breakglass.site.model import Cluster, KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink
 from breakglass.transport.base import Request as AnyRequest
+from breakglass.transport.kubectl.access import load_package
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
 from breakglass.transport.kubectl.faults import FaultError
@@ -93,6 +94,7 @@ class Kubectl:
         refused = _refusal(asked, parsed)
         if refused:
             return _not_sent(f"cluster {cluster.name}: {refused}")
+        await load_package()
         return await _carry_out(self._run(cluster, asked, sink, parsed))
 
     async def read_secret(self, secret: KubernetesSecret) -> bytes:
@@ -106,6 +108,7 @@ class Kubectl:
         target = Target("secrets", secret.name, secret.namespace)
         request = KubectlRequest(secret.cluster, (), SECRET_TIMEOUT)
         run = self._run(cluster, request, lambda stream, data: None, Get(Selection((target,))))
+        await load_package()
         try:
             async with asyncio.timeout(SECRET_TIMEOUT):
                 found = await one(run, await run.find("secrets"), target)

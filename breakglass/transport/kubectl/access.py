@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -96,6 +97,12 @@ async def get_access(cluster: Cluster, tell: Callable[[str], None]) -> Access:
 def _file_expiry(choice: Choice) -> float | None:
     """A token file is read again after a minute, as client-go does: it may have been rotated."""
     return time.time() + 60.0 + RENEW_BEFORE if "tokenFile" in choice.user else None
+
+
+async def load_package() -> None:
+    """Import the `kubernetes` package, off the event loop. It may take seconds on a busy machine, which must
+    not count against the first request's time."""
+    await in_thread(lambda: import_module("kubernetes.aio.config.kube_config"))
 
 
 def _configured(
