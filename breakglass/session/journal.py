@@ -3,9 +3,10 @@
 The engine appends, and only then tells anyone. A torn last line, which a crash leaves, is cut off on
 opening and said; any other break is an error that names the record. Where the disk refuses a write,
 records wait in memory in their order, and `require` refuses: what must be on disk before acting is then
-not acted on.
+not acted on. A disk that failed to keep what it had taken gets all of that again.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -113,7 +114,10 @@ class Journal:
         """Why records wait in memory; empty while every record is on disk."""
         self._descriptor = descriptor
         self._last_hash = reading.last_hash
-        self._end = reading.good_bytes
+        self._written = self._synced = reading.good_bytes
+        """Where the file's whole records end, and up to where they are known to be on the disk itself."""
+        self._unsynced: list[bytes] = []
+        """Written records of which only the kernel is known to have a copy."""
         self._waiting: list[bytes] = []
         last = reading.records[-1] if reading.records else None
         gap = (datetime.now(UTC) - last.time).total_seconds() if last else 0.0
@@ -147,27 +151,35 @@ class Journal:
             )
 
     def _flush(self, *, durable: bool) -> None:
-        data = b"".join(self._waiting)
+        data = memoryview(b"".join(self._waiting))
         try:
-            written = 0
-            while written < len(data):
-                written += os.write(self._descriptor, data[written:])
+            # Each write says where it belongs, so that one that failed half-way is written over.
+            done = 0
+            while done < len(data):
+                done += os.pwrite(self._descriptor, data[done:], self._written + done)
             if durable:
-                os.fsync(self._descriptor)
+                self._sync()
         except OSError as error:
             self.fault = error.strerror or str(error)
-            self._cut_back()
+            with contextlib.suppress(OSError):  # what stays is written over by the next try
+                os.ftruncate(self._descriptor, self._written)
             return
-        self._end += len(data)
+        self._written += len(data)
+        self._unsynced = [] if durable else [*self._unsynced, *self._waiting]
+        self._synced = self._written if durable else self._synced
         self._waiting.clear()
         self.fault = ""
 
-    def _cut_back(self) -> None:
+    def _sync(self) -> None:
+        """Put what was written on the disk. After a failure the kernel drops what it could not write, and
+        says so only once: everything since the last success waits again, to be written anew."""
         try:
-            os.ftruncate(self._descriptor, self._end)
-            os.lseek(self._descriptor, self._end, os.SEEK_SET)
-        except OSError as error:
-            self.fault = f"{self.fault}; and cannot be cut back: {error.strerror}"
+            os.fsync(self._descriptor)
+        except OSError:
+            self._waiting = [*self._unsynced, *self._waiting]
+            self._unsynced = []
+            self._written = self._synced
+            raise
 
     def close(self) -> None:
         """Write what waits, if the disk takes it, and let go of the lock."""
@@ -204,22 +216,33 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
         reading = read(path)
         if reading.torn:
             os.ftruncate(descriptor, reading.good_bytes)
-        os.lseek(descriptor, reading.good_bytes, os.SEEK_SET)
-        (folder / "holder").write_text(f"process {os.getpid()} on {os.uname().nodename}\n")
         if create:
             _sync_folder(folder)
     except BlockingIOError as error:
         os.close(descriptor)
         raise SessionHeldError(f"{folder.name} is held by {_holder(folder)}; close it there first") from error
-    except (OSError, JournalError):
+    except OSError as error:
+        os.close(descriptor)
+        raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
+    except JournalError:
         os.close(descriptor)
         raise
+    _say_who_holds(folder)
     return Journal(path, descriptor, reading)
+
+
+def _say_who_holds(folder: Path) -> None:
+    """Write down who holds the session. The lock is what counts; on a full disk only the name is missing."""
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        descriptor = os.open(folder / "holder", flags, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
 
 
 def _holder(folder: Path) -> str:
     try:
-        return (folder / "holder").read_text().strip()
+        return (folder / "holder").read_text().strip() or "another process"
     except OSError:
         return "another process"
 

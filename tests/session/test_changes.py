@@ -1,6 +1,7 @@
 """Changes: read again, asked, on disk, sent once, verified; and what is said where it is not known."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -267,10 +268,7 @@ async def test_without_a_record_of_the_intent_nothing_is_sent(
     engine, far = session_of(tmp_path, PURGE, ANSWERS)
 
     def full(asked: e.Asked) -> c.Command:
-        def refuse(*_: object) -> int:
-            raise OSError(28, "No space left on device")
-
-        monkeypatch.setattr("breakglass.session.journal.os.write", refuse)
+        monkeypatch.setattr(engine.desk.journal, "_descriptor", os.open("/dev/full", os.O_RDWR))
         return confirm(asked)
 
     state = await walk(engine, full)

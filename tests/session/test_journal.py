@@ -120,18 +120,18 @@ def test_a_full_disk_keeps_records_in_memory_and_refuses_what_must_be_on_disk(
 ) -> None:
     journal = open_journal(tmp_path, create=True)
     journal.append(e.NoteAdded("step", "on disk", "operator"))
-    real = os.write
+    real = os.pwrite
 
-    def full(descriptor: int, data: bytes) -> int:
-        real(descriptor, data[:5])
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        real(descriptor, data[:5], offset)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "pwrite", full)
     journal.append(e.NoteAdded("step", "waits", "operator"))
     with pytest.raises(JournalUnwritableError, match="No space left"):
         journal.require()
     assert [r.sequence for r in read(journal.path).records] == [1]
-    monkeypatch.setattr(os, "write", real)
+    monkeypatch.setattr(os, "pwrite", real)
     journal.require()
     journal.close()
     assert [r.sequence for r in read(journal.path).records] == [1, 2]
