@@ -5,16 +5,20 @@ from textual.containers import VerticalScroll
 from breakglass.tui.base import CockpitScreen
 
 
+class Page(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """The page. It has no keys of its own: they are the screen's, and some move through fields instead."""
+
+
 class PageScreen(CockpitScreen):
-    """A screen with a `VerticalScroll` called `page`, and the keys to move in it."""
+    """A screen with a page, and the keys to move in it."""
 
     DEFAULT_CSS = """
-    PageScreen #page { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    PageScreen Page { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     """
 
     @property
-    def page(self) -> VerticalScroll:
-        return self.query_one("#page", VerticalScroll)
+    def page(self) -> Page:
+        return self.query_one(Page)
 
     @property
     def page_width(self) -> int:

@@ -5,14 +5,13 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widgets import Static
 
 from breakglass.tui.actions import Place, bindings
 from breakglass.tui.base import cockpit
 from breakglass.tui.footer import Footer
 from breakglass.tui.help.lines import help_lines
-from breakglass.tui.page import PageScreen
+from breakglass.tui.page import Page, PageScreen
 
 
 class HelpScreen(PageScreen):
@@ -33,7 +32,7 @@ class HelpScreen(PageScreen):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
-        with VerticalScroll(id="page", can_focus=False):
+        with Page():
             yield Static(id="lines", markup=False)
         yield Footer()
 

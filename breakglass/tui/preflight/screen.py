@@ -11,7 +11,7 @@ from typing import ClassVar, cast
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from breakglass.errors import UserError
@@ -26,7 +26,7 @@ from breakglass.tui.actions import bindings
 from breakglass.tui.base import cockpit
 from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
-from breakglass.tui.page import PageScreen
+from breakglass.tui.page import Page, PageScreen
 from breakglass.tui.preflight.checks import Checked, Checks, no_checks
 from breakglass.tui.preflight.fields import LineField, Pressed, PressRow, Unpasted
 from breakglass.tui.preflight.form import (
@@ -69,7 +69,7 @@ class PreflightScreen(PageScreen):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
-        with VerticalScroll(id="page", can_focus=False):
+        with Page():
             yield Static("reading the runbook", id="about", markup=False)
             yield Vertical(id="fields")
         with Vertical(id="last"):
@@ -201,7 +201,9 @@ class PreflightScreen(PageScreen):
 
     def _begin_words(self, row: PressRow) -> Text:
         look = cockpit(self).look
-        wrong = problems(self._form, self._runbook) if self._runbook else {}
+        if self._runbook is None:
+            return Text("there is nothing to begin", look.style("muted"))
+        wrong = problems(self._form, self._runbook)
         if wrong:
             return Text(
                 f"{look.mark('pending')} not yet: {plain(next(iter(wrong.values())))}", look.style("muted")
@@ -287,7 +289,8 @@ class PreflightScreen(PageScreen):
 
     def _begin(self) -> None:
         runbook = self._runbook
-        assert runbook is not None
+        if runbook is None:
+            return
         wrong = problems(self._form, runbook)
         if wrong:
             first = next(iter(wrong))
@@ -304,7 +307,8 @@ class PreflightScreen(PageScreen):
             self._take(self.focused)
 
     def action_top(self) -> None:
-        self.query_one("#mode-rehearsal").focus()
+        if self._runbook is not None:
+            self.query_one("#mode-rehearsal").focus()
         self.page.scroll_home(animate=False)
 
     def action_bottom(self) -> None:

@@ -10,7 +10,6 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import BindingType
-from textual.containers import VerticalScroll
 from textual.widgets import Input, Static
 
 from breakglass.errors import UserError
@@ -26,7 +25,7 @@ from breakglass.tui.actions import bindings
 from breakglass.tui.base import cockpit
 from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
-from breakglass.tui.page import PageScreen
+from breakglass.tui.page import Page, PageScreen
 from breakglass.tui.report.lines import draft_lines, sections, timeline_lines
 from breakglass.tui.text import flowed, plain
 from breakglass.tui.theme import BANDS
@@ -74,7 +73,7 @@ class ReportScreen(PageScreen):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
-        with VerticalScroll(id="page", can_focus=False):
+        with Page():
             yield Static(id="lines", markup=False)
         yield Static(id="said", markup=False)
         yield TextLine(id="file", placeholder="file", select_on_focus=False)
