@@ -8,6 +8,10 @@ from datetime import UTC, datetime
 SHORTEST_DEADLINE = 3.0
 """However fast a rehearsal runs, a request has this many real seconds; loopback is not infinitely fast."""
 
+FASTEST_DEADLINE = 50.0
+"""However fast a rehearsal runs, a request's limit shrinks by no more than this: what has minutes in life, such
+as the walk of a registry, does real work."""
+
 
 class Clock:
     """Waits and durations, in seconds of the walk. With `speed` 1 they are real seconds."""
@@ -27,7 +31,7 @@ class Clock:
 
     def deadline(self, seconds: float) -> float:
         """The real seconds that a request with this limit gets."""
-        return max(seconds / self.speed, min(seconds, SHORTEST_DEADLINE))
+        return max(seconds / min(self.speed, FASTEST_DEADLINE), min(seconds, SHORTEST_DEADLINE))
 
     def has_had(self, looked: float, within: float) -> bool:
         """Whether a wait has had its time, going by its looks and the pauses between them.

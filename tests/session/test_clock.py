@@ -16,3 +16,8 @@ def test_a_request_of_a_fast_rehearsal_still_has_real_seconds() -> None:
 )
 def test_a_wait_of_a_fast_rehearsal_has_all_its_looks(speed: float, looked: float, enough: bool) -> None:
     assert Clock(speed).has_had(looked, within=20.0) is enough
+
+
+def test_a_long_deadline_shrinks_less_than_the_rehearsal_is_fast() -> None:
+    assert Clock(400).deadline(600) == 12
+    assert Clock(20).deadline(600) == 30
