@@ -36,7 +36,7 @@ def resolve_owners(world: World) -> None:
 
 
 def reconcile(world: World) -> None:
-    values = world.store.all()
+    values = world.store.glance()
     alive = {uid_of(value) for value in values}
     for value in values:
         owners = [text(entry, "uid") for entry in objects(value, "metadata", "ownerReferences")]
@@ -76,7 +76,7 @@ def _wait_for_dependants(world: World, owner: Object, finalizers: list[str]) -> 
 def _dependants(world: World, owner: Object) -> list[Object]:
     return [
         value
-        for value in world.store.all()
+        for value in world.store.glance()
         if any(entry.get("uid") == uid_of(owner) for entry in objects(value, "metadata", "ownerReferences"))
     ]
 
