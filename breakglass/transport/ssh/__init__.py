@@ -1,7 +1,7 @@
 """SSH: one kept connection a host, a channel a command, and the doors that a client must knock on with care.
 
-`route` reads the site and `ssh_config` into hops, `connection` gets into one hop, `command` runs one command,
-and `transport` keeps the connections and answers the session.
+`route` reads the site and `ssh_config` into hops, `entering` gets into one hop, `connection` is what is kept
+of that, `command` runs one command, and `transport` keeps the connections and answers the session.
 """
 
 from breakglass.transport.ssh.host_keys import HostKeyQuestion

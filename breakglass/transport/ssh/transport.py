@@ -26,9 +26,8 @@ from breakglass.transport.ssh.connection import (
     ConnectionLostError,
     Progress,
     SessionsFullError,
-    UnknownHostKeyError,
-    connect,
 )
+from breakglass.transport.ssh.entering import UnknownHostKeyError, connect
 from breakglass.transport.ssh.faults import SshFaultError
 from breakglass.transport.ssh.host_keys import HostKeyQuestion, remember
 from breakglass.transport.ssh.login import PassphraseWantedError

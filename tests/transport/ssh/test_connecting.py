@@ -101,7 +101,7 @@ async def test_an_address_without_a_route(tmp_path: Path) -> None:
 async def test_a_server_that_accepts_and_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breakglass.transport.ssh.connection.HANDSHAKE", 0.3)
+    monkeypatch.setattr("breakglass.transport.ssh.entering.HANDSHAKE", 0.3)
     with listening(lambda connection: None) as port:
         ran = await tried(plain_host(tmp_path, port))
     assert ran.fault == "timeout"
