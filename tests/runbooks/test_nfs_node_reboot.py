@@ -41,7 +41,7 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
         )
     ),
     "wrong-boot-order": frozenset({"fix-boot"}),
-    "stalled-machine": frozenset({"counters", "autopsy-stacks"}),
+    "stalled-machine": frozenset({"counters", "autopsy-monitor", "autopsy-stacks"}),
     "driver-not-registered": frozenset({"driver-look", "plugin", "plugin-log", "replug"}),
     "server-is-the-fault": frozenset({"server-service", "exports", "exports-file", "threads", "journal"}),
 }
@@ -187,6 +187,7 @@ TASKS: list[tuple[list[Json], bool]] = [
     ([{"type": "vzdump", "id": ""}], False),
     ([{"type": "vzdump"}], False),
     ([{"type": "qmsnapshot", "id": "203"}], False),
+    ([{"type": "vzdump", "id": "203", "endtime": 1776826800, "status": "OK"}], True),
     ([{"type": "aptupdate", "id": ""}], True),
 ]
 
