@@ -142,7 +142,8 @@ def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepa
     headers = {name: render(value, scope) for name, value in action.headers.items()}
     body = render(action.body, scope).encode() if action.body is not None else None
     if action.json is not None:
-        body = jsonlib.dumps(render_tree(action.json, scope)).encode()
+        # A map has no order of its own; sorted, what is shown, sent and recorded is the same each time.
+        body = jsonlib.dumps(render_tree(action.json, scope), sort_keys=True).encode()
         headers.setdefault("Content-Type", "application/json")
     request = HttpRequest(
         method=action.method.upper(),
