@@ -15,8 +15,8 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.cli.exit_codes import exit_code
-from breakglass.cli.plain import Lines, answer_confirmation
-from breakglass.cli.walking import on_a_terminal
+from breakglass.cli.plain import Lines, answer_confirmation, or_stop
+from breakglass.cli.walking import ending_on_signals, on_a_terminal
 from breakglass.report.timeline import words_of
 from breakglass.session import commands as c
 from breakglass.session import events as e
@@ -46,7 +46,9 @@ def run(arguments: Namespace) -> int:
 
 async def _run(request: Request) -> int:
     lines = Lines(sys.stderr)
-    async with open_session(request, Prompts(secret=lines.ask if on_a_terminal() else None)) as session:
+    async with open_session(
+        request, Prompts(secret=lines.ask_or_nothing if on_a_terminal() else None)
+    ) as session:
         engine = session.engine
         asked: asyncio.Queue[e.Asked] = asyncio.Queue()
 
@@ -60,7 +62,8 @@ async def _run(request: Request) -> int:
         engine.subscribe(told)
         answering = asyncio.create_task(_answer(session, asked, lines))
         try:
-            await engine.run()
+            with ending_on_signals(engine):
+                await engine.run()
         finally:
             answering.cancel()
         print(f"record: {engine.desk.journal.path}", file=sys.stderr)
@@ -75,7 +78,7 @@ async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: Line
         while engine.state.waiting is question:
             command: c.Command = c.Stop(question.text or "needs a person at a terminal", by)
             if question.question == "confirm" and on_a_terminal():
-                command = await answer_confirmation(question, engine.state, lines, by)
+                command = await or_stop(answer_confirmation(question, engine.state, lines, by))
             try:
                 engine.command(command)
                 break

@@ -7,10 +7,11 @@ For screen readers, bad links and terminals that can do nothing else.
 import asyncio
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TextIO
 
-from breakglass.cli.walking import code_of, tell, tell_the_end
+from breakglass.cli.walking import code_of, ending_on_signals, tell, tell_the_end
 from breakglass.session import commands as c
 from breakglass.session import events as e
 from breakglass.session.opening import Request, open_session, operator_name
@@ -24,7 +25,7 @@ Line = Callable[[str], None]
 async def walk_plain(request: Request) -> int:
     """Walk a session line by line. Returns the exit code."""
     lines = Lines(sys.stdout)
-    async with open_session(request, Prompts(secret=lines.ask)) as session:
+    async with open_session(request, Prompts(secret=lines.ask_or_nothing)) as session:
         engine = session.engine
         asked: asyncio.Queue[e.Asked] = asyncio.Queue()
 
@@ -41,11 +42,17 @@ async def walk_plain(request: Request) -> int:
         lines.say(f"{request.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
         walking = asyncio.create_task(engine.run())
         answering = asyncio.create_task(_answer_all(engine.command, lambda: engine.state, asked, lines))
-        done, _ = await asyncio.wait({walking, answering}, return_when=asyncio.FIRST_COMPLETED)
-        if answering in done:
-            await answering
-        await walking
-        answering.cancel()
+        try:
+            with ending_on_signals(engine):
+                await asyncio.wait({walking, answering}, return_when=asyncio.FIRST_COMPLETED)
+                if answering.done():
+                    await answering
+                await walking
+        finally:
+            answering.cancel()
+            # An interrupted walk lets a change under way come to its end before anything is closed.
+            walking.cancel()
+            await asyncio.wait({walking})
         code = code_of(session)
         tell_the_end(session, code)
         return code
@@ -61,10 +68,19 @@ async def _answer_all(
         question = await asked.get()
         while state().waiting is question:
             try:
-                command(await _answer(question, state(), lines))
+                command(await or_stop(_answer(question, state(), lines)))
                 break
             except c.CommandRefusedError as error:
                 lines.say(f"  {error}")
+
+
+async def or_stop(answer: Awaitable[c.Command]) -> c.Command:
+    """The command that is given, or a stop where nobody can give one any more: the input has ended, or the
+    terminal is gone."""
+    try:
+        return await answer
+    except (EOFError, OSError) as error:
+        return c.Stop(f"nobody can be asked any more: {error}", operator_name())
 
 
 async def _answer(asked: e.Asked, state: State, lines: "Lines") -> c.Command:
@@ -149,19 +165,31 @@ class Lines:
     def say(self, text: str) -> None:
         print(visible(text), file=self._out, flush=True)
 
+    async def ask_or_nothing(self, prompt: str) -> str:
+        """What is typed, or nothing where nobody can type any more."""
+        try:
+            return await self.ask(prompt)
+        except (EOFError, OSError):
+            return ""
+
     async def ask(self, prompt: str) -> str:
+        """What is typed. Raises EOFError at the end of the input, OSError where the terminal is gone."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[str] = loop.create_future()
 
         def read() -> None:
-            line = sys.stdin.readline()
-            loop.call_soon_threadsafe(_give, answer, line)
+            try:
+                line = sys.stdin.readline()
+            except OSError:
+                line = ""
+            with suppress(RuntimeError):  # the program is ending, and nobody waits for it
+                loop.call_soon_threadsafe(_give, answer, line)
 
         print(visible(prompt), end="", file=self._out, flush=True)
         threading.Thread(target=read, daemon=True).start()
         line = await answer
         if not line:
-            raise KeyboardInterrupt
+            raise EOFError("the input has ended")
         return line.rstrip("\n")
 
 

@@ -3,14 +3,19 @@ code."""
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 
 from breakglass.cli.exit_codes import ExitCode, exit_code
 from breakglass.report.past import review_of
 from breakglass.report.timeline import words_of
 from breakglass.session.autopilot import Script, walk
+from breakglass.session.commands import CommandRefusedError, Stop
+from breakglass.session.engine import Engine
 from breakglass.session.events import encode
 from breakglass.session.opening import Request, Session, open_session, operator_name
 from breakglass.session.state import Recorded, State
@@ -63,11 +68,32 @@ async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool)
         for recorded in engine.state.timeline:
             tell(recorded, as_json=as_json)
         engine.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
-        await walk(engine, script_of(session), operator_name())
+        with ending_on_signals(engine):
+            await walk(engine, script_of(session), operator_name())
         code = code_of(session)
         if not as_json:
             tell_the_end(session, code)
         return code
+
+
+@contextmanager
+def ending_on_signals(engine: Engine) -> Generator[None]:
+    """Let SIGTERM and SIGHUP end the walk as a person would: a read is given up, the outcome of a change is
+    waited for and recorded."""
+    loop = asyncio.get_running_loop()
+
+    def end(received: signal.Signals) -> None:
+        with suppress(CommandRefusedError):
+            engine.command(Stop(f"the program was told to end ({received.name})", engine.state.operator))
+
+    received = (signal.SIGTERM, signal.SIGHUP)
+    for each in received:
+        loop.add_signal_handler(each, end, each)
+    try:
+        yield
+    finally:
+        for each in received:
+            loop.remove_signal_handler(each)
 
 
 def code_of(session: Session) -> ExitCode:
@@ -97,7 +123,23 @@ def tell(recorded: Recorded, *, as_json: bool) -> None:
 
 
 def tell_the_end(session: Session, code: ExitCode) -> None:
-    """Where the record is, and what the exit code means."""
+    """Where the record is, and what the exit code means. Where nobody can be told, the record still has
+    it."""
+    try:
+        _tell_the_end(session, code)
+    except OSError:
+        silence_output()
+
+
+def silence_output() -> None:
+    """Write no more to a terminal or a pipe that is gone; Python would try once more as it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def _tell_the_end(session: Session, code: ExitCode) -> None:
     state: State = session.engine.state
     if state.mode == "rehearsal":
         print("\n" + review_of(state, session.engine.runbook))
@@ -105,3 +147,4 @@ def tell_the_end(session: Session, code: ExitCode) -> None:
     print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
     print(f"record: {session.engine.desk.journal.path}", file=sys.stderr)
     print(f"report: breakglass report {state.session}", file=sys.stderr)
+    sys.stdout.flush()

@@ -37,14 +37,28 @@ class Desk:
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Be told of every event after it is on record. Returns how to stop being told."""
         self._observers.append(observer)
-        return lambda: self._observers.remove(observer)
+
+        def unsubscribe() -> None:
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+        return unsubscribe
 
     def record(self, event: e.Event) -> Recorded:
-        """Put an event on record, fold it into the state, and tell the observers."""
+        """Put an event on record, fold it into the state, and tell the observers.
+
+        An observer that cannot show it, because its terminal or pipe is gone, is told no more. The walk is
+        not broken off by that: a change under way comes to its end on record, and then the walk stops.
+        """
         recorded = self.journal.append(event)
         self.state = apply(self.state, recorded)
         for observer in tuple(self._observers):
-            observer(recorded, self.state)
+            try:
+                observer(recorded, self.state)
+            except OSError as error:
+                self._observers.remove(observer)
+                why = f"what happens cannot be shown any more: {error.strerror or error}"
+                self.stop_wanted = self.stop_wanted or c.Stop(why, self.state.operator)
         return recorded
 
     async def ask(self, asked: e.Asked) -> c.Command:
