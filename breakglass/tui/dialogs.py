@@ -160,14 +160,13 @@ class HostKey(Dialog[bool]):
 
     def __init__(self, question: "HostKeyQuestion") -> None:
         host = plain(question.host)
-        kept = (
-            f"is added to {question.known_hosts}" if question.known_hosts else "counts for this session only"
-        )
+        via = f" via {question.via}" if question.via else ""
         super().__init__(
             f"The host key of {host} is not known",
-            f"{question.address} {question.via}\n{question.key_type}   {question.fingerprint}\n\n"
+            f"{question.address}{via}\n{question.key_type}   {question.fingerprint}\n\n"
             "Compare the fingerprint with what the host's own console says. Where they differ, somebody may "
-            f"stand in between. Accepted, the key {kept}.\n\nTo accept it, type {host}",
+            f"stand in between. Accepted, the key is added to {question.known_hosts}.\n\n"
+            f"To accept it, type {host}",
         )
         self._host = question.host
 
