@@ -47,6 +47,7 @@ _REASONS: dict[str, FaultKind] = {
 
 _SAYINGS: tuple[tuple[str, FaultKind, Delivery], ...] = (
     (r"command terminated with exit code \d+", "exit", Delivery.ANSWERED),
+    (r"is forbidden: User ", "forbidden", Delivery.ANSWERED),
     (r"[Yy]ou must be logged in to the server", "authentication", Delivery.ANSWERED),
     (r"doesn't have a resource type", "not-found", Delivery.ANSWERED),
     (r"timed out waiting for the condition", "timeout", Delivery.ANSWERED),
@@ -147,10 +148,12 @@ async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> 
         if not ended:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    if code == 0:
+    kind, delivery, line = explained(kept["stderr"].decode(errors="replace"))
+    # `kubectl cordon` ends with 0 after "error: unable to cordon node".
+    failed = changing and line.startswith("error:")
+    if code == 0 and not failed:
         data = _json(bytes(kept["stdout"])) if len(kept["stdout"]) <= LARGEST_JSON else None
         return result(Delivery.ANSWERED, None, 0, data)
-    kind, delivery, line = explained(kept["stderr"].decode(errors="replace"))
     if delivery is not Delivery.ANSWERED and not changing:
         delivery = Delivery.ANSWERED if kind == "exit" else delivery
     if changing and wrote and kind not in ("exit", "timeout"):

@@ -46,7 +46,8 @@ async def patch(run: Run, request: Patch) -> Done:
     after = await patched(run, resource, before, request.type, request.patch)
     same = text(before, "metadata", "resourceVersion") == text(after, "metadata", "resourceVersion")
     changed = after != before if run.is_dry_run else not same
-    line = f"patched{run.dry_suffix}" if changed else f"patched{run.dry_suffix} (no change)"
+    # kubectl says nothing of a dry run here.
+    line = "patched" if changed else "patched (no change)"
     _print(run, request.output, resource, after, line)
     return Done(data=bare(after))
 
