@@ -1,17 +1,19 @@
 """The NFS node reboot: its scenarios walked right, into every trap, and dry; its commands against bad input;
 and its guards against what they must tell apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
 from breakglass.cli.main import main
+from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.expression import EvaluationError, evaluate, holds
 from breakglass.runbook.lint_flow import reaches_out
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import KubectlAction, Risk, SshAction, Step
+from breakglass.runbook.model import Expression, KubectlAction, Risk, SshAction, Step
+from breakglass.runbook.position import Position
 from breakglass.runbook.risk import effective_risk
 from breakglass.values import Json
 from tests.runbooks.faults import check_injection, record_walk
@@ -81,6 +83,83 @@ async def test_bad_input_is_said_and_nothing_is_changed_on_a_guess(scenario: str
 def test_the_command_walks_a_scenario_headless(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKGLASS_STATE", str(tmp_path))
     assert main(["rehearse", NAME, "healthy-node", "--auto", "--speed", "400"]) == 0
+
+
+MOUNT = "sudo timeout 30 mount -t nfs -o nfsvers={},soft 192.168.1.127:/srv/nfs /mnt"
+LIFE = [
+    (
+        "recorded-incident",
+        (("k8s-node3", "sudo systemctl restart kubelet"),),
+        "world.kubelet['k8s-node3'] == 'zombie' && !ready",
+    ),
+    ("recorded-incident", (("pve", "qm reset 204"),), "world.quorum_lost"),
+    (
+        "recorded-incident",
+        (("pve", "qm reset 203"),),
+        "rebooted && ready && world.vms['203'].pid == 2115772 && !world.quorum_lost",
+    ),
+    ("reset-does-nothing", (("pve", "qm reset 203"),), "!rebooted && ready"),
+    (
+        "half-open",
+        (("k8s-node3", MOUNT.format("4")), ("k8s-node3", MOUNT.format("4.1"))),
+        "size(world.hung['k8s-node3']) == 4",
+    ),
+    (
+        "wrong-boot-order",
+        (("pve", "qm stop 201"), ("pve", "qm start 201")),
+        "!ready && !world.up['k8s-node1']",
+    ),
+    (
+        "wrong-boot-order",
+        (("pve", "qm set 201 --boot order=scsi1"), ("pve", "qm stop 201"), ("pve", "qm start 201")),
+        "ready && rebooted && world.vms['201'].pid != 2114001",
+    ),
+    (
+        "server-is-the-fault",
+        (("pve", "systemctl restart nfs-server"),),
+        "world.nfs['k8s-node1'] == 'dead' && world.nfs['k8s-node3'] == 'dead'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("scenario", "commands", "holds_then"), LIFE)
+async def test_a_move_does_to_the_world_what_it_did_in_life(
+    scenario: str, commands: Sequence[tuple[str, str]], holds_then: str, tmp_path: Path
+) -> None:
+    world = await start_rehearsal(load_scenario(PATHS[scenario]), tmp_path, speed=2000)
+    try:
+        sick = str(world.variables["sick"])
+        before = boot_of(world.snapshot(), sick)
+        for host, command in commands:
+            await world.host(host).run(command, no_input)
+        await world.clock.sleep(200)
+        condition = Expression(holds_then, Position(Path(__file__), 1, 1))
+        snapshot = world.snapshot()
+        scope: dict[str, Json] = {
+            "world": dict(world.variables),
+            "rebooted": boot_of(snapshot, sick) != before,
+            "ready": evaluate(READY, {"snapshot": snapshot, "node": sick}),
+        }
+        assert holds(condition, scope), scope
+        assert world.faults == []
+    finally:
+        await world.close()
+
+
+NODE = "snapshot.clusters.main.filter(o, o.kind == 'Node' && o.metadata.name == node)[0].status"
+READY = Expression(
+    f"{NODE}.conditions.exists(c, c.type == 'Ready' && c.status == 'True')", RUNBOOK.steps[0].position
+)
+
+
+async def no_input() -> str:
+    return ""
+
+
+def boot_of(snapshot: Json, node: str) -> Json:
+    return evaluate(
+        Expression(f"{NODE}.nodeInfo.bootID", READY.position), {"snapshot": snapshot, "node": node}
+    )
 
 
 # ------------------------------------------------------------------ the guards, by themselves
@@ -234,13 +313,12 @@ def test_a_reset_is_proven_by_the_boot_id_alone() -> None:
     assert {each for each in ("exit", "pid", "uptime") if each in verify.until.source} == set()
 
 
-def test_what_was_cordoned_before_is_neither_cordoned_nor_uncordoned() -> None:
-    for name in ("cordon", "uncordon"):
-        condition = RUNBOOK.step(name).when
-        assert condition is not None
-        assert not holds(condition, {"was_cordoned": True})
+@pytest.mark.parametrize(("before", "here"), [(True, False), (True, True), (False, False)])
+def test_only_what_this_session_cordoned_is_uncordoned(before: bool, here: bool) -> None:
+    scope: dict[str, Json] = {"was_cordoned": before, "cordoned_here": here}
     (guard,) = RUNBOOK.step("uncordon").guards
-    assert not holds(guard.that, {"was_cordoned": True})
+    assert not holds(guard.that, scope)
+    assert holds(guard.that, {"was_cordoned": False, "cordoned_here": True})
 
 
 TAKES_THE_NODE_DOWN = ("drain", "reset", "stop", "kill")
