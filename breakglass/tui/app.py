@@ -28,6 +28,7 @@ from breakglass.session.opening import Request, Session, open_session
 from breakglass.session.outside import Prompts
 from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
+from breakglass.tui.terminal import Terminal
 from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_theme, variables
 from breakglass.tui.uncoloured import Uncoloured
 
@@ -55,7 +56,7 @@ class Cockpit(App[int], inherit_bindings=False):
     def __init__(self, code_of: CodeOf, request: Request | None = None) -> None:
         """Open a session at once when `request` is given, and the library otherwise."""
         self.unicode = speaks_unicode()
-        super().__init__()
+        super().__init__(driver_class=None if os.environ.get("TEXTUAL_DRIVER") else Terminal)
         self._code_of = code_of
         self._request = request
         self.code = 0
@@ -164,6 +165,8 @@ class Cockpit(App[int], inherit_bindings=False):
     def _leave_for(self, received: signal.Signals) -> None:
         """End on a signal: a read is given up, the outcome of a change is waited for and recorded."""
         self._leaving = True
+        if received is signal.SIGHUP and isinstance(self._driver, Terminal):
+            self._driver.hang_up()
         if self._walked is None:
             self.exit(INTERRUPTED)
             return

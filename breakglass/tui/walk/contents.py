@@ -74,9 +74,11 @@ def _one_line(command: str) -> str:
 
 def timeline_lines(state: State) -> list[str]:
     """The session's timeline, one line a fact."""
+    entries = timeline(state)
+    width = max((len(entry.step) for entry in entries), default=0)
     return [
-        f"{entry.time:%H:%M:%S}Z  T+{clock(entry.elapsed)}  {plain(entry.step):20}  {plain(entry.text)}"
-        for entry in timeline(state)
+        f"{entry.time:%H:%M:%S}Z  T+{clock(entry.elapsed)}  {plain(entry.step):{width}}  {plain(entry.text)}"
+        for entry in entries
     ]
 
 

@@ -156,7 +156,10 @@ class WalkView(CockpitScreen):
     def header(self) -> list[str]:
         """The header's pieces."""
         walk = self.walk
-        words = header_chunks(walk.state, walk.runbook, walk.site, self._now(), walk.journal_fault)
+        terse = self._layout in ("narrow", "linear")
+        words = header_chunks(
+            walk.state, walk.runbook, walk.site, self._now(), walk.journal_fault, terse=terse
+        )
         return [mode_word(walk.state), "READ-ONLY VIEW", *words]
 
     def move_words(self) -> Move:

@@ -72,8 +72,14 @@ def began(state: State) -> datetime | None:
         return state.started.time
 
 
-def header_chunks(state: State, runbook: Runbook, site: Site, now: datetime, fault: str = "") -> list[str]:
-    """The header's pieces, the most important first. The mode's word stands before them."""
+def header_chunks(
+    state: State, runbook: Runbook, site: Site, now: datetime, fault: str = "", *, terse: bool = False
+) -> list[str]:
+    """The header's pieces, the most important first. The mode's word stands before them.
+
+    `terse` leaves out what is counted and is none.
+    """
+    counts = {"failed": state.failed, "unknown": state.unknown, "notes": len(state.notes)}
     start = began(state)
     number = number_of(runbook, state.current)
     chunks = [
@@ -83,7 +89,7 @@ def header_chunks(state: State, runbook: Runbook, site: Site, now: datetime, fau
         f"T+{clock((now - start).total_seconds())}" if start is not None else "T+00:00",
         f"{now:%H:%M:%S}Z",
         state_words(state),
-        f"failed {state.failed}  unknown {state.unknown}  notes {len(state.notes)}",
+        *(f"{name} {count}" for name, count in counts.items() if count or not terse),
     ]
     insecure = [name for name, endpoint in site.endpoints.items() if not endpoint.verify_tls]
     if insecure:
