@@ -10,14 +10,18 @@ examples:
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from breakglass.cli.walking import add_walk_arguments, given_inputs, on_a_terminal, walk_with
 from breakglass.runbook.library import find_runbook, find_scenario
 from breakglass.session.autopilot import Script
 from breakglass.session.opening import Request, Session
 
+if TYPE_CHECKING:
+    from breakglass.rehearsal.drill import Walk
+
 AUTOMATIC_SPEED = 20.0
-"""How much faster than life a headless rehearsal runs, unless it is told."""
+"""How much faster than life a headless rehearsal runs, unless it or its scenario is told."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,22 +40,28 @@ def run(arguments: Namespace) -> int:
         print("no terminal: walking headless, as with --auto", file=sys.stderr)
     scenario = find_scenario(found, arguments.scenario)
     inputs = given_inputs(arguments)
+    right = walk_of(scenario) if headless else None
     request = Request(
         mode="dry-run" if arguments.dry_run else "rehearsal",
         runbook=found.path,
         scenario=scenario,
-        inputs={**inputs_of(scenario), **inputs} if headless else inputs,
-        speed=arguments.speed or (AUTOMATIC_SPEED if headless else None),
+        inputs={**inputs_of(right), **inputs} if right is not None else inputs,
+        speed=arguments.speed or (right.speed or AUTOMATIC_SPEED if right is not None else None),
         pace="never" if headless else "phase",
     )
     return walk_with(request, arguments, script_of, headless=headless)
 
 
-def inputs_of(scenario: Path) -> dict[str, str]:
-    """The inputs of the scenario's own walk, as they would be typed."""
+def walk_of(scenario: Path) -> "Walk":
+    """The scenario's own walk."""
     from breakglass.rehearsal.scenario import load_scenario
 
-    return {name: str(value) for name, value in load_scenario(scenario).walk.inputs.items()}
+    return load_scenario(scenario).walk
+
+
+def inputs_of(right: "Walk") -> dict[str, str]:
+    """The inputs of a walk, as they would be typed."""
+    return {name: str(value) for name, value in right.inputs.items()}
 
 
 def script_of(session: Session) -> Script:

@@ -107,13 +107,17 @@ class Trap:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The answers of the right walk, by step id. `on_failure` is `skip`, `stop`, `retry` or `jump STEP`."""
+    """The answers of the right walk, by step id. `on_failure` is `skip`, `stop`, `retry` or `jump STEP`.
+
+    `speed` is that of a headless walk, where the scenario's own is for people.
+    """
 
     inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
     choose: Mapping[str, str] = field(default_factory=dict[str, str])
     ask: Mapping[str, Json] = field(default_factory=dict[str, Json])
     manual: Mapping[str, str] = field(default_factory=dict[str, str])
     on_failure: Mapping[str, str] = field(default_factory=dict[str, str])
+    speed: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

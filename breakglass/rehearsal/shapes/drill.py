@@ -35,6 +35,7 @@ from breakglass.runbook.shape import (
     converted,
     list_of,
     mapping_of,
+    number,
     optional,
     record,
     required,
@@ -203,10 +204,13 @@ _WALK_CHOOSE = optional("choose", _WORDS, default=dict[str, str](), help="Step a
 _ASK = optional("ask", mapping_of(JSON), default=dict[str, Json](), help="Step and value.")
 _MANUAL = optional("manual", _WORDS, default=dict[str, str](), help="Step and note.")
 _ON_FAILURE = optional("on_failure", mapping_of(_WAY_ON), default=dict[str, str]())
+_SPEED = optional("speed", number(0.1, 10_000), help="Of a headless walk: simulated seconds in a real one.")
 WALK = record(
     "right walk",
-    (_INPUTS, _WALK_CHOOSE, _ASK, _MANUAL, _ON_FAILURE),
-    lambda given: Walk(given[_INPUTS], given[_WALK_CHOOSE], given[_ASK], given[_MANUAL], given[_ON_FAILURE]),
+    (_INPUTS, _WALK_CHOOSE, _ASK, _MANUAL, _ON_FAILURE, _SPEED),
+    lambda given: Walk(
+        given[_INPUTS], given[_WALK_CHOOSE], given[_ASK], given[_MANUAL], given[_ON_FAILURE], given[_SPEED]
+    ),
 )
 
 _STEPS = list_of(TEXT)
