@@ -1,8 +1,27 @@
 """The cockpit of somebody who watches: the view of a walk, fed by its journal."""
 
+from dataclasses import replace
+
 from breakglass.session.following import Follower
 from breakglass.tui.app import Cockpit
+from breakglass.tui.text import plain
 from breakglass.tui.walk.view import WalkView
+from breakglass.tui.walk.words import Move
+
+
+class WatchView(WalkView):
+    """The view of a walk that says who is asked, for nobody is asked here."""
+
+    def move_words(self) -> Move:
+        move = super().move_words()
+        if self.walk.state.ended is not None:
+            return replace(move, words="the walk has ended; q  go back")
+        asked = self.walk.state.waiting
+        if asked is None:
+            return move
+        return replace(
+            move, words=plain(f"{self.walk.state.operator} is asked: {asked.text or asked.question}")
+        )
 
 
 class WatchCockpit(Cockpit):
@@ -13,5 +32,5 @@ class WatchCockpit(Cockpit):
         self._following = following
 
     def open_first(self) -> None:
-        self.push_screen(WalkView(self._following))
+        self.push_screen(WatchView(self._following))
         self.run_worker(self._following.follow(), name="follow")

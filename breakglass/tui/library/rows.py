@@ -28,7 +28,7 @@ def runbook_row(entry: Entry, past: Past, match: Match | None, look: Look, width
     if entry.runbook is None:
         more = f" (and {entry.problems - 1} more)" if entry.problems > 1 else ""
         name = Text.assemble(
-            (f"{look.mark('failed')} ", look.mark_style("failed")), (plain(entry.found.name), "bold")
+            (f"{look.mark('failed'):<{INDENT}}", look.mark_style("failed")), (plain(entry.found.name), "bold")
         )
         said = Text("cannot be used", look.style("failed"))
         return [*side_by_side(name, said, width), *_below(f"{plain(entry.problem)}{more}", width, muted)]
@@ -121,7 +121,7 @@ def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
         *([Text(f"      scenario {plain(latest.scenario)}")] if latest else []),
         Text(),
         Text(
-            f"{len(runbook.steps)} steps   owner {plain(runbook.owner) or 'not named'}", look.style("muted")
+            f"steps {len(runbook.steps)}   owner {plain(runbook.owner) or 'not named'}", look.style("muted")
         ),
         Text(plain(str(runbook.path)), look.style("muted")),
     ]

@@ -161,13 +161,15 @@ class LibraryScreen(CockpitScreen):
         hidden = set[str]()
         if not self._past.unfinished:
             hidden.add("resume")
+        if self.has_class("-wide"):
+            hidden.add("swap")
         if self._session_to_report() == "":
             hidden.add("past_report")
         return tuple(action for action in super().available() if action.name not in hidden)
 
     # ---------------------------------------------------------------- events
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show_preview)
+        self.call_after_refresh(self._show)
 
     def on_input_changed(self) -> None:
         """Show what fits, and choose the best of it."""
