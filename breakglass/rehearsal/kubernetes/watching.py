@@ -61,7 +61,9 @@ async def _coming(
     while True:
         wait = BOOKMARK_EVERY if end is None else min(BOOKMARK_EVERY, end - loop.time())
         try:
-            event = await asyncio.wait_for(queue.get(), max(wait, 0))
+            # Not `wait_for`, which in Python 3.11 loses a cancellation that comes together with an event.
+            async with asyncio.timeout(max(wait, 0)):
+                event = await queue.get()
         except TimeoutError:
             if watch.bookmarks:
                 yield "BOOKMARK", _bookmark(watch.kind, store.version, initial=False)
