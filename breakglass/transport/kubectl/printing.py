@@ -35,12 +35,16 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
+_UNSAFE = re.compile("[^\n\x20-\x7e\xa1-\u1fff\u2010-\u2027\u2030-\ud7ff\uf900-\ufefe]")
+"""Characters that are written as escapes, in quotes."""
+
+
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    style = (
-        "|" if "\n" in value and not re.search(r"[ \t]\n|^\s|[^\n\x20-\ud7ff\ue000-\ufffd]", value) else None
-    )
-    if style is None and _looks_like_another_type(value):
+    style = None
+    if _UNSAFE.search(value) or _looks_like_another_type(value):
         style = '"'
+    elif "\n" in value and not re.search(r"[ ]\n|^\s", value):
+        style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)  # pyright: ignore[reportUnknownMemberType]
 
 
