@@ -17,6 +17,7 @@ COMMANDS = {
     "show": "one runbook, as it would be walked",
     "run": "walk a runbook on a real site, or dry-run it there",
     "rehearse": "walk a runbook against a simulated incident",
+    "doctor": "look whether everything that a runbook needs is there",
     "exec": "run one action that is in no runbook",
     "resume": "go on with a session that was stopped or cut short",
     "watch": "follow a session in a second terminal, read-only",
