@@ -9,8 +9,8 @@ SHORTEST_DEADLINE = 3.0
 """However fast a rehearsal runs, a request has this many real seconds; loopback is not infinitely fast."""
 
 FASTEST_DEADLINE = 50.0
-"""However fast a rehearsal runs, a request's limit shrinks by no more than this: what has minutes in life, such
-as the walk of a registry, does real work."""
+"""However fast a rehearsal runs, a request's limit shrinks by no more than this: what has minutes in life,
+such as the walk of a registry, does real work."""
 
 
 class Clock:
