@@ -111,6 +111,8 @@ class AskLine(Dialog[str]):
 class Choose(Dialog[str]):
     """One of several ways, each explained. Digits move to a way; Enter takes it."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "go_back", show=False)]
+
     def __init__(self, title: str, words: str, ways: Mapping[str, str], *, at: str = "") -> None:
         super().__init__(title, words)
         self._options = dict(ways)

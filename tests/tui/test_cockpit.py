@@ -12,9 +12,10 @@ from textual.pilot import Pilot
 from breakglass.cli.library import prepare_environment
 from breakglass.cli.walking import code_of
 from breakglass.session.opening import OpeningError, Request
+from breakglass.transport.ssh import HostKeyQuestion
 from breakglass.tui.app import Cockpit
 from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.dialogs import AskLine, Choose
+from breakglass.tui.dialogs import AskLine, Choose, HostKey
 from breakglass.tui.report.screen import ReportScreen
 from breakglass.tui.walk.screen import WalkScreen
 from breakglass.tui.walk.words import doing
@@ -225,3 +226,36 @@ async def test_an_unexpected_error_shows_where_it_was_and_no_values(
     assert "RuntimeError" in said
     assert "open_first" in said
     assert "hunter2" not in said
+
+
+async def test_a_bell_always_and_a_notification_only_when_the_terminal_is_not_in_focus(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(rehearsal("healthy-outpost")) as (app, pilot):
+        await until(app, pilot, needs("continue"))
+        written: list[str] = []
+        assert app._driver is not None  # pyright: ignore[reportPrivateUsage]
+        monkeypatch.setattr(app._driver, "write", written.append)  # pyright: ignore[reportPrivateUsage]
+        app.draw_attention("needs you: a\x1b]52;c;eA==\x07")
+        app.app_focus = False
+        app.draw_attention("needs you: a\x1b]52;c;eA==\x07")
+        notified = [each for each in written if each.startswith("\x1b]9;")]
+        assert notified == ["\x1b]9;breakglass: needs you: a\\x1b]52;c;eA==\\x07\x07"]
+
+
+async def test_an_unknown_host_key_is_accepted_only_by_typing_the_name_of_the_host() -> None:
+    question = HostKeyQuestion("pve", "192.0.2.7:22", "ssh-ed25519", "SHA256:abc", None)
+    async with opened(rehearsal("healthy-outpost")) as (app, pilot):
+        await until(app, pilot, needs("continue"))
+        answers: list[bool] = []
+
+        async def ask() -> None:
+            answers.append(await app._ask_host_key(question))  # pyright: ignore[reportPrivateUsage]
+
+        for keys, answer in ((["y", "enter", "escape"], False), ([*"pve", "enter"], True)):
+            app.run_worker(ask())
+            await until(app, pilot, on(HostKey))
+            assert "SHA256:abc" in flat(app)
+            await pilot.press(*keys)
+            await until(app, pilot, on(WalkScreen))
+            assert answers.pop() is answer

@@ -317,6 +317,17 @@ async def test_a_manual_step_asks_for_the_reading(tmp_path: Path) -> None:
         assert session.commands == [c.Answer(True, "oncall", "seen")]
 
 
+@pytest.mark.parametrize("key", ["J", "s"])
+async def test_a_step_is_neither_left_out_nor_jumped_from_while_something_runs(
+    tmp_path: Path, key: str
+) -> None:
+    app = staged(reading(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press(key)
+        assert isinstance(app.screen, WalkScreen)
+        assert "the walk is under way" in await drawn(app, pilot)
+
+
 async def test_a_secret_answer_is_not_shown(tmp_path: Path) -> None:
     session = begun(tmp_path)
     session.tell(e.StepStarted("login", 1), e.Asked("login", 1, "answer", text="Unseal key", secret=True))

@@ -204,8 +204,14 @@ class WalkScreen(WalkView, inherit_bindings=False):
             self._attempt = None
             self._send(c.Retry(self._operator))
 
+    def _is_asked(self) -> bool:
+        """Whether the walk waits for somebody; where it does not, say how to make it."""
+        if self.walk.state.waiting is None:
+            self.say("the walk is under way; p pauses it before the next step, S stops it")
+        return self.walk.state.waiting is not None
+
     def action_skip(self) -> None:
-        if self._at_the_walk():
+        if self._is_asked() and self._at_the_walk():
             self._ask_line(
                 f"Leave out {titled(self.walk.runbook, self._step_to_skip())}",
                 "Why? The reason is on record, and the step becomes a deferred item.",
@@ -219,6 +225,8 @@ class WalkScreen(WalkView, inherit_bindings=False):
         return state.following if at_a_stop and state.following else state.current
 
     def action_jump(self) -> None:
+        if not self._is_asked():
+            return
         ways = {step.id: titled(self.walk.runbook, step.id) for step in self.walk.runbook.steps}
 
         def chosen(step: str | None) -> None:
