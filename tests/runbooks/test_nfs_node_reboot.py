@@ -300,8 +300,63 @@ def test_silence_a_timeout_and_a_kill_are_one_finding_and_a_refusal_is_another()
 def test_the_decision_matrix(default: str, other: str, good: str, half_open: bool, goes: str) -> None:
     probes: dict[str, Json] = {"probe_default": default, "probe_41": other, "probe_good": good}
     known = seen("verdict", None, **probes, half_open=["0 1 n3 server:2049"] if half_open else [])
-    ways = RUNBOOK.step("verdict").next
-    assert next(way.goto for way in ways if way.when is None or holds(way.when, known)) == goes
+    assert way_on("verdict", known) == goes
+
+
+def way_on(name: str, known: dict[str, Json]) -> str:
+    """Where a step leads for what it has seen; empty for the next in the list."""
+    ways = RUNBOOK.step(name).next
+    return next((way.goto for way in ways if way.when is None or holds(way.when, known)), "")
+
+
+def counters(first: int, second: int, status: str = "running") -> Json:
+    return {"text": "".join(f"status: {status}\ndiskwrite: {each}\n" for each in (first, second))}
+
+
+@pytest.mark.parametrize(
+    ("machine", "neighbour", "goes"),
+    [
+        (counters(771, 771), counters(10, 20), "voters"),
+        (counters(771, 772), counters(10, 20), "crawling"),
+        (counters(771, 771), counters(10, 10), "host-storage"),
+        (counters(771, 771, "stopped"), counters(10, 20), "machine-off"),
+        ({"text": "status: running\n"}, counters(10, 20), "unclear"),
+    ],
+)
+def test_a_stall_is_told_from_a_crawl_and_from_the_hosts_storage(
+    machine: Json, neighbour: Json, goes: str
+) -> None:
+    scope: dict[str, Json] = {"results": [machine, neighbour], "vmid": 203, "good_vmid": 201}
+    assert way_on("counters", seen("counters", None, **scope)) == goes
+
+
+BOTH = "/srv/nfs \t<world>(async,sec=sys,rw)\n/srv/nfs-ssd \t<world>(sync,{}sec=sys,rw)\n"
+
+
+@pytest.mark.parametrize(
+    ("exported", "goes"),
+    [
+        (BOTH.format("fsid=1,"), "server-unclear"),
+        (BOTH.format("fsid=0,"), "server-exports"),
+        ("/srv/nfs-ssd \t<world>(sync,fsid=1,sec=sys,rw)\n", "server-exports"),
+        ("", "server-exports"),
+        ("/srv/nfs\n\t\t<world>(rw)\n/srv/nfs-ssd\n\t\t<world>(rw)\n", "server-unclear"),
+    ],
+)
+def test_an_export_with_fsid_0_or_none_at_all_is_the_servers_fault_and_fsid_1_is_not(
+    exported: str, goes: str
+) -> None:
+    site: Json = {"variables": {"nfs": {"server": "server", "exports": ["/srv/nfs", "/srv/nfs-ssd"]}}}
+    known = seen("exports", {"text": exported}, site=site, server_state="active")
+    known |= {"nfsd_threads": ["S 1 [nfsd]"], "nfsd_hung": [], "cannot_read": False}
+    assert way_on("journal", known) == goes
+
+
+def test_threads_that_nearly_all_hang_are_a_storm_on_the_disk() -> None:
+    lines = [*(["D 1 2 svc [nfsd]"] * 62), *(["S 1 2 svc [nfsd]"] * 2)]
+    known = seen("threads", {"text": "\n".join(lines)}, server_state="active", missing_exports=[])
+    known |= {"fsid_zero": False, "cannot_read": False}
+    assert way_on("journal", known) == "server-storm"
 
 
 def test_a_reset_is_proven_by_the_boot_id_alone() -> None:
