@@ -52,6 +52,7 @@ class PreflightScreen(PageScreen):
 
     place = "preflight"
     CSS_PATH = "preflight.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-tight"), (56, "-roomy")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("preflight")]
 
     def __init__(self, found: Found, checks: Checks = no_checks) -> None:

@@ -32,6 +32,9 @@ from breakglass.tui.theme import BANDS
 
 FOLLOW_UPS = ("What was changed", "Deferred items", "Prevention", "Notes and follow-up log")
 REVIEW = ("After-action review",)
+ROOM_FOR_THE_NAME = 90
+"""Cells from which on the heading has the session's name; the draft ends with it in any case."""
+
 DRAFT_NAME = "post-mortem.md"
 """The file in the session's folder that an editor opens when the draft was not saved elsewhere."""
 
@@ -110,7 +113,7 @@ class ReportScreen(PageScreen):
             *([plain(self._state.site)] if self._state.mode != "rehearsal" else []),
             plain(self._state.runbook),
             result,
-            self._state.session,
+            *([self._state.session] if width >= ROOM_FOR_THE_NAME else []),
         ]
         views = [f"[{name}]" if name == self._view else f" {name} " for name in self._views]
         lines = Text("\n".join([*flowed(facts, width), *flowed(views, width, gap=" ")]), look.style("muted"))
