@@ -76,12 +76,12 @@ class Failure:
 _NOT_SENT, _ANSWERED, _UNKNOWN = Delivery.NOT_SENT, Delivery.ANSWERED, Delivery.UNKNOWN
 FAILURES: Mapping[type[Request], tuple[Failure, ...]] = {
     KubectlRequest: (
-        Failure("the API server refuses the connection", _NOT_SENT, "refused"),
-        Failure("the API server does not answer", _UNKNOWN, "timeout"),
-        Failure("401 Unauthorized", _ANSWERED, "authentication", exit=1),
-        Failure("403 Forbidden", _ANSWERED, "forbidden", exit=1),
-        Failure("500 Internal Server Error", _ANSWERED, "server-error", exit=1),
-        Failure("404 not found, the pod has vanished", _ANSWERED, "not-found", exit=1),
+        Failure("the API server refuses the connection", _NOT_SENT, "refused", exit=1),
+        Failure("the API server does not answer", _UNKNOWN, "timeout", exit=1),
+        Failure("401 Unauthorized", _ANSWERED, "authentication", exit=1, status=401),
+        Failure("403 Forbidden", _ANSWERED, "forbidden", exit=1, status=403),
+        Failure("500 Internal Server Error", _ANSWERED, "server-error", exit=1, status=500),
+        Failure("404 not found, the pod has vanished", _ANSWERED, "not-found", exit=1, status=404),
         Failure("an empty list", _ANSWERED, exit=0, data={"kind": "List", "items": []}),
     ),
     SshRequest: (
