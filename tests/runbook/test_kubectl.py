@@ -350,3 +350,20 @@ def test_standard_input_without_a_reader_is_a_mistake() -> None:
         with_steps("- {id: a, title: x, kubectl: §{run: exec p -- df, stdin: y}}\n"),
         "the line has no -i",
     )
+
+
+def test_the_program_cannot_hold_a_pin() -> None:
+    expect_at_marks(
+        with_steps(
+            """\
+            - id: delete
+              title: Delete the pod
+              kubectl: {run: "delete pod ${{ pod }} -n web", driver: binary}
+              pin: §{uid: "${{ uid }}"}
+              impact: It is gone.
+              confirm: {type: "${{ pod }}"}
+              verify: {kubectl: get pods -n web -o json, until: result.exit == 0, within: 1m}
+            """
+        ),
+        "the kubectl program cannot hold to a uid",
+    )

@@ -185,8 +185,8 @@ def _explained(error: BaseException, server: str, *, sent: bool) -> tuple[FaultK
             return "configuration", f"{server} is no address", not sent
         case aiohttp.ClientResponseError() if not sent:
             return "unreachable", f"the proxy's answer is not HTTP: {_deepest(error)}", True
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError() | aiohttp.ContentTypeError():
-            return "malformed", f"the answer is not whole, or is not HTTP: {_deepest(error)}", not sent
+        case aiohttp.ClientResponseError():
+            return "malformed", f"the answer is not HTTP: {_deepest(error)}", not sent
         case _:
             if not sent:
                 return "unreachable", f"no connection: {_deepest(error)}", True

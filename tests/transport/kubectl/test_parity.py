@@ -105,7 +105,7 @@ READS = [
     "rollout status statefulset/data -n web",
     "wait --for=condition=Ready pod/front -n web --timeout=5s",
     "wait --for=condition=Available deployment/app -n web --timeout=5s",
-    "wait --for=condition=Ready pod/front -n web --timeout=1s -l app=x",
+    "wait --for=condition=Ready pod -l app=front -n web --timeout=5s",
     "wait --for=condition=Banana pod/front -n web --timeout=1s",
 ]
 """Lines that change nothing, so that both drivers run on one cluster."""
