@@ -30,6 +30,8 @@ def run(arguments: Namespace) -> int:
         print(error, file=sys.stderr)
         return ExitCode.NOT_RECOVERED
     wrong = [*damaged_outputs(folder, reading)]
+    if reading.strange:
+        wrong.append(f"{reading.torn} bytes after record {len(reading.records)} are no part of a record")
     if arguments.hash and arguments.hash != reading.last_hash:
         wrong.append(
             f"the last record's hash is {reading.last_hash}, not {arguments.hash}: cut short or exchanged"
@@ -38,7 +40,7 @@ def run(arguments: Namespace) -> int:
         print(problem, file=sys.stderr)
     if not reading.records or not isinstance(reading.records[-1].event, e.SessionEnded):
         print("the session has no end: it was cut short, or its end was cut off", file=sys.stderr)
-    if reading.torn:
+    if reading.torn and not reading.strange:
         print(f"a torn last record of {reading.torn} bytes is not counted", file=sys.stderr)
     if wrong:
         return ExitCode.NOT_RECOVERED

@@ -42,12 +42,16 @@ class JournalUnwritableError(JournalError):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A journal as found. `good_bytes` is where the last whole record ends, `torn` what follows it."""
+    """A journal as found. `good_bytes` is where the last whole record ends, `torn` what follows it.
+
+    strange: what follows is not the beginning of a record, as a crash leaves one, but something else.
+    """
 
     records: tuple[Recorded, ...]
     last_hash: str
     good_bytes: int
     torn: int
+    strange: bool = False
 
 
 NOTHING = Reading((), FIRST, 0, 0)
@@ -79,7 +83,20 @@ def read_on(path: Path, before: Reading) -> Reading:
     for number, line in enumerate(raw[:good].split(b"\n")[:-1], start=len(records) + 1):
         recorded, previous = _parse(path, number, line, previous)
         records.append(recorded)
-    return Reading(tuple(records), previous, before.good_bytes + good, len(raw) - good)
+    rest = raw[good:]
+    strange = not _begins_a_record(rest, len(records) + 1)
+    return Reading(tuple(records), previous, before.good_bytes + good, len(rest), strange)
+
+
+def _begins_a_record(rest: bytes, number: int) -> bool:
+    """Whether these bytes can be what a crash left of a record: its beginning, cut before the line's end."""
+    start = b'{"seq":%d,"time":"' % number
+    return (rest.startswith(start) or start.startswith(rest)) and not _is_whole(rest[:-1])
+
+
+def _is_whole(line: bytes) -> bool:
+    body, _, claimed = line.rpartition(b',"hash":"')
+    return claimed == hashlib.sha256(body).hexdigest().encode() + b'"}'
 
 
 def _parse(path: Path, number: int, line: bytes, previous: str) -> tuple[Recorded, str]:
