@@ -244,7 +244,7 @@ async def test_a_bell_always_and_a_notification_only_when_the_terminal_is_not_in
 
 
 async def test_an_unknown_host_key_is_accepted_only_by_typing_the_name_of_the_host() -> None:
-    question = HostKeyQuestion("pve", "192.0.2.7:22", "ssh-ed25519", "SHA256:abc", None)
+    question = HostKeyQuestion("pve", "192.0.2.7:22", "ssh-ed25519", "SHA256:abc", Path("/known_hosts"))
     async with opened(rehearsal("healthy-outpost")) as (app, pilot):
         await until(app, pilot, needs("continue"))
         answers: list[bool] = []
@@ -254,8 +254,7 @@ async def test_an_unknown_host_key_is_accepted_only_by_typing_the_name_of_the_ho
 
         for keys, answer in ((["y", "enter", "escape"], False), ([*"pve", "enter"], True)):
             app.run_worker(ask())
-            await until(app, pilot, on(HostKey))
-            assert "SHA256:abc" in flat(app)
+            await until(app, pilot, lambda app: isinstance(app.screen, HostKey) and "SHA256:abc" in flat(app))
             await pilot.press(*keys)
             await until(app, pilot, on(WalkScreen))
             assert answers.pop() is answer
