@@ -4,7 +4,6 @@ The one thing that must be right here is the delivery: whether a change that did
 happened.
 """
 
-import asyncio
 import errno
 import socket
 import ssl
@@ -218,9 +217,3 @@ def _deepest(error: BaseException) -> str:
     if isinstance(inner, OSError) and inner.strerror:
         return inner.strerror
     return str(inner) or type(inner).__name__
-
-
-def is_deadline(error: BaseException) -> bool:
-    return isinstance(error, TimeoutError | asyncio.TimeoutError) and not isinstance(
-        error, aiohttp.ConnectionTimeoutError
-    )

@@ -319,15 +319,9 @@ def is_alive(pid: str) -> bool:
 
 async def test_a_plugin_that_hangs_meets_the_deadline_and_is_ended(start: Start, tmp_path: Path) -> None:
     cluster = await start()
-    script = (
-        "import os, subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        "path = os.path.join(os.path.dirname(__file__), 'pids')\n"
-        "open(path + '.new', 'w').write(f'{os.getpid()} {child.pid}')\n"
-        "os.rename(path + '.new', path)\n"
-        "time.sleep(600)\n"
-    )
-    user = plugin(tmp_path, script)
+    user = plugin(tmp_path, "")
+    script = f'#!/bin/sh\nsleep 600 &\necho $$ $! > "{tmp_path}/pids"\nwait\n'
+    (tmp_path / "plugin").write_text(script)
     async with client(with_user(cluster.server.kubeconfig, tmp_path, user)) as run:
         came = await run("delete pod front -n web", timeout=3.0)
     assert (came.delivery, came.fault) == (Delivery.NOT_SENT, "timeout")

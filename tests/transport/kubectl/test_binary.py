@@ -65,15 +65,8 @@ async def test_nothing_is_read_from_the_terminal(program: Path, tmp_path: Path) 
 
 async def test_a_program_that_hangs_is_ended_with_all_it_started(program: Path, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    written(
-        program,
-        "import subprocess\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        f"open('{pids}.new', 'w').write(f'{{os.getpid()}} {{child.pid}}')\n"
-        f"os.rename('{pids}.new', '{pids}')\n"
-        "print('begun', flush=True)\n"
-        "time.sleep(600)",
-    )
+    written(program, "")
+    program.write_text(f'#!/bin/sh\nsleep 600 &\necho $$ $! > "{pids}"\nwait\n')
     async with client(tmp_path / "k") as run:
         came = await run("apply -f x", binary=True, timeout=3.0)
     assert (came.delivery, came.fault) == (Delivery.UNKNOWN, "timeout")
