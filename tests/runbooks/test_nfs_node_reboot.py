@@ -38,7 +38,17 @@ DRY_SPEED = {"stalled-machine": 10.0}
 SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
     "reset-does-nothing": frozenset(
         (
-            *("boot-look", "autopsy", "pending", "stop", "stopped", "holder", "holder-is", "kill"),
+            *(
+                "boot-look",
+                "autopsy",
+                "pending",
+                "same-boot",
+                "stop",
+                "stopped",
+                "holder",
+                "holder-is",
+                "kill",
+            ),
             *("lock-left", "unlock", "off", "start", "cold-booted"),
         )
     ),
@@ -384,6 +394,7 @@ def test_whatever_takes_the_node_down_reads_quorum_and_neighbours_again(name: st
     step = RUNBOOK.step(name)
     assert effective_risk(step) is Risk.DESTRUCTIVE
     assert {"voters", "neighbours", "neighbour-drivers"} <= set(step.needs)
+    assert {"stuck-still", "same-boot", "alone"} & set(step.needs), "and that it is still wanted"
     scope: dict[str, Json] = {"machine": {"role": "control-plane"}, "vmid": 200, "node_ready": True}
     assert not all(holds(guard.that, scope) for guard in step.guards)
 
