@@ -44,12 +44,17 @@ async def patch(run: Run, request: Patch) -> Done:
     resource = await run.find(request.target.resource)
     before = await one(run, resource, request.target)
     after = await patched(run, resource, before, request.type, request.patch)
-    same = text(before, "metadata", "resourceVersion") == text(after, "metadata", "resourceVersion")
-    changed = after != before if run.is_dry_run else not same
     # kubectl says nothing of a dry run here.
-    line = "patched" if changed else "patched (no change)"
+    line = "patched" if _essence(after) != _essence(before) else "patched (no change)"
     _print(run, request.output, resource, after, line)
     return Done(data=bare(after))
+
+
+def _essence(value: Object) -> Object:
+    """The object without what a server and its controllers write by themselves."""
+    metadata = mapping(value, "metadata")
+    kept = {name: each for name, each in metadata.items() if name not in ("resourceVersion", "managedFields")}
+    return {name: each for name, each in value.items() if name != "status"} | {"metadata": kept}
 
 
 async def patched(run: Run, resource: Resource, before: Object, form: str, change: Json) -> Object:
