@@ -53,8 +53,11 @@ async def patch(run: Run, request: Patch) -> Done:
 def _essence(value: Object) -> Object:
     """The object without what a server and its controllers write by themselves."""
     metadata = mapping(value, "metadata")
-    kept = {name: each for name, each in metadata.items() if name not in ("resourceVersion", "managedFields")}
-    return {name: each for name, each in value.items() if name != "status"} | {"metadata": kept}
+    kept: Object = {
+        name: each for name, each in metadata.items() if name not in ("resourceVersion", "managedFields")
+    }
+    rest: Object = {name: each for name, each in value.items() if name != "status"}
+    return {**rest, "metadata": kept}
 
 
 async def patched(run: Run, resource: Resource, before: Object, form: str, change: Json) -> Object:
