@@ -1,6 +1,6 @@
 """Before a walk: is it the right runbook, and one deliberate choice after the other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,11 @@ from textual.widgets import Input
 from breakglass.runbook.library import Found
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
+from breakglass.session.checks import Check
 from breakglass.session.opening import Request
 from breakglass.site.model import Site
 from breakglass.tui.app import Cockpit
-from breakglass.tui.preflight.checks import Checked, Checks, no_checks
+from breakglass.tui.preflight.checks import Checks, site_checks
 from breakglass.tui.preflight.form import Form, began_at, began_problem, problems, request_of, site_files
 from breakglass.tui.preflight.screen import PreflightScreen
 from tests.tui.past_support import OUTPOST, ROOT, RUNBOOKS, SIZES, seen, state, when_seen
@@ -29,6 +30,12 @@ __all__ = ["state"]
 
 VAULT = Found("vault-raft-recovery", RUNBOOKS / "vault-raft-recovery" / "runbook.yaml")
 NOW = datetime(2026, 1, 15, 14, 0, tzinfo=UTC)
+
+
+async def no_checks(runbook: Runbook, site: Site) -> AsyncGenerator[Check, None]:
+    """A site of which nothing is looked at."""
+    for nothing in ():
+        yield nothing
 
 
 class Preflight(Cockpit):
@@ -137,7 +144,7 @@ async def test_live_begins_only_after_the_name_of_the_site_is_typed(state: Path)
 
 
 async def test_the_name_of_the_site_cannot_be_pasted(state: Path) -> None:
-    path = site_file(state)
+    site_file(state)
     app = Preflight()
     async with app.run_test(size=(100, 44)) as pilot:
         await seen(app, pilot, "begin the rehearsal")
@@ -151,7 +158,7 @@ async def test_the_name_of_the_site_cannot_be_pasted(state: Path) -> None:
 
 
 async def test_the_typed_name_counts_for_one_site_and_one_choice_of_live(state: Path) -> None:
-    path = site_file(state)
+    site_file(state)
     app = Preflight()
     async with app.run_test(size=(100, 44)) as pilot:
         await seen(app, pilot, "begin the rehearsal")
@@ -177,7 +184,7 @@ async def test_the_mode_is_on_the_screen_from_the_moment_it_is_chosen(state: Pat
 
 
 async def test_a_site_that_lacks_something_says_what(state: Path) -> None:
-    path = site_file(state, clusters="{other: {context: a}}")
+    site_file(state, clusters="{other: {context: a}}")
     app = Preflight()
     async with app.run_test(size=(100, 44)) as pilot:
         await seen(app, pilot, "begin the rehearsal")
@@ -202,12 +209,12 @@ async def test_the_checks_of_the_site_arrive_one_by_one(state: Path) -> None:
 
     gate = asyncio.Event()
 
-    async def checks(runbook: Runbook, site: Site) -> AsyncIterator[Checked]:
-        yield Checked("cluster main", "ok", "answers in 12 ms [/] \x1b[31m")
+    async def checks(runbook: Runbook, site: Site) -> AsyncGenerator[Check, None]:
+        yield Check("cluster main", "ok", "answers in 12 ms [/] \x1b[31m")
         await gate.wait()
-        yield Checked("host pve", "failed", "refused")
+        yield Check("host pve", "failed", "refused", "look whether the service runs")
 
-    path = site_file(state)
+    site_file(state)
     app = Preflight(checks=checks)
     async with app.run_test(size=(100, 44)) as pilot:
         await seen(app, pilot, "begin the rehearsal")
@@ -216,8 +223,41 @@ async def test_the_checks_of_the_site_arrive_one_by_one(state: Path) -> None:
         await seen(app, pilot, r"✓ cluster main answers in 12 ms [/] \x1b[31m")
         assert "looking at the site" in flat(app)
         gate.set()
-        await seen(app, pilot, "✗ host pve refused")
+        await seen(app, pilot, "✗ host pve refused to mend it: look whether the service runs")
         assert "looking at the site" not in flat(app)
+
+
+async def test_a_site_is_looked_at_once_and_only_when_the_walk_is_to_be_on_it(state: Path) -> None:
+    looked: list[str] = []
+
+    async def checks(runbook: Runbook, site: Site) -> AsyncGenerator[Check, None]:
+        looked.append(site.name)
+        yield Check("cluster main", "ok", "answers")
+
+    configuration = state / "configuration" / "breakglass"
+    configuration.mkdir(parents=True)
+    site_file(state).rename(configuration / "site.yaml")
+    app = Preflight(checks=checks)
+    async with app.run_test(size=(100, 44)) as pilot:
+        await seen(app, pilot, "begin the rehearsal")
+        await choose(pilot, "rehearsal")
+        assert looked == []
+        await choose(pilot, "dry-run")
+        await seen(app, pilot, "cluster main answers")
+        await choose(pilot, "live")
+        await choose(pilot, "dry-run")
+        await seen(app, pilot, "cluster main answers")
+        assert looked == ["main"]
+
+
+async def test_the_checks_are_those_of_the_doctor(state: Path) -> None:
+    path = site_file(state, clusters="{main: {server: 'http://127.0.0.1:9', kubeconfig: none}}")
+    app = Preflight(checks=site_checks)
+    async with app.run_test(size=(100, 44)) as pilot:
+        await seen(app, pilot, "begin the rehearsal")
+        await choose(pilot, "dry-run")
+        await fill(app, pilot, "site", f"~/{path.name}")
+        await seen(app, pilot, "✗ cluster main")
 
 
 async def test_escape_leaves_the_line_and_then_the_preflight(state: Path) -> None:

@@ -1,27 +1,21 @@
-"""The site's checks as the preflight shows them: results that come one by one."""
+"""The site's checks as the preflight runs them: the same looks as `breakglass doctor`, for one runbook."""
 
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import TypeAlias
 
 from breakglass.runbook.model import Runbook
+from breakglass.session.checks import Check, checks
+from breakglass.session.folders import state_folder
 from breakglass.site.model import Site
 
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One thing of the site that was looked at: what, how it is, and in words what was seen."""
-
-    name: str
-    state: Literal["ok", "suspect", "failed", "unknown"]
-    words: str
-
-
-Checks: TypeAlias = Callable[[Runbook, Site], AsyncIterator[Checked]]
+Checks: TypeAlias = Callable[[Runbook, Site], AsyncGenerator[Check, None]]
 """Looks at what a runbook uses of a site. Reads only; each look has its own deadline."""
 
 
-async def no_checks(runbook: Runbook, site: Site) -> AsyncIterator[Checked]:
-    """Nothing is looked at."""
-    for nothing in ():
-        yield nothing
+async def site_checks(runbook: Runbook, site: Site) -> AsyncGenerator[Check, None]:
+    """Every check of the site for this runbook, as each is done. What comes back is not kept."""
+    with tempfile.TemporaryDirectory(prefix="breakglass-checks-") as folder:
+        async for check in checks(site, [runbook], state_folder(), Path(folder)):
+            yield check

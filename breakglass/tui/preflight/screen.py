@@ -3,6 +3,7 @@
 Up and Down move through the fields, Enter takes one. Nothing is sent to a site but the reads of its checks.
 """
 
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from breakglass.runbook.library import Found, find_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.session import events as e
+from breakglass.session.checks import Check
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.threads import in_thread
@@ -27,7 +29,7 @@ from breakglass.tui.base import cockpit
 from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
 from breakglass.tui.page import Page, PageScreen
-from breakglass.tui.preflight.checks import Checked, Checks, no_checks
+from breakglass.tui.preflight.checks import Checks, site_checks
 from breakglass.tui.preflight.fields import LineField, Pressed, PressRow, Unpasted
 from breakglass.tui.preflight.form import (
     Form,
@@ -55,12 +57,14 @@ class PreflightScreen(PageScreen):
     HORIZONTAL_BREAKPOINTS = [(0, "-tight"), (56, "-roomy")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("preflight")]
 
-    def __init__(self, found: Found, checks: Checks = no_checks) -> None:
+    def __init__(self, found: Found, checks: Checks = site_checks) -> None:
         super().__init__()
         self._found = found
         self._runbook: Runbook | None = None
         self._checks = checks
-        self._checked: tuple[Checked, ...] = ()
+        self._checked: tuple[Check, ...] = ()
+        self._checked_site: Site | None = None
+        """The site that the checks are about. Each site is looked at once: its doors may count."""
         self._checking = False
         first = next(iter(site_files()), None)
         self._form = Form(
@@ -131,7 +135,8 @@ class PreflightScreen(PageScreen):
             self.query_one(selector).display = not on_site
         for selector in ("#title-site", "#field-site", "#field-began"):
             self.query_one(selector).display = on_site
-        self.query_one("#checks").display = on_site and bool(self._checked or self._checking)
+        about_it = on_site and self._checked_site == self._form.site
+        self.query_one("#checks").display = about_it and bool(self._checked or self._checking)
         self.query_one("#checks", Static).update(self._checks_text())
         self.query_one("#field-typed", LineField).say("")
         self.query_one("#field-typed").display = live and self._form.site is not None
@@ -219,14 +224,13 @@ class PreflightScreen(PageScreen):
 
     def _checks_text(self) -> Text:
         look = cockpit(self).look
-        rows = [
-            Text.assemble(
-                (f"   {look.mark(each.state)} ", look.mark_style(each.state)),
-                f"{plain(each.name)}  ",
-                (plain(each.words), look.style("muted")),
-            )
-            for each in self._checked
-        ]
+        muted = look.style("muted")
+        rows: list[Text] = []
+        for each in self._checked:
+            mark = Text(f"   {look.mark(each.state)} ", look.mark_style(each.state))
+            rows.append(Text.assemble(mark, f"{plain(each.name)}  ", (plain(each.words), muted)))
+            if each.mend and each.state != "ok":
+                rows.append(Text(f"     to mend it: {plain(each.mend)}", muted))
         if self._checking:
             rows.append(Text(f"   {look.mark('running')} looking at the site", look.mark_style("running")))
         return Text("\n").join(rows)
@@ -248,7 +252,6 @@ class PreflightScreen(PageScreen):
         self._show()
 
     def _read_site(self) -> None:
-        self._checked, self._checking = (), False
         self.run_worker(self._site_read(self._form.site_file), exclusive=True, group="site")
 
     async def _site_read(self, file: str) -> None:
@@ -260,16 +263,25 @@ class PreflightScreen(PageScreen):
             except UserError as error:
                 problem = str(error).splitlines()[0]
         self._form = replace(self._form, site=site, site_problem=problem)
+        self._look_at_the_site()
         self._show()
-        if site is not None and self._runbook is not None and not uses_problem(self._runbook, site):
-            await self._check(self._runbook, site)
+
+    def _look_at_the_site(self) -> None:
+        """Run the checks, once for each site, and only when the walk is to be on it."""
+        runbook, site = self._runbook, self._form.site
+        if runbook is None or site is None or self._form.mode == "rehearsal" or uses_problem(runbook, site):
+            return
+        if site != self._checked_site:
+            self._checked, self._checked_site = (), site
+            self.run_worker(self._check(runbook, site), exclusive=True, group="checks")
 
     async def _check(self, runbook: Runbook, site: Site) -> None:
         self._checking = True
         self._show()
-        async for checked in self._checks(runbook, site):
-            self._checked = (*self._checked, checked)
-            self._show()
+        async with aclosing(self._checks(runbook, site)) as checks:
+            async for check in checks:
+                self._checked = (*self._checked, check)
+                self._show()
         self._checking = False
         self._show()
 
@@ -282,6 +294,7 @@ class PreflightScreen(PageScreen):
         if kind == "mode":
             self._form = replace(self._form, mode=cast(e.Mode, name), site_typed="")
             self.query_one("#typed", TextLine).value = ""
+            self._look_at_the_site()
         elif kind == "scenario":
             self._form = replace(self._form, scenario=self._found.scenarios[int(name)])
         elif kind == "begin":
