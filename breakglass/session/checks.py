@@ -163,12 +163,15 @@ async def _host(outside: Outside, host: Host, sudo: bool) -> list[Check]:
     before = time.time()
     sight = await outside.send(SshRequest(host.name, "date -u +%s", PATIENCE))
     after = time.time()
-    if sight.result.fault is not None:
-        return [_of_fault(name, sight.result.fault)]
+    fault = sight.result.fault
+    if fault is not None and fault.kind != "exit":
+        return [_of_fault(name, fault)]
     found = [Check(name, "ok", f"lets you in, {sight.result.seconds:.1f} s")]
     text = str(sight.value["text"]).strip()
     if text.isdigit():
         found.append(_clock(name, int(text), before, after))
+    else:
+        found.append(Check(f"{name}: clock", "unknown", "`date -u +%s` gave no time"))
     if sudo:
         found.append(await _sudo(outside, host))
     return found
@@ -186,8 +189,11 @@ def _clock(name: str, theirs: int, before: float, after: float) -> Check:
 async def _sudo(outside: Outside, host: Host) -> Check:
     sight = await outside.send(SshRequest(host.name, "sudo -n true", PATIENCE))
     name = f"host {host.name}: sudo"
-    if sight.result.fault is None:
+    fault = sight.result.fault
+    if fault is None:
         return Check(name, "ok", "without a password")
+    if fault.kind == "exit":
+        return Check(name, "unknown", fault.message)
     return replace(
         _of_fault(name, sight.result.fault),
         mend=f"let the account run sudo without a password on {host.name}",

@@ -1,0 +1,254 @@
+"""The commands as somebody types them: what they print, where, and how they end."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from breakglass.cli.exit_codes import ExitCode
+from breakglass.cli.main import COMMANDS, main
+from tests.runbooks.support import RUNBOOKS
+
+NAMES = ["nfs-node-reboot", "outpost-shm-purge", "registry-image-rebuild", "vault-raft-recovery"]
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "state"
+    monkeypatch.setenv("BREAKGLASS_STATE", str(folder))
+    monkeypatch.setenv("BREAKGLASS_RUNBOOKS", str(RUNBOOKS))
+    return folder
+
+
+def sessions(state: Path) -> list[str]:
+    return sorted(each.name for each in (state / "sessions").iterdir())
+
+
+def site_file(folder: Path) -> Path:
+    path = folder / "site.yaml"
+    path.write_text(
+        "site: test\n"
+        "clusters: {main: {kubeconfig: none}}\n"
+        "endpoints:\n"
+        "  protected-app: {url: 'http://127.0.0.1:1/'}\n"
+        "  protected-app-direct: {url: 'http://127.0.0.1:1/'}\n"
+        "  sso-api: {url: 'http://127.0.0.1:1/'}\n"
+        "variables: {protected_hosts: [a.lab.example]}\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_begins_with_what_it_does_and_shows_examples(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"breakglass {command}" in capsys.readouterr().out
+
+
+def test_the_list_names_every_shipped_runbook(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows] == NAMES
+    assert all("recorded-incident" in row["scenarios"] for row in rows)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_runbook_is_shown_with_the_risk_of_every_step(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", name, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {step["risk"] for step in shown["steps"]} >= {"read", "destructive"}
+    assert main(["show", name]) == 0
+    assert shown["title"] in capsys.readouterr().out
+
+
+def test_a_name_that_is_not_there_is_answered_with_those_that_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["show", "outpost"]) == ExitCode.USAGE
+    assert "outpost-shm-purge" in capsys.readouterr().err
+
+
+def test_lint_names_the_place_of_every_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "runbook.yaml"
+    path.write_text("runbook: x\ntitle: T\nsummary: S\nseverity: sev9\nsteps:\n  - {id: a, titel: A}\n")
+    assert main(["lint", str(path), "--json"]) == ExitCode.USAGE
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {(row["line"], row["column"]) for row in rows} >= {(4, 11), (6, 13)}
+    assert main(["lint", str(path)]) == ExitCode.USAGE
+    assert f"{path}:4:11: " in capsys.readouterr().out
+
+
+def test_everything_that_ships_is_clean() -> None:
+    assert main(["lint", "--strict", *map(str, RUNBOOKS.glob("*/runbook.yaml"))]) == 0
+    assert main(["lint", "--strict", str(RUNBOOKS / "example-site.yaml")]) == 0
+
+
+@pytest.mark.parametrize("of", ["runbook", "site", "scenario"])
+def test_the_committed_schemas_are_current(of: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", of]) == 0
+    assert (RUNBOOKS / f"{of}.schema.json").read_text() == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("scenario", "result"),
+    [("recorded-incident", "recovered"), ("healthy-outpost", "not-this-incident")],
+)
+def test_a_headless_rehearsal_ends_with_zero_and_leaves_a_whole_record_and_a_report(
+    scenario: str, result: str, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rehearse", "outpost-shm-purge", scenario, "--auto"]) == ExitCode.DONE
+    told = capsys.readouterr().out
+    assert f"{result}; exit code 0" in told
+    assert "After-action review" in told
+    assert main(["verify", "last"]) == 0
+    assert "records, whole" in capsys.readouterr().out
+    assert main(["report", "last"]) == 0
+    report = capsys.readouterr().out
+    assert "## Timeline" in report and "Hash of the last record" in report
+    assert main(["report", "last", "--timeline"]) == 0
+    assert main(["report", "last", "--json"]) == 0
+    assert len(sessions(state)) == 1
+
+
+def test_events_are_json_lines_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", "outpost-shm-purge", "healthy-outpost", "--json"]) == ExitCode.DONE
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["seq"] for row in rows] == list(range(1, len(rows) + 1))
+    assert (rows[0]["type"], rows[-1]["type"]) == ("session.started", "session.ended")
+
+
+def test_a_rehearsed_dry_run_is_no_recovery_and_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rehearse", "outpost-shm-purge", "--auto", "--dry-run"]) == ExitCode.DONE
+    assert "a dry run: nothing was changed" in capsys.readouterr().out
+
+
+def variant(folder: Path, text: str) -> Path:
+    base = RUNBOOKS / "outpost-shm-purge" / "scenarios" / "recorded-incident.yaml"
+    shutil.copy(base, folder)
+    path = folder / "variant.yaml"
+    path.write_text(f"base: {base.name}\nscenario: variant\n{text}")
+    return path
+
+
+def test_a_check_that_fails_ends_with_one(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = ["--input", "selector=app.kubernetes.io/component=server"]
+    assert main(["rehearse", "outpost-shm-purge", "--auto", *wrong]) == ExitCode.NOT_RECOVERED
+    assert "This is not a full /dev/shm" in capsys.readouterr().out
+
+
+def test_a_world_that_is_not_recovered_ends_with_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = variant(tmp_path, "recovered: world.shm.used < 0\n")
+    assert main(["rehearse", "outpost-shm-purge", str(path), "--auto"]) == ExitCode.NOT_RECOVERED
+    assert "exit code 1" in capsys.readouterr().out
+
+
+def test_a_site_that_cannot_be_reached_ends_with_three_and_can_be_resumed(
+    tmp_path: Path, state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = site_file(tmp_path)
+    assert main(["run", "outpost-shm-purge", "--site", str(site)]) == ExitCode.STOPPED
+    (session,) = sessions(state)
+    capsys.readouterr()
+    assert main(["resume", session]) == ExitCode.STOPPED
+    assert "resumed" in capsys.readouterr().out
+
+
+def test_a_missing_kubeconfig_is_one_clear_line_on_the_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["exec", "--site", str(site_file(tmp_path)), "kubectl", "get", "pods", "-n", "web"]
+    assert main(words) == ExitCode.NOT_RECOVERED
+    told = capsys.readouterr().err
+    assert f"kubeconfig {tmp_path / 'none'} is not there" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "words", [["exec", "--site", "x.yaml"], ["exec", "--site", "x.yaml", "nonsense"], ["run", "x"]]
+)
+def test_wrong_usage_ends_with_two(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == ExitCode.USAGE
+    assert capsys.readouterr().err
+
+
+def test_a_rehearsal_cannot_be_resumed_since_its_world_is_gone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main(["rehearse", "outpost-shm-purge", "healthy-outpost", "--auto"])
+    capsys.readouterr()
+    assert main(["resume", "last"]) == ExitCode.USAGE
+    assert "rehearse again" in capsys.readouterr().err
+
+
+def test_a_journal_that_was_changed_does_not_verify(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rehearse", "outpost-shm-purge", "healthy-outpost", "--auto"])
+    (session,) = sessions(state)
+    journal = state / "sessions" / session / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"attempt":1', b'"attempt":2', 1))
+    capsys.readouterr()
+    assert main(["verify", session]) == ExitCode.NOT_RECOVERED
+    assert "was changed or cut" in capsys.readouterr().err
+
+
+def test_an_output_that_was_changed_does_not_verify(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["rehearse", "outpost-shm-purge", "--auto"])
+    output = next(each for each in (state / "sessions").glob("*/output/*") if each.stat().st_size)
+    output.write_text("something else\n")
+    capsys.readouterr()
+    assert main(["verify", "last"]) == ExitCode.NOT_RECOVERED
+    assert "was changed" in capsys.readouterr().err
+
+
+def program(words: Sequence[str], state: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "BREAKGLASS_STATE": str(state), **more}
+    return subprocess.run(
+        [sys.executable, "-m", "breakglass.cli.main", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_without_a_terminal_not_one_escape_byte_is_printed(state: Path) -> None:
+    for words in (["list"], ["rehearse", "outpost-shm-purge", "healthy-outpost"], ["report", "last"]):
+        ran = program(words, state)
+        assert ran.returncode == 0, ran.stderr
+        assert "\x1b" not in ran.stdout + ran.stderr
+
+
+def test_an_ad_hoc_change_without_a_terminal_is_not_sent(tmp_path: Path, state: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_text("site: test\nhosts: {pve: {address: 127.0.0.1, port: 1, user: root}}\n")
+    ran = program(["exec", "--site", str(site), "ssh", "pve", "--", "reboot"], state)
+    assert ran.returncode == ExitCode.STOPPED
+    assert "nothing has been sent" in ran.stderr
+
+
+def test_doctor_says_what_is_missing_and_ends_with_the_code_for_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["doctor", "outpost-shm-purge", "--site", str(site_file(tmp_path)), "--json"]
+    assert main(words) == ExitCode.UNREACHABLE
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    states = {row["name"]: row["state"] for row in rows}
+    assert states["endpoint protected-app"] == "failed"
+    assert states["state folder"] == "ok"
