@@ -10,8 +10,8 @@ rehearse: install
 	else $(BIN)/breakglass rehearse outpost-shm-purge --auto; fi
 
 test: develop
-	$(BIN)/ruff check breakglass tests bench
-	$(BIN)/ruff format --check breakglass tests bench
+	$(BIN)/ruff check breakglass tests bench tools
+	$(BIN)/ruff format --check breakglass tests bench tools
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/breakglass lint --strict
