@@ -238,7 +238,7 @@ def _observed(subject: Subject, look: Look) -> Iterator[tuple[str, str]]:
     poll = attempt.last_poll
     if poll is not None:
         mark = "ok" if poll.holds else "waiting" if attempt.state is None else "failed"
-        words = "holds" if poll.holds else "not yet" if attempt.state is None else "DID NOT HOLD in time"
+        words = "holds" if poll.holds else "not yet" if attempt.state is None else "DOES NOT HOLD"
         seen = shown_values(poll.observed) or plain(poll.message) or "nothing"
         yield (
             f"{look.mark(mark)} {seen}: {words} after {seconds(poll.elapsed)}",

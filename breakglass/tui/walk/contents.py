@@ -30,8 +30,9 @@ class Contents:
             return (step, 0), Written(())
         live = self._walk.live
         if not attempt.finished:
-            current = attempt.state is None and step == self._walk.state.current
-            under_way = current and bool(attempt.prepared) and live is not None
+            view = self._walk.state.steps.get(step)
+            newest = step == self._walk.state.current and view is not None and attempt is view.last
+            under_way = newest and bool(attempt.prepared) and live is not None
             return (step, attempt.number, id(live) if under_way else 0), live if under_way else Written(())
         parts: list[Lines] = []
         several = len(attempt.prepared) > 1
