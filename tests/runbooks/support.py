@@ -40,6 +40,7 @@ from breakglass.session.state import State
 from breakglass.transport.base import HttpRequest, KubectlRequest, SshRequest
 from breakglass.transport.base import Request as Sent
 from breakglass.values import Json
+from tests.support.arrived import arrivals
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 OPERATOR = "operator"
@@ -63,6 +64,8 @@ class Walked:
     recovered: bool
     touched: tuple[str, ...]
     """Every change that a client made, as its event's text."""
+    changes: tuple[str, ...]
+    """Every request that arrived and was neither a read nor a server-side dry run."""
     traps: tuple[str, ...]
     faults: tuple[str, ...]
     """What is wrong with the scenario itself; empty for a sound one."""
@@ -125,7 +128,7 @@ async def walk_scenario(
         speed=speed,
         pace="never",
     )
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, arrivals() as arrived:
         patch.setenv("BREAKGLASS_STATE", str(state_folder))
         async with open_session(request) as session:
             world = session.rehearsal
@@ -138,6 +141,7 @@ async def walk_scenario(
                 runbook=session.engine.runbook,
                 recovered=world.recovered(),
                 touched=tuple(world.touched),
+                changes=tuple(arrived.changes(world.site.hosts, session.engine.runbook)),
                 traps=tuple(world.traps_met()),
                 faults=tuple(world.faults),
                 before=before,
@@ -171,8 +175,9 @@ def check_trap(walked: Walked, trap: Trap) -> None:
 
 
 def check_dry_run(walked: Walked) -> None:
-    """A dry run left the world exactly as it was."""
+    """A dry run sent nothing but reads and server-side dry runs, and left the world exactly as it was."""
     assert walked.faults == ()
+    assert walked.changes == ()
     assert walked.touched == ()
     assert walked.traps == ()
     assert walked.after == walked.before
