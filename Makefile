@@ -42,5 +42,8 @@ man: install
 screenshots: develop
 	$(BIN)/python -m tools.screenshots
 
+bench: develop
+	$(BIN)/python -m bench $(ONLY)
+
 clean:
 	rm -rf $(VENV) .cache build dist
