@@ -195,7 +195,7 @@ async def _sudo(outside: Outside, host: Host) -> Check:
     if fault.kind == "exit":
         return Check(name, "unknown", fault.message)
     return replace(
-        _of_fault(name, sight.result.fault),
+        _of_fault(name, fault),
         mend=f"let the account run sudo without a password on {host.name}",
     )
 
