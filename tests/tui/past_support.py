@@ -112,6 +112,15 @@ def stopped(state: Path) -> SessionFolder:
     )
 
 
+async def until(pilot: Pilot[int], holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    for _ in range(LOOKS):
+        await pilot.pause(0.01)
+        if holds():
+            return
+    raise AssertionError("it did not come to hold")
+
+
 async def seen(app: App[int], pilot: Pilot[int], wanted: str) -> None:
     """Wait until some text is on the screen."""
     for _ in range(LOOKS):

@@ -23,7 +23,7 @@ from breakglass.tui.app import Cockpit
 from breakglass.tui.preflight.checks import Checks, site_checks
 from breakglass.tui.preflight.form import Form, began_at, began_problem, problems, request_of, site_files
 from breakglass.tui.preflight.screen import PreflightScreen
-from tests.tui.past_support import OUTPOST, ROOT, RUNBOOKS, SIZES, seen, state, when_seen
+from tests.tui.past_support import OUTPOST, ROOT, RUNBOOKS, SIZES, seen, state, until, when_seen
 from tests.tui.support import flat, words
 
 __all__ = ["state"]
@@ -91,6 +91,7 @@ async def test_a_rehearsal_of_the_recorded_incident_is_two_keys_away(state: Path
     async with app.run_test(size=(80, 24)) as pilot:
         await seen(app, pilot, "G, then Enter begin the rehearsal of recorded-incident")
         await pilot.press("G", "enter")
+        await until(pilot, lambda: bool(app.begun))
         scenario = OUTPOST.path.parent / "scenarios" / "recorded-incident.yaml"
         assert app.begun == [Request(mode="rehearsal", runbook=OUTPOST.path, scenario=scenario)]
 
@@ -100,6 +101,7 @@ async def test_another_scenario_is_chosen_with_enter(state: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await seen(app, pilot, "begin the rehearsal")
         await pilot.press("g", *"jjj", "enter", "G", "enter")
+        await until(pilot, lambda: bool(app.begun))
         assert app.begun[0].scenario == OUTPOST.path.parent / "scenarios" / "healthy-outpost.yaml"
 
 
@@ -114,6 +116,7 @@ async def test_an_input_is_checked_as_it_is_typed_and_holds_the_beginning_back(s
         assert app.begun == []
         assert app.focused is not None and app.focused.id == "input-size_mi"
         await pilot.press("ctrl+u", *"4096", "escape", "enter")
+        await until(pilot, lambda: bool(app.begun))
         assert app.begun[0].inputs == {"size_mi": "4096"}
 
 
@@ -140,6 +143,7 @@ async def test_live_begins_only_after_the_name_of_the_site_is_typed(state: Path)
         await pilot.press(*"n", "escape")
         await seen(app, pilot, "Enter begin LIVE on main")
         await pilot.press("enter")
+        await until(pilot, lambda: bool(app.begun))
         assert app.begun == [Request(mode="live", runbook=OUTPOST.path, site=path)]
 
 
@@ -172,6 +176,22 @@ async def test_the_typed_name_counts_for_one_site_and_one_choice_of_live(state: 
         await seen(app, pilot, "begin the dry run on main")
         await choose(pilot, "live")
         await seen(app, pilot, "type the site's name, main")
+
+
+async def test_a_site_file_that_was_exchanged_meanwhile_is_not_begun_on(state: Path) -> None:
+    site_file(state)
+    app = Preflight()
+    async with app.run_test(size=(100, 44)) as pilot:
+        await seen(app, pilot, "begin the rehearsal")
+        await choose(pilot, "live")
+        await fill(app, pilot, "site", "~/s")
+        await seen(app, pilot, "type the site's name, main")
+        await fill(app, pilot, "typed", "main")
+        await seen(app, pilot, "begin LIVE on main")
+        site_file(state, "other")
+        await pilot.press("escape", "enter")
+        await seen(app, pilot, "not yet: type the site's name, other")
+        assert app.begun == []
 
 
 async def test_the_mode_is_on_the_screen_from_the_moment_it_is_chosen(state: Path) -> None:

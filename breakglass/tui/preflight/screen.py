@@ -310,7 +310,16 @@ class PreflightScreen(PageScreen):
             first = next(iter(wrong))
             self.query_one("#scenario-0" if first == "scenario" else f"#{first}").focus()
             return
-        cockpit(self).begin(request_of(self._form, runbook, self._found.path, datetime.now(UTC)))
+        self.run_worker(self._begin_as_seen(self._form, runbook), exclusive=True, group="begin")
+
+    async def _begin_as_seen(self, form: Form, runbook: Runbook) -> None:
+        """Begin, unless the site's file has become another than the one that was looked at."""
+        if form.mode != "rehearsal":
+            await self._site_read(form.site_file)
+            if self._form.site != form.site:
+                self.query_one("#typed", TextLine).value = ""
+                return
+        cockpit(self).begin(request_of(form, runbook, self._found.path, datetime.now(UTC)))
 
     # ---------------------------------------------------------------- actions
     def on_input_submitted(self) -> None:
