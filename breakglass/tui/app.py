@@ -28,6 +28,7 @@ from breakglass.session.opening import Request, Session, open_session
 from breakglass.session.outside import Prompts
 from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
+from breakglass.tui.opening import Opening
 from breakglass.tui.terminal import Terminal
 from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_theme, variables
 from breakglass.tui.uncoloured import Uncoloured
@@ -129,6 +130,7 @@ class Cockpit(App[int], inherit_bindings=False):
         from breakglass.tui.report.screen import ReportScreen
         from breakglass.tui.walk.screen import WalkScreen
 
+        await self.push_screen(Opening(request))
         try:
             async with open_session(request, Prompts(self._ask_secret, self._ask_host_key)) as session:
                 world = session.rehearsal
@@ -140,6 +142,7 @@ class Cockpit(App[int], inherit_bindings=False):
                 await walk.dismiss_dialogs()
                 await self._replace(ReportScreen(session.engine.state, session.engine.runbook))
         except UserError as error:
+            await self._end_opening()
             self._cannot_open(error)
         finally:
             self._walked = None
@@ -147,13 +150,18 @@ class Cockpit(App[int], inherit_bindings=False):
             self.exit(self.code)
 
     async def _show_walk(self, walk: "WalkScreen") -> None:
-        """Show the walk in place of the preflight that led to it."""
+        """Show the walk in place of what led to it."""
         from breakglass.tui.preflight.screen import PreflightScreen
 
+        await self._end_opening()
         if isinstance(self.screen, PreflightScreen):
             await self._replace(walk)
         else:
             await self.push_screen(walk)
+
+    async def _end_opening(self) -> None:
+        if isinstance(self.screen, Opening):
+            await self.pop_screen()
 
     async def _replace(self, screen: Screen[None]) -> None:
         await self.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType]

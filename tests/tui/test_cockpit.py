@@ -15,11 +15,13 @@ from breakglass.session.opening import OpeningError, Request
 from breakglass.transport.ssh import HostKeyQuestion
 from breakglass.tui.app import Cockpit
 from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.dialogs import AskLine, Choose, HostKey
+from breakglass.tui.dialogs import AskLine, Choose, HostKey, Message
+from breakglass.tui.opening import Opening
 from breakglass.tui.report.screen import ReportScreen
 from breakglass.tui.walk.screen import WalkScreen
+from breakglass.tui.walk.view import WalkView
 from breakglass.tui.walk.words import doing
-from tests.tui.support import flat, words
+from tests.tui.support import Stage, before_the_purge, flat, words
 
 OUTPOST = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge"
 PATIENCE = 600
@@ -196,6 +198,28 @@ async def test_a_secret_is_asked_for_and_not_shown() -> None:
         await pilot.press("enter")
         await until(app, pilot, lambda app: bool(got))
         assert got == ["hunter2"]
+
+
+async def test_opening_says_what_is_waited_for_and_for_how_long() -> None:
+    time = [0.0]
+    app = Stage(lambda: Opening(rehearsal(), clock=lambda: time[0]))
+    async with app.run_test(size=(100, 30)) as pilot:
+        assert "starting the simulated world recorded-incident" in flat(app)
+        time[0] = 4.0
+        assert isinstance(app.screen, Opening)
+        app.screen.draw()
+        await pilot.pause()
+        assert "4.0 s" in flat(app)
+
+
+async def test_what_cannot_be_opened_leads_back_with_the_reason() -> None:
+    app = Stage(lambda: WalkView(before_the_purge(Path())))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.begin(Request(mode="live", runbook=OUTPOST / "runbook.yaml"))
+        await until(app, pilot, on(Message))
+        await until(app, pilot, lambda app: "give one with --site" in flat(app))
+        await pilot.press("enter")
+        await until(app, pilot, on(WalkView))
 
 
 def test_few_frames_over_ssh_no_movement_anywhere_and_an_empty_no_color_does_not_count() -> None:
