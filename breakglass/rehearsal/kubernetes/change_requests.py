@@ -116,6 +116,6 @@ async def delete_collection(
 
 
 async def _options_body(request: web.Request) -> Object:
-    if not request.can_read_body or not await request.read():
+    if not await request.read():
         return {}
     return await object_of(request)
