@@ -215,6 +215,7 @@ class _Replayer:
     def __init__(self, recording: Recording, injection: Injection, place: Callable[[], Place]) -> None:
         self.hits = 0
         self.changes: list[str] = []
+        self.acted: set[str] = set()
         self._injection = injection
         self._place = place
         self._next: dict[tuple[str, int, str], deque[Kept]] = defaultdict(deque)
@@ -228,6 +229,7 @@ class _Replayer:
         place, key = self._place(), key_of(request)
         if place.acting:
             self.changes.append(key)
+            self.acted.add(place.step)
         if place.step == self._injection.step and (place.acting or not self._injection.acting):
             self.hits += 1
             if self._injection.failure.data is not None:
@@ -369,6 +371,8 @@ async def check_injection(recording: Recording, injection: Injection, folder: Pa
     assert state.ended is not None, injection
     assert replayer.hits, f"{injection}: the walk never came there"
     assert _is_said(state, injection), f"{injection}: nothing on record says what happened"
+    blind = recording.runbook.step(injection.step).needs and not injection.acting
+    assert not (blind and injection.step in replayer.acted), f"{injection}: it was sent with nothing known"
     assert _is_part(replayer.changes, recording.changes), (
         f"{injection}: something was changed that the right walk would not have changed: {replayer.changes}"
     )
