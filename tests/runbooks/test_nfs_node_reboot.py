@@ -18,6 +18,7 @@ from breakglass.runbook.risk import effective_risk
 from breakglass.values import Json
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
+    FAST,
     RUNBOOKS,
     check_dry_run,
     check_right_walk,
@@ -32,6 +33,8 @@ PATHS = {path.stem: path for path in scenario_paths(NAME)}
 RUNBOOK = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
 STANDING_STILL = 0.01
 """Simulated seconds in a real one: the world does nothing by itself while a dry run is held against it."""
+SPEED = {"recorded-incident": 150.0, "two-sick-nodes": 150.0}
+"""The others run as fast as they go. These boot inside a verification, and a look at them takes real time."""
 DRY_SPEED = {"stalled-machine": 10.0}
 """A machine that hangs is waited for; slowly enough that nothing is evicted from it meanwhile."""
 
@@ -64,7 +67,8 @@ BAD_INPUT = {**SOMEWHERE_ELSE, "recorded-incident": ALL - frozenset().union(*SOM
 
 @pytest.mark.parametrize("scenario", PATHS)
 async def test_the_right_walk_comes_to_what_the_scenario_expects(scenario: str, tmp_path: Path) -> None:
-    check_right_walk(await walk_scenario(NAME, scenario, tmp_path), load_scenario(PATHS[scenario]))
+    walked = await walk_scenario(NAME, scenario, tmp_path, speed=SPEED.get(scenario, FAST))
+    check_right_walk(walked, load_scenario(PATHS[scenario]))
 
 
 @pytest.mark.parametrize(("scenario", "name"), [*traps_of(NAME)])
@@ -83,7 +87,7 @@ async def test_a_dry_run_changes_nothing_at_all(scenario: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("scenario", BAD_INPUT)
 async def test_bad_input_is_said_and_nothing_is_changed_on_a_guess(scenario: str, tmp_path: Path) -> None:
-    recording = await record_walk(NAME, scenario, tmp_path / "recorded")
+    recording = await record_walk(NAME, scenario, tmp_path / "recorded", speed=SPEED.get(scenario, FAST))
     injections = [*recording.injections(set(BAD_INPUT[scenario]))]
     assert {each.step for each in injections} == BAD_INPUT[scenario]
     for number, injection in enumerate(injections):
@@ -248,6 +252,17 @@ def test_where_the_site_and_the_machine_disagree_on_the_system_disk_a_person_mus
 def pod(name: str, node: str, *, ready: bool) -> Json:
     condition: Json = {"type": "Ready", "status": "True" if ready else "False"}
     return {"metadata": {"name": name}, "spec": {"nodeName": node}, "status": {"conditions": [condition]}}
+
+
+def test_no_voter_at_all_is_a_wrong_selector_and_no_permission() -> None:
+    assert not allowed("voters", {"json": {"items": []}})
+
+
+@pytest.mark.parametrize(
+    "name", ["unprobed", "unprobed-41", "unprobed-good", "unprobed-after", "stuck-still"]
+)
+def test_a_node_that_says_nothing_is_not_free_of_hung_mounts(name: str) -> None:
+    assert not allowed(name, {"text": ""}, good_node="n1")
 
 
 @pytest.mark.parametrize(
