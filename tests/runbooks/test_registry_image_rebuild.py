@@ -26,13 +26,15 @@ from tests.runbooks.support import (
 
 NAME = "registry-image-rebuild"
 PATHS = scenario_paths(NAME)
+SPEED = 200.0
+"""As the headless walk of the scenarios: finished Jobs are gone after 10 simulated minutes, here 3 s."""
 STANDING_STILL = 0.01
 """Simulated seconds in a real one: so few that no CronJob ticks while a dry run is held against its world."""
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 async def test_the_right_walk_comes_to_what_the_scenario_expects(path: Path, tmp_path: Path) -> None:
-    check_right_walk(await walk_scenario(NAME, path.stem, tmp_path), load_scenario(path))
+    check_right_walk(await walk_scenario(NAME, path.stem, tmp_path, speed=SPEED), load_scenario(path))
 
 
 @pytest.mark.parametrize(("scenario", "trap"), [*traps_of(NAME)])
@@ -41,7 +43,7 @@ async def test_a_trap_taken_on_purpose_is_refused_or_reviewed(
 ) -> None:
     loaded = load_scenario(next(path for path in PATHS if path.stem == scenario))
     taken = next(each for each in loaded.traps if each.rule.name == trap)
-    check_trap(await walk_scenario(NAME, scenario, tmp_path, trap=trap), taken)
+    check_trap(await walk_scenario(NAME, scenario, tmp_path, trap=trap, speed=SPEED), taken)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -57,7 +59,7 @@ async def walk_variant(folder: Path, base: str, differs: str) -> Walked:
     shutil.copytree(RUNBOOKS / NAME / "scenarios", scenarios)
     variant = scenarios / "variant.yaml"
     variant.write_text(f"base: {base}.yaml\nscenario: variant\n" + textwrap.dedent(differs))
-    walked = await walk_scenario(NAME, variant, folder)
+    walked = await walk_scenario(NAME, variant, folder, speed=SPEED)
     assert walked.faults == ()
     return walked
 
@@ -242,7 +244,7 @@ async def test_no_command_is_answered_with_a_guess_when_it_fails(scenario: str, 
         for step in runbook.steps
         if (step.phase in OTHERWISE[scenario] if scenario in OTHERWISE else step.phase not in elsewhere)
     }
-    recording = await record_walk(NAME, scenario, tmp_path / "right")
+    recording = await record_walk(NAME, scenario, tmp_path / "right", SPEED)
     assert recording.state.ended is not None
     assert recording.state.ended.result == recording.scenario.expect.result
     injections = [*recording.injections(steps)]
