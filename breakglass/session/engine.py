@@ -22,6 +22,7 @@ from breakglass.session.desk import Desk, Observer
 from breakglass.session.journal import Journal
 from breakglass.session.outside import Outside
 from breakglass.session.prepare import text_or_reason
+from breakglass.session.presence import Arrival, Arrive
 from breakglass.session.reading import Reader, Seen
 from breakglass.session.scope import answer_value
 from breakglass.session.state import State
@@ -62,8 +63,16 @@ class Engine:
     """One session's walk. `run` it once; speak to it with `command`."""
 
     def __init__(
-        self, runbook: Runbook, site: Site, journal: Journal, outside: Outside, clock: Clock, pace: Pace
+        self,
+        runbook: Runbook,
+        site: Site,
+        journal: Journal,
+        outside: Outside,
+        clock: Clock,
+        pace: Pace,
+        arrive: Arrive | None = None,
     ) -> None:
+        """`arrive` says who else is in this runbook on this site, where somebody can know."""
         self.runbook = runbook
         self.site = site
         self.desk = Desk(journal)
@@ -71,6 +80,7 @@ class Engine:
         self._outside = outside
         self._reader = Reader(self.desk, outside, runbook, clock)
         self._changer = Changer(self.desk, outside, self._reader, clock)
+        self._arrive = arrive
         self._pace: Pace = pace
         self._phase: str | None = None
         self._look_first = ""
@@ -105,7 +115,7 @@ class Engine:
 
     async def run(self) -> e.EndResult:
         """Walk until the runbook ends, a person stops it, or it is cancelled."""
-        onward: Onward = await self._entry()
+        onward: Onward = await self._beside_others() or await self._entry()
         while isinstance(onward, Go):
             onward = await self._visit(self.runbook.step(onward.step))
         self.desk.record(e.SessionEnded(onward.result, onward.reason))
@@ -136,6 +146,23 @@ class Engine:
                 except EvaluationError as error:
                     message = str(error)
             self.desk.record(e.Triaged(step.id, verdict, message))
+
+    async def _beside_others(self) -> Onward | None:
+        """Warn where others are in the same runbook on the same site. None goes on, beside them."""
+        arrival = await self._arrive() if self._arrive is not None else Arrival()
+        at = self.runbook.step(self.state.current) if self.state.current else self.runbook.steps[0]
+        for note in arrival.notes:
+            self.desk.record(e.NoteAdded(at.id, note, "breakglass"))
+        if not arrival.others:
+            return None
+        here = f"{self.runbook.name} on {self.site.name}"
+        text = f"somebody else is in {here}: {'; '.join(arrival.others)}. Speak to them first"
+        options = {"continue": "go on beside them", "stop": WAYS_ON["stop"]}
+        command = await self.desk.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
+        if isinstance(command, c.Continue):
+            self.desk.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
+            return None
+        return self._way_on(at, command)
 
     async def _entry(self) -> Onward:
         """Where to begin: the first step, or where the journal leaves off."""

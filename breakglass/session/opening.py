@@ -29,6 +29,7 @@ from breakglass.session.folders import (
 )
 from breakglass.session.journal import open_journal
 from breakglass.session.outside import Outside, Prompts
+from breakglass.session.presence import Arrive, Presence
 from breakglass.session.state import Recorded, State
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
@@ -102,7 +103,8 @@ async def _begun(
     check_uses(runbook, site)
     journal = open_journal(folder.path, create=True)
     outside = Outside(site, folder.output, clock, prompts or Prompts())
-    engine = Engine(runbook, site, journal, outside, clock, request.pace)
+    arrive = _arrive(folder, runbook, site, request.mode, stack)
+    engine = Engine(runbook, site, journal, outside, clock, request.pace, arrive)
     if rehearsal is not None:
         join(engine, rehearsal)
     engine.desk.record(
@@ -144,7 +146,8 @@ async def _resumed(
         raise
     clock = Clock()
     outside = Outside(site, folder.output, clock, prompts or Prompts())
-    engine = Engine(runbook, site, journal, outside, clock, request.pace)
+    arrive = _arrive(folder, runbook, site, first.mode, stack)
+    engine = Engine(runbook, site, journal, outside, clock, request.pace, arrive)
     engine.desk.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
     return Session(engine, folder, None)
 
@@ -165,6 +168,18 @@ def _as_it_was(first: e.SessionStarted, journal: Path) -> tuple[Runbook, Site]:
     site = load_site(Path(first.site_path))
     check_uses(runbook, site)
     return runbook, site
+
+
+def _arrive(
+    folder: SessionFolder, runbook: Runbook, site: Site, mode: e.Mode, stack: AsyncExitStack
+) -> Arrive | None:
+    """How a session shows itself to others, and sees them. A rehearsal's world is its own."""
+    if site.path is None or mode == "rehearsal" or runbook.name == ADHOC:
+        return None
+    state = folder.path.parent.parent
+    presence = Presence(state, folder.name, runbook.name, site, mode, operator_name())
+    stack.push_async_callback(presence.close)
+    return presence.arrive
 
 
 def _site(request: Request, runbook: Runbook) -> Site | None:

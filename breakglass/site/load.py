@@ -41,7 +41,7 @@ from breakglass.runbook.shape import (
 )
 from breakglass.runbook.yaml_source import compose, read_text
 from breakglass.site.model import Cluster, Endpoint, Host, Secret, Site
-from breakglass.site.shapes import CLUSTER, ENDPOINT, HOST, SECRET, Part, Parts, Reference, parts_of
+from breakglass.site.shapes import CLUSTER, ENDPOINT, HOST, LEASE, SECRET, Part, Parts, Reference, parts_of
 from breakglass.values import Json
 
 _Named = TypeVar("_Named", Cluster, Host, Endpoint)
@@ -69,6 +69,11 @@ _VARIABLES = optional(
     default=dict[str, Json](),
     help="What runbooks read as `site.variables`; any data, and no secrets.",
 )
+_LEASE = optional(
+    "lease",
+    LEASE,
+    help="Live sessions write a Lease here and so see each other; without this, none is written.",
+)
 
 
 def _site(given: Fields) -> Site:
@@ -84,12 +89,13 @@ def _site(given: Fields) -> Site:
         endpoints=_named(given[_ENDPOINTS]),
         secrets={entry.name: entry.value.value for entry in given[_SECRETS].entries},
         variables=given[_VARIABLES],
+        lease=lease.value if (lease := given[_LEASE]) is not None else None,
     )
 
 
 _SITE = record(
     "site",
-    (_NAME, _DESCRIPTION, _PRODUCTION, _CLUSTERS, _HOSTS, _ENDPOINTS, _SECRETS, _VARIABLES),
+    (_NAME, _DESCRIPTION, _PRODUCTION, _CLUSTERS, _HOSTS, _ENDPOINTS, _SECRETS, _VARIABLES, _LEASE),
     _site,
     help="Where runbooks run: clusters, hosts, endpoints and secrets.",
 )
@@ -131,7 +137,9 @@ def _unknown_names(given: Fields) -> Iterator[Problem]:
         "secret": given[_SECRETS].names,
     }
     parts = (given[_HOSTS], given[_ENDPOINTS], given[_SECRETS])
-    for reference in (reference for part in parts for reference in part.references()):
+    references = [reference for part in parts for reference in part.references()]
+    lease = given[_LEASE]
+    for reference in (*references, *(lease.references if lease is not None else ())):
         names = known[reference.kind]
         if reference.name not in names:
             message = f"the site has no {reference.kind} {reference.name!r}{meant(reference.name, names)}"

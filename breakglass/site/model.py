@@ -118,6 +118,17 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedLease:
+    """Where live sessions show each other that they are open: a Kubernetes Lease for each runbook.
+
+    That it stands in the site is the operator's word for writing it.
+    """
+
+    cluster: str
+    namespace: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """All that a runbook may touch. `path` is None for a site that was not read from a file."""
 
@@ -130,3 +141,4 @@ class Site:
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict[str, Endpoint])
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    lease: SharedLease | None = None

@@ -48,6 +48,7 @@ from breakglass.site.model import (
     PortForward,
     PromptSecret,
     Secret,
+    SharedLease,
 )
 
 T = TypeVar("T")
@@ -245,6 +246,14 @@ _FORWARD = optional(
         ),
     ),
     help="Reach it through the Kubernetes API, past a broken ingress or login page.",
+)
+_LEASE_NAMESPACE = optional("namespace", _NAMESPACE, default="default")
+LEASE = record(
+    "lease",
+    (_FORWARD_CLUSTER, _LEASE_NAMESPACE),
+    lambda given: Part(
+        SharedLease(given[_FORWARD_CLUSTER].name, given[_LEASE_NAMESPACE]), (given[_FORWARD_CLUSTER],)
+    ),
 )
 _BASIC_USER = required("user", TEXT)
 _BASIC_PASSWORD = required("password", _SECRET_REFERENCE, help="The name of a secret.")

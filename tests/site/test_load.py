@@ -21,6 +21,7 @@ from breakglass.site.model import (
     KubernetesSecret,
     PortForward,
     PromptSecret,
+    SharedLease,
     Site,
 )
 from tests.runbook.test_json_schema import faults
@@ -30,6 +31,7 @@ EVERYTHING = """\
 site: home-lab
 description: Two racks.
 production: false
+lease: {cluster: main, namespace: ops}
 clusters:
   main: {kubeconfig: kube/config, context: admin, server: "https://10.0.20.100:6443", impersonate: viewer}
   spare: {proxy: "http://10.0.10.1:3128"}
@@ -154,7 +156,16 @@ def test_every_field_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             "asked": PromptSecret("The unseal key"),
         },
         variables={"nodes": [{"name": "node1", "vmid": 201}]},
+        lease=SharedLease("main", "ops"),
     )
+
+
+def test_a_lease_is_in_a_cluster_of_the_site(tmp_path: Path) -> None:
+    path = written(tmp_path, "site: s\nclusters: {main: {}}\nlease: {cluster: main}\n")
+    assert load_site(path).lease == SharedLease("main", "default")
+    assert problems("site: s\nclusters: {main: {}}\nlease: {cluster: mane}\n") == [
+        "3:18: the site has no cluster 'mane'; did you mean 'main'?"
+    ]
 
 
 def test_a_site_needs_only_its_name(tmp_path: Path) -> None:
