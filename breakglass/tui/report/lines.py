@@ -7,6 +7,7 @@ in it came partly from outside, so links, images, HTML and emphasis stay the pla
 import re
 from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from breakglass.report.postmortem import TO_FILL, offset
@@ -99,7 +100,7 @@ def _table(rows: Sequence[Sequence[str]], width: int, look: Look) -> list[Text]:
     if not rows:
         return []
     columns = max(len(row) for row in rows)
-    widths = [max((len(row[at]) for row in rows if at < len(row)), default=0) for at in range(columns)]
+    widths = [max((cell_len(row[at]) for row in rows if at < len(row)), default=0) for at in range(columns)]
     widest = widths.index(max(widths))
     room = width - (sum(widths) - widths[widest]) - 2 * (columns - 1)
     if room < NARROWEST_LAST_COLUMN and room < widths[widest]:
