@@ -151,9 +151,9 @@ async def take_the_walk(app: Cockpit, camera: Camera) -> None:
         app.theme = theme
         await camera.take(f"walk-{theme}")
     app.theme = "dark"
-    await camera.press("t", "f")
+    await camera.press("t", "o", "f")
     await camera.take("timeline")
-    await camera.press("f", "t", "question_mark")
+    await camera.press("f", "o", "t", "question_mark")
     await camera.take("help")
     await camera.press("escape", "colon")
     await camera.take("palette")
