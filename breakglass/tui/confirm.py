@@ -2,7 +2,7 @@
 
 A change takes the key `Y`; a destructive one takes the typed name and then Enter. Nothing else confirms: not
 Enter alone, not the key that opened the dialog, not a key that is held or was typed ahead, not pasting, not
-the mouse, not a resize, not time.
+the mouse, not a resize, not time. And no word counts before everything has been on the screen once.
 """
 
 import sys
@@ -121,6 +121,9 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         self._approver = ""
         self._naming = False
         self._hint = ""
+        self._lines = 0
+        self._seen = False
+        """Whether all of it has been on the screen; until then no word counts."""
 
     # ---------------------------------------------------------------- drawing
     def compose(self) -> ComposeResult:
@@ -165,6 +168,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         banner.styles.background, banner.styles.color = band.background, band.text
         banner.update(Text("\n".join(flowed(chunks, width, "   ")), "bold"))
         facts = confirmation_lines(self.asked, state, width, look)
+        self._lines = len(facts)
         self.query_one("#confirm-facts", Static).update(Text("\n").join(facts))
         self._draw_ask()
         self.call_after_refresh(self._draw_more)
@@ -172,6 +176,8 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
     def _draw_more(self) -> None:
         body = self.query_one("#confirm-body")
         below = int(body.max_scroll_y - body.scroll_y)
+        if 0 < self._lines <= body.scroll_y + body.size.height:
+            self._seen = True
         more = self.query_one("#confirm-more", Static)
         more.display = body.max_scroll_y > 0
         words = f"{below} more lines below: Down, PgDn" if below > 0 else "the end; Up, PgUp go back"
@@ -280,6 +286,9 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
 
     # ---------------------------------------------------------------- the word
     def _send(self, typed: str) -> None:
+        if not self._seen:
+            self._hint = "read to the end first: Down, PgDn. Nothing has been sent"
+            return
         try:
             self._walk.command(c.Confirm(typed, self._approver))
         except c.CommandRefusedError as error:

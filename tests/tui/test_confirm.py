@@ -204,6 +204,28 @@ async def test_only_the_exact_name_counts(tmp_path: Path, typed: str) -> None:
         assert "nothing has been sent" in flat(app)
 
 
+async def test_no_word_counts_before_everything_has_been_on_the_screen(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(60, 16)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD, "enter")
+        assert not app.session.commands
+        assert "read to the end first" in flat(app)
+        while "the end; Up, PgUp" not in flat(app):
+            await pilot.press("pagedown")
+            await pilot.pause()
+        await app.type(pilot, "enter")
+        assert app.session.commands == [c.Confirm(POD, "oncall")]
+
+
+async def test_one_key_does_not_count_before_everything_has_been_on_the_screen(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""))
+    async with app.run_test(size=(40, 12)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, "Y", "Y")
+        assert not app.session.commands
+
+
 async def test_time_does_not_confirm(tmp_path: Path) -> None:
     app = Desk(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:

@@ -133,6 +133,9 @@ def to_the_change(pty: Pty) -> None:
     pty.until(lambda pty: pty.has("asked", question="confirm"))
     pty.press("\r")
     pty.until(lambda pty: "To do it, type" in pty.text)
+    while "the end; Up, PgUp" not in pty.text:
+        pty.press("\x1b[6~")
+        pty.read(0.2)
     asked = next(each for each in pty.events if dict(each["data"]).get("question") == "confirm")  # type: ignore[call-overload]
     pty.press(str(dict(asked["data"])["typed"]))  # type: ignore[call-overload]
     pty.until(lambda pty: "sends it" in pty.text)
