@@ -163,15 +163,19 @@ EMPTY = State()
 
 def fold(recorded: Iterable[Recorded]) -> State:
     """The state after these events."""
-    state = EMPTY
-    for each in recorded:
-        state = apply(state, each)
-    return state
+    state, events = EMPTY, list(recorded)
+    for each in events:
+        state = _after(state, each)
+    return replace(state, last=events[-1] if events else None, timeline=Trail(events, len(events)))
 
 
 def apply(state: State, recorded: Recorded) -> State:
     """The state after one more event."""
-    state = replace(state, last=recorded, timeline=state.timeline.plus(recorded))
+    return replace(_after(state, recorded), last=recorded, timeline=state.timeline.plus(recorded))
+
+
+def _after(state: State, recorded: Recorded) -> State:
+    """What an event changes, apart from being the last one."""
     event = recorded.event
     match event:
         case e.SessionStarted():
