@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from bench.measure import Line, table
 
-ALL = ("commands",)
+ALL = ("start_to_frame", "commands", "journal_replay")
 
 
 class Benchmark(Protocol):

@@ -70,7 +70,7 @@ def median(samples: Sequence[Sample]) -> Sample:
 
 def program(argv: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> Sample:
     """Run a program to its end, its output thrown away. Raises RuntimeError when it fails."""
-    before = _children()
+    before = children_cpu()
     started = time.perf_counter()
     done = subprocess.run(
         [str(word) for word in argv],
@@ -83,7 +83,7 @@ def program(argv: Sequence[str | Path], environment: Mapping[str, str] | None = 
     seconds = time.perf_counter() - started
     if done.returncode != 0:
         raise RuntimeError(f"{argv[0]} ended with {done.returncode}: {done.stderr.decode()[-2000:]}")
-    return Sample(seconds, _children() - before)
+    return Sample(seconds, children_cpu() - before)
 
 
 def called(function: Callable[[], object]) -> Sample:
@@ -143,6 +143,6 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _children() -> float:
+def children_cpu() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,0 +1,51 @@
+"""The peers, each in an environment of its own: from PyPI in `.cache/bench/`, and from Debian."""
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+from tests.support.debian_kubectl import debian_kubectl
+
+VENVS = Path(__file__).parent.parent / ".cache" / "bench"
+PACKAGES = {
+    "ansible": "ansible-core==2.19.14",
+    "asyncssh": "asyncssh==2.24.1",
+    "harlequin": "harlequin==1.25.2",
+    "posting": "posting==2.1.1",
+    "pyinfra": "pyinfra==3.10.0",
+}
+
+__all__ = ["debian", "debian_kubectl", "peer"]
+
+
+@cache
+def peer(package: str, program: str = "") -> Path:
+    """A program of a package from PyPI, `python` among them, or the one of its name. Installs it first."""
+    venv, wanted = VENVS / package, PACKAGES[package]
+    done = venv / "installed"
+    if not done.exists() or done.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([venv / "bin" / "pip", "install", "--quiet", wanted], check=True, stdout=sys.stderr)
+        done.write_text(wanted)
+    return venv / "bin" / (program or package)
+
+
+def debian(name: str, package: str) -> Path:
+    """A program from Debian, installed when it is not there."""
+    if (found := shutil.which(name)) is None:
+        as_root = [] if os.getuid() == 0 else ["sudo"]
+        options = ["-y", "-q", "--no-install-recommends"]
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        subprocess.run([*as_root, "apt-get", "update", "-q"], check=True, stdout=sys.stderr)
+        subprocess.run(
+            [*as_root, "apt-get", "install", *options, package],
+            check=True,
+            stdout=sys.stderr,
+            env=environment,
+        )
+        found = shutil.which(name)
+    assert found is not None, f"{package} was installed, and has no program {name}"
+    return Path(found)
