@@ -4,13 +4,15 @@ Commands are imported when they are asked for, so that `--version` and `list` co
 """
 
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from breakglass import __version__
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
 
 COMMANDS = {
     "list": "the runbooks that can be found",
@@ -50,8 +52,8 @@ Exit codes: 0 done and verified, 1 not recovered, 2 usage or lint, 3 unreachable
 class Command(Protocol):
     """One command's module."""
 
-    def add_arguments(self, parser: ArgumentParser) -> None: ...
-    def run(self, arguments: Namespace) -> int: ...
+    def add_arguments(self, parser: "ArgumentParser") -> None: ...
+    def run(self, arguments: "Namespace") -> int: ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -72,8 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return _guarded(run, arguments)
 
 
-def program(*loaded: str) -> ArgumentParser:
+def program(*loaded: str) -> "ArgumentParser":
     """The whole command line; the commands that are named have their arguments."""
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
     parser = ArgumentParser(
         prog="breakglass",
         description=f"{ABOUT}\n\n{EXAMPLES}",
@@ -89,7 +93,7 @@ def program(*loaded: str) -> ArgumentParser:
     return parser
 
 
-def load(name: str, parser: ArgumentParser) -> None:
+def load(name: str, parser: "ArgumentParser") -> None:
     """Give a parser what the command's module says: its description, its arguments, and what to run."""
     command = cast(Command, import_module(f"breakglass.cli.{name}"))
     parser.description = command.__doc__
@@ -97,7 +101,7 @@ def load(name: str, parser: ArgumentParser) -> None:
     parser.set_defaults(run=command.run)
 
 
-def _guarded(run: Callable[[Namespace], int], arguments: Namespace) -> int:
+def _guarded(run: "Callable[[Namespace], int]", arguments: "Namespace") -> int:
     from breakglass.cli.exit_codes import ExitCode
     from breakglass.errors import UserError
 
