@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
 
 from breakglass.runbook.expression import EvaluationError, evaluate, holds, observed
@@ -137,9 +137,9 @@ class Reader:
             return "succeeded"
         return "not-sent" if sight.result.delivery is Delivery.NOT_SENT else "failed"
 
-    async def cancellable(self, sending: "asyncio.Future[Sight] | object") -> Sight:
+    async def cancellable(self, sending: Coroutine[object, None, Sight]) -> Sight:
         """Await a read that the operator may cancel; cancelled, it is a fault and not an exception."""
-        task = asyncio.ensure_future(sending)  # type: ignore[arg-type]
+        task = asyncio.create_task(sending)
         self._desk.reading(task)
         try:
             return await task
