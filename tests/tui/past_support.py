@@ -22,7 +22,7 @@ OUTPOST = Found("outpost-shm-purge", RUNBOOKS / "outpost-shm-purge" / "runbook.y
 REHEARSAL = "20260115T140049Z-outpost-shm-purge-1a2b"
 STOPPED = "20260116T031100Z-outpost-shm-purge-3c4d"
 SIZES = [(120, 40), (80, 24), (60, 20)]
-LOOKS = 200
+LOOKS = 3000
 """How often a test looks at the screen before it gives up."""
 
 
