@@ -17,9 +17,12 @@ from breakglass.session import events as e
 from breakglass.session.opening import Request, open_session, operator_name
 from breakglass.session.outside import Prompts
 from breakglass.session.state import Recorded, State
-from breakglass.transport.output import visible
+from breakglass.transport.output import visible, visible_line
 
 Line = Callable[[str], None]
+
+NEW_LINE = "\n"
+UNDER_THE_VALUE = f"\n{'':12}"
 
 
 async def walk_plain(request: Request) -> int:
@@ -113,10 +116,11 @@ async def answer_confirmation(asked: e.Asked, state: State, lines: "Lines", by: 
     lines.say(f"\n== {asked.risk.upper()} ==  {state.mode.upper()}  {state.site}")
     for name, value in rows.items():
         if value:
-            lines.say(f"  {name:9} {value}")
+            # A value of several lines must not look as if it were rows of its own.
+            lines.say(f"  {name:9} {value.replace(NEW_LINE, UNDER_THE_VALUE)}")
     attempts = state.steps[asked.step].attempts if asked.step in state.steps else ()
     for time, need in attempts[-1].needs if attempts else ():
-        seen = ", ".join(f"{name} = {value}" for name, value in need.observed.items())
+        seen = visible_line(", ".join(f"{name} = {value}" for name, value in need.observed.items()))
         held = "holds" if need.holds else "DOES NOT HOLD"
         lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {need.that}: {seen or '-'}  {held}")
     person = by

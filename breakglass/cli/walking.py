@@ -97,11 +97,21 @@ def ending_on_signals(engine: Engine) -> Generator[None]:
 
 
 def code_of(session: Session) -> ExitCode:
-    """The exit code of a session that has ended."""
+    """The exit code of a session that has ended. A rehearsal that ended as its scenario expects is done, even
+    where that is to stop or to call somebody."""
     world, state = session.rehearsal, session.engine.state
     if world is None or state.mode == "dry-run":
         return exit_code(state, None)
-    return exit_code(state, world.recovered())
+    return ExitCode.DONE if as_expected(session) else exit_code(state, world.recovered())
+
+
+def as_expected(session: Session) -> bool:
+    """Whether a rehearsal came to the end that its scenario expects, by the steps that it expects, and left
+    the simulated world as it should be, with nothing unknown."""
+    world, state = session.rehearsal, session.engine.state
+    if world is None or state.mode == "dry-run" or state.ended is None or state.unknown:
+        return False
+    return world.recovered() and world.scenario.expect.met(state.ended.result, state.steps)
 
 
 def tell(recorded: Recorded, *, as_json: bool) -> None:
@@ -119,7 +129,9 @@ def tell(recorded: Recorded, *, as_json: bool) -> None:
     words = words_of(recorded.event)
     if words is not None and words[1] > 0:
         step = getattr(recorded.event, "step", "")
-        print(f"{recorded.time.strftime('%H:%M:%S')}  {step:20} {words[0]}", flush=True)
+        # What goes on over several lines must not look as if it were lines of its own.
+        text = words[0].replace("\n", f"\n{'':31}")
+        print(f"{recorded.time.strftime('%H:%M:%S')}  {step:20} {text}", flush=True)
 
 
 def tell_the_end(session: Session, code: ExitCode) -> None:
@@ -144,6 +156,8 @@ def _tell_the_end(session: Session, code: ExitCode) -> None:
     if state.mode == "rehearsal":
         print("\n" + review_of(state, session.engine.runbook))
     result = state.ended.result if state.ended else "unfinished"
+    if as_expected(session):
+        result += ", as the scenario expects"
     print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
     print(f"record: {session.engine.desk.journal.path}", file=sys.stderr)
     print(f"report: breakglass report {state.session}", file=sys.stderr)
