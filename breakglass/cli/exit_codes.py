@@ -2,7 +2,7 @@
 
 | code | meaning |
 |---|---|
-| 0 | done and verified, or rightly found not to be this incident |
+| 0 | done and verified, rightly not this incident, or a rehearsal that ended as its scenario expects |
 | 1 | an expectation failed, a need refused, or the world is not recovered |
 | 2 | wrong usage, or a file that cannot be used |
 | 3 | something could not be reached; it may be tried again |

@@ -1,6 +1,6 @@
 """A whole scenario as data: a world, the traps that people may step into, and the walk that is right."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -127,6 +127,11 @@ class Expected:
     result: Literal["recovered", "not-this-incident", "escalate", "completed", "stopped"] = "recovered"
     reaches: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
+
+    def met(self, result: str, reached: Collection[str]) -> bool:
+        """Whether a walk that ended so, and was at these steps, is the right one."""
+        steps = set(reached)
+        return result == self.result and steps >= set(self.reaches) and steps.isdisjoint(self.never)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ def test_a_headless_rehearsal_ends_with_zero_and_leaves_a_whole_record_and_a_rep
 ) -> None:
     assert main(["rehearse", "outpost-shm-purge", scenario, "--auto"]) == ExitCode.DONE
     told = capsys.readouterr().out
-    assert f"{result}; exit code 0" in told
+    assert f"{result}, as the scenario expects; exit code 0" in told
     assert "After-action review" in told
     assert main(["verify", "last"]) == 0
     assert "records, whole" in capsys.readouterr().out
@@ -118,6 +118,34 @@ def test_a_headless_rehearsal_ends_with_zero_and_leaves_a_whole_record_and_a_rep
     assert main(["report", "last", "--timeline"]) == 0
     assert main(["report", "last", "--json"]) == 0
     assert len(sessions(state)) == 1
+
+
+@pytest.mark.parametrize(
+    ("runbook", "scenario", "result"),
+    [
+        ("vault-raft-recovery", "lock-held", "escalate"),
+        ("nfs-node-reboot", "server-is-the-fault", "escalate"),
+        ("nfs-node-reboot", "machine-locked", "stopped"),
+    ],
+)
+def test_a_headless_rehearsal_that_rightly_stops_or_escalates_ends_with_zero(
+    runbook: str, scenario: str, result: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rehearse", runbook, scenario, "--auto"]) == ExitCode.DONE
+    assert f"{result}, as the scenario expects; exit code 0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "expected",
+    ["{result: stopped, reaches: [purge]}", "{result: stopped, never: [pod]}", "{result: escalate}"],
+)
+def test_a_rehearsal_that_stops_otherwise_than_its_scenario_expects_keeps_its_code(
+    tmp_path: Path, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = variant(tmp_path, f"expect: {expected}\n")
+    wrong = ["--input", "selector=app.kubernetes.io/component=server"]
+    assert main(["rehearse", "outpost-shm-purge", str(scenario), "--auto", *wrong]) == ExitCode.NOT_RECOVERED
+    assert "as the scenario expects" not in capsys.readouterr().out
 
 
 def test_events_are_json_lines_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
