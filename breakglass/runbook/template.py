@@ -204,6 +204,29 @@ def render_shell(template: Template, scope: Scope) -> str:
     return "".join(out)
 
 
+def render_path(template: Template, scope: Scope) -> str:
+    """The path of a URL with its values. One that is an expression and nothing else is taken as it is.
+
+    Raises EvaluationError for a value that would begin a query, or another parameter of the one that it
+    stands in.
+    """
+    if len(template.parts) == 1:
+        return render(template, scope)
+    path = ""
+    for part in template.parts:
+        if isinstance(part, str):
+            path += part
+            continue
+        text = _text(part, scope)
+        separator = "&" if "?" in path else "?"
+        if separator in text:
+            raise EvaluationError(
+                f"{part.source}: {text[:40]!r} holds {separator!r} and would add to the query; use `query`"
+            )
+        path += text
+    return path
+
+
 def quoted_interpolations(template: Template) -> list[Expression]:
     """The expressions of shell text that stand inside quotes, where they could not be quoted safely."""
     state = ""

@@ -21,7 +21,7 @@ from breakglass.runbook.model import (
     Template,
 )
 from breakglass.runbook.risk import derived_risk
-from breakglass.runbook.template import render, render_shell, render_tree, render_words
+from breakglass.runbook.template import render, render_path, render_shell, render_tree, render_words
 from breakglass.site.model import Endpoint, Site
 from breakglass.transport.base import HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
 from breakglass.values import Json, Scope
@@ -149,7 +149,7 @@ def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepa
         method=action.method.upper(),
         endpoint=action.endpoint,
         timeout=timeout,
-        path=render(action.path, scope) if action.path is not None else "",
+        path=render_path(action.path, scope) if action.path is not None else "",
         query={name: render(value, scope) for name, value in action.query.items()},
         headers=headers,
         body=body,
