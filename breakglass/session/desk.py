@@ -18,6 +18,15 @@ from breakglass.values import Json
 Observer: TypeAlias = Callable[[Recorded, State], None]
 Busy: TypeAlias = Literal["", "reading", "changing"]
 
+WAITS_FOR: dict[e.Question, str] = {
+    "confirm": "a change to be confirmed or declined",
+    "decide": "a decision how to go on",
+    "answer": "an answer",
+    "choose": "a choice",
+    "acknowledge": "what was done and seen by hand",
+    "continue": "the word to go on",
+}
+
 
 class Desk:
     """One session's record and the conversation with its operator."""
@@ -154,7 +163,9 @@ class Desk:
                 return c.Answer(checked_answer(waiting, command.value), command.by, command.note)
             case _:
                 name = type(command).__name__.lower()
-                raise c.CommandRefusedError(f"{name} does not answer the question now open ({question})")
+                raise c.CommandRefusedError(
+                    f"{name} does not apply now: the walk waits for {WAITS_FOR[question]}"
+                )
 
     def _resolve(self, command: c.Command) -> None:
         if self._answer is not None and not self._answer.done():

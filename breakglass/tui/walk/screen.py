@@ -42,7 +42,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
     def hear(self, recorded: Recorded, state: State) -> None:
         event = recorded.event
         match event:
-            case e.StepStarted():
+            case e.StepStarted() | e.Confirmed() | e.Answered() | e.Decided():
                 self._message = ""
             case e.Asked():
                 if not self._reads_again(event):
