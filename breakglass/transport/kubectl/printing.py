@@ -7,6 +7,7 @@ is the server's business; only the columns' widths are made here.
 import json
 import re
 from collections.abc import Iterable, Sequence
+from json.encoder import encode_basestring as encode_text
 from typing import cast
 
 import yaml
@@ -23,9 +24,24 @@ LEAST_WIDTH, PADDING = 6, 3
 
 def as_json(value: Json) -> str:
     """JSON with sorted keys and four spaces, as `-o json` gives it."""
-    text = json.dumps(value, indent=4, sort_keys=True, ensure_ascii=False)
-    text = re.sub("[<>&\u2028\u2029]", lambda match: _HTML[match[0]], text)
-    return re.sub(r"(?<=: )\[\]|(?<=: )\{\}", lambda match: match[0], text) + "\n"
+    text = _indented(value, "\n")
+    return re.sub("[<>&\u2028\u2029]", lambda match: _HTML[match[0]], text) + "\n"
+
+
+def _indented(value: Json, line: str) -> str:
+    """What `json.dumps` gives with an indent, in half the time of its generators.
+
+    line: the end of a line and the indent of the next.
+    """
+    if isinstance(value, str):
+        return encode_text(value)
+    below = line + "    "
+    if isinstance(value, dict) and value:
+        entries = [f"{encode_text(key)}: {_indented(value[key], below)}" for key in sorted(value)]
+        return f"{{{below}{f',{below}'.join(entries)}{line}}}"
+    if isinstance(value, list) and value:
+        return f"[{below}{f',{below}'.join([_indented(each, below) for each in value])}{line}]"
+    return json.dumps(value)
 
 
 class _Dumper(yaml.SafeDumper):
