@@ -71,7 +71,7 @@ def list_page(store: ObjectStore, address: Address, request: web.Request) -> Obj
     """A list, from where the last page ended. ApiError 400 for a bad selector, limit or continue token."""
     query, kind = request.query, address.kind
     fits = list_filter(kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-    values = [value for value in store.list(kind, address.namespace) if fits(value)]
+    values = [value for value in store.peek(kind.kind, address.namespace, kind.group) if fits(value)]
     metadata: Object = {"resourceVersion": str(store.version)}
     if token := query.get("continue"):
         after, version = _position(token)
@@ -103,8 +103,8 @@ def list_page(store: ObjectStore, address: Address, request: web.Request) -> Obj
             pass
     if not kind.is_custom:
         # As a real server does, whose clients know the kind of the items from that of the list.
-        for value in values:
-            del value["kind"], value["apiVersion"]
+        own = ("kind", "apiVersion")
+        values = [{key: each for key, each in value.items() if key not in own} for value in values]
     return {
         "kind": f"{kind.kind}List",
         "apiVersion": kind.api_version,
