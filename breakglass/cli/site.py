@@ -65,7 +65,10 @@ def run(arguments: Namespace) -> int:
     text = site_text(draft)
     site, problems = read_site(text, file)
     if site is None:
-        raise SiteFileError("the draft would not load; please report this:\n" + "\n".join(map(str, problems)))
+        raise SiteFileError(
+            "the draft would not load, which is a fault of breakglass; report it with these lines:\n"
+            + "\n".join(map(str, problems))
+        )
     if printed:
         print(text, end="")
         return 0

@@ -6,7 +6,7 @@ contributing factors, detection gaps, prevention by priority, lessons, follow-up
 
 import re
 
-from breakglass.report.timeline import timeline
+from breakglass.report.timeline import state_words, timeline
 from breakglass.runbook.model import Runbook
 from breakglass.session import events as e
 from breakglass.session.state import Recorded, State
@@ -104,9 +104,8 @@ def _changes(state: State) -> str:
             for intent in attempt.intended:
                 outcome = outcomes.get(intent.item, "unknown")
                 words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
-                lines.append(
-                    f"- `{intent.command}` on {intent.where}: {words}; step {attempt.state or 'open'}"
-                )
+                ended = state_words(attempt.state) if attempt.state else "open"
+                lines.append(f"- `{intent.command}` on {intent.where}: {words}; step {ended}")
     if len(lines) == 2:
         lines.append("Nothing was changed." if state.mode != "dry-run" else "Nothing: this was a dry run.")
     return "\n".join([*lines, ""])

@@ -34,6 +34,11 @@ def _entries(recorded: Iterable[Recorded]) -> Iterable[Entry]:
             yield Entry(each.time, each.elapsed, getattr(each.event, "step", ""), text, weight)
 
 
+def state_words(state: e.StepState) -> str:
+    """How a step ended, for people: "ok" alone could be read as more than it says."""
+    return "done" if state == "ok" else state
+
+
 def words_of(event: e.Event) -> tuple[str, int] | None:
     """An event in words, safe to show, and its weight; None for an event that says nothing by itself."""
     words = _words(event)
@@ -80,7 +85,8 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             held = "holds" if event.holds else f"DOES NOT HOLD: {event.message}"
             return f"expected {event.that}; observed {seen or 'nothing'}: {held}", 1
         case e.StepFinished():
-            return f"{event.state}: {event.say}".rstrip(": "), 1 if event.state in ("ok", "skipped") else 2
+            words = f"{state_words(event.state)}: {event.say}".rstrip(": ")
+            return words, 1 if event.state in ("ok", "skipped") else 2
         case e.Decided():
             goto = f" to {event.goto}" if event.command == "jump" else ""
             reason = f": {event.reason}" if event.reason else ""
@@ -98,7 +104,8 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             verdict = "not this incident" if event.verdict == "ok" else event.verdict
             return f"triage: {verdict} {event.message}".rstrip(), 1
         case e.Happened():
-            return f"[simulated] {event.kind} {event.name}: {event.say}", 2 if event.kind == "trap" else 1
+            what = event.kind if event.kind == event.name else f"{event.kind} {event.name}"
+            return f"[simulated] {what}: {event.say}".rstrip(": "), 2 if event.kind == "trap" else 1
 
 
 def _finished(event: e.ActionFinished) -> tuple[str, int]:

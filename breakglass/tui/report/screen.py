@@ -175,6 +175,9 @@ class ReportScreen(PageScreen):
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         text = self._draft.text
+        if not event.value.strip():
+            self._say("a file's name is wanted; nothing was written")
+            return
 
         def write() -> Path:
             path = Path(event.value).expanduser().absolute()
