@@ -21,6 +21,7 @@ install: $(VENV)/installed
 develop: $(VENV)/developed
 
 $(VENV)/installed: requirements.lock pyproject.toml
+	@echo "installing breakglass into $(VENV), once; this takes about a minute"
 	sh tools/virtualenv.sh $(PYTHON) $(VENV)
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements.lock
 	$(BIN)/pip install --quiet --no-deps --editable .
