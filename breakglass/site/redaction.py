@@ -111,6 +111,9 @@ def forms_of(value: str) -> Iterator[str]:
         for escaped in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
             yield escaped
             yield escaped.replace("/", "\\/")
+            # JSON in JSON, as the annotation in which kubectl keeps what was applied last.
+            yield json.dumps(escaped)[1:-1]
+            yield json.dumps(escaped, ensure_ascii=False)[1:-1]
         yield from _in_base64(part)
 
 
