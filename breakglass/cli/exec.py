@@ -47,7 +47,7 @@ def run(arguments: Namespace) -> int:
 async def _run(request: Request) -> int:
     lines = Lines(sys.stderr)
     async with open_session(
-        request, Prompts(secret=lines.ask_or_nothing if on_a_terminal() else None)
+        request, Prompts(secret=lines.ask_secret if on_a_terminal() else None)
     ) as session:
         engine = session.engine
         asked: asyncio.Queue[e.Asked] = asyncio.Queue()

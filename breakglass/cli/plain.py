@@ -6,9 +6,10 @@ For screen readers, bad links and terminals that can do nothing else.
 
 import asyncio
 import sys
+import termios
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from breakglass.cli.walking import code_of, ending_on_signals, tell, tell_the_end
@@ -28,7 +29,7 @@ UNDER_THE_VALUE = f"\n{'':12}"
 async def walk_plain(request: Request) -> int:
     """Walk a session line by line. Returns the exit code."""
     lines = Lines(sys.stdout)
-    async with open_session(request, Prompts(secret=lines.ask_or_nothing)) as session:
+    async with open_session(request, Prompts(secret=lines.ask_secret)) as session:
         engine = session.engine
         asked: asyncio.Queue[e.Asked] = asyncio.Queue()
 
@@ -96,7 +97,8 @@ async def _answer(asked: e.Asked, state: State, lines: "Lines") -> c.Command:
             note = await lines.ask("  What did you see or do (empty line: stop)? ")
             return c.Answer(True, by, note) if note else c.Stop("stopped at a manual step", by)
         case "answer":
-            return c.Answer(await lines.ask(f"  {asked.text} "), by)
+            ask = lines.ask_unseen if asked.secret else lines.ask
+            return c.Answer(await ask(f"  {asked.text} "), by)
         case "choose":
             return c.Answer(await _pick(asked, lines), by)
         case "continue" | "decide":
@@ -169,12 +171,19 @@ class Lines:
     def say(self, text: str) -> None:
         print(visible(text), file=self._out, flush=True)
 
-    async def ask_or_nothing(self, prompt: str) -> str:
-        """What is typed, or nothing where nobody can type any more."""
+    async def ask_secret(self, prompt: str) -> str:
+        """What is typed, unseen, or nothing where nobody can type any more."""
         try:
-            return await self.ask(prompt)
+            return await self.ask_unseen(prompt)
         except (EOFError, OSError):
             return ""
+
+    async def ask_unseen(self, prompt: str) -> str:
+        """What is typed, which the terminal does not show. Raises what `ask` raises."""
+        with _unseen():
+            typed = await self.ask(prompt)
+        self.say("")
+        return typed
 
     async def ask(self, prompt: str) -> str:
         """What is typed. Raises EOFError at the end of the input, OSError where the terminal is gone."""
@@ -195,6 +204,24 @@ class Lines:
         if not line:
             raise EOFError("the input has ended")
         return line.rstrip("\n")
+
+
+@contextmanager
+def _unseen() -> Generator[None]:
+    """Let the terminal not show what is typed meanwhile. Where there is none, nothing is shown anyway."""
+    try:
+        terminal = sys.stdin.fileno()
+        before = termios.tcgetattr(terminal)
+    except (OSError, ValueError, termios.error):
+        yield
+        return
+    silent = [*before]
+    silent[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
 
 def _give(answer: "asyncio.Future[str]", line: str) -> None:

@@ -181,7 +181,13 @@ def checked_answer(asked: e.Asked, value: Json) -> Json:
         if value not in asked.options:
             raise c.CommandRefusedError(f"choose one of: {', '.join(asked.options)}")
         return value
-    return typed_value(str(value), asked.value_type, asked.pattern)
+    try:
+        return typed_value(str(value), asked.value_type, asked.pattern)
+    except c.CommandRefusedError:
+        if not asked.secret:
+            raise
+        wanted = asked.pattern or f"type {asked.value_type}"
+        raise c.CommandRefusedError(f"what was given does not match {wanted}") from None
 
 
 def typed_value(text: str, type_: str, pattern: str) -> Json:
