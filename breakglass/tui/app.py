@@ -85,7 +85,7 @@ class Cockpit(App[int], inherit_bindings=False):
         if not self.unicode:
             self.add_class("-ascii")
         loop = asyncio.get_running_loop()
-        for each in (signal.SIGTERM, signal.SIGHUP):
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(each, self._leave_for, each)
         self.open_first()
 
