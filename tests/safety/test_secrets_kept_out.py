@@ -48,7 +48,8 @@ steps:
       host: box
       run: [cat]
       stdin: >-
-        ${{ secrets.from_env }} ${{ secrets.from_file }} ${{ secrets.from_cluster }} ${{ secrets.from_prompt }}
+        ${{ secrets.from_env }} ${{ secrets.from_file }}
+        ${{ secrets.from_cluster }} ${{ secrets.from_prompt }}
     capture: {echo: result.text}
     expect: [{that: "echo != ''", else: "${{ echo }}"}]
   - id: forms
