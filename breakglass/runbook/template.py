@@ -151,6 +151,21 @@ def render(template: Template, scope: Scope) -> str:
     return "".join(part if isinstance(part, str) else _text(part, scope) for part in template.parts)
 
 
+def render_known(template: Template, scope: Scope) -> str:
+    """The template for people before all of its values are there: one that is not known yet stands as
+    `<its expression>`."""
+
+    def known(part: str | Expression) -> str:
+        if isinstance(part, str):
+            return part
+        try:
+            return _text(part, scope)
+        except EvaluationError:
+            return f"<{part.source}>"
+
+    return "".join(map(known, template.parts))
+
+
 def _text(expression: Expression, scope: Scope) -> str:
     value = evaluate(expression, scope)
     if value is None:

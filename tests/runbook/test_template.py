@@ -15,6 +15,7 @@ from breakglass.runbook.template import (
     placeholder_words,
     quoted_interpolations,
     render,
+    render_known,
     render_shell,
     render_tree,
     render_words,
@@ -128,3 +129,8 @@ def test_a_null_has_no_text() -> None:
 
 def test_stand_ins_show_the_form_of_a_command() -> None:
     assert placeholder_words(split_words("delete pod ${{ p }}", PLACE)) == ("delete", "pod", "value")
+
+
+def test_for_people_a_value_that_is_not_known_yet_stands_as_its_expression() -> None:
+    template = parse_template("uid ${{ uid }}, ${{ used }} % of ${{ size }}", PLACE)
+    assert render_known(template, {"uid": "a1", "size": None}) == "uid a1, <used> % of <size>"

@@ -10,12 +10,14 @@ from rich.text import Text
 
 from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
 from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.template import render_known
 from breakglass.runbook.words import command_of
 from breakglass.session import events as e
 from breakglass.session.state import Attempt, State, StepView
 from breakglass.tui.text import columns, folded, labelled, plain, seconds, shown_values, size
 from breakglass.tui.theme import Look
 from breakglass.tui.walk.words import verdict
+from breakglass.values import Scope
 
 LABEL = 9
 """Cells of the column of labels."""
@@ -39,6 +41,11 @@ class Subject:
     @property
     def view(self) -> StepView | None:
         return self.state.steps.get(self.step.id)
+
+    @property
+    def scope(self) -> Scope:
+        """The values that are known by now, for what is said before the step has been read."""
+        return {**self.state.values, "inputs": dict(self.state.inputs)}
 
     @property
     def asked(self) -> e.Asked | None:
@@ -258,7 +265,9 @@ def _if_not(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     if attempt is not None and attempt.state is not None:
         return
     if subject.step.unknown is not None or subject.step.verify is not None:
-        unknown = subject.step.unknown.source if subject.step.unknown is not None else ""
+        unknown = (
+            render_known(subject.step.unknown, subject.scope) if subject.step.unknown is not None else ""
+        )
         words = (
             f"stop and call. Outcome unknown: {unknown}"
             if unknown
@@ -266,7 +275,8 @@ def _if_not(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         )
         yield from _labelled("IF NOT", words, width, look, look.style("muted"))
         return
-    said = [each.otherwise.source for each in subject.step.expect if each.otherwise is not None]
+    expected = subject.step.expect
+    said = [render_known(each.otherwise, subject.scope) for each in expected if each.otherwise is not None]
     yield from _labelled("IF NOT", " / ".join(said) if said else IF_NOT, width, look, look.style("muted"))
 
 
