@@ -9,8 +9,9 @@ from aiohttp import web
 from breakglass.rehearsal.kubernetes import statuses
 from breakglass.rehearsal.kubernetes.addresses import Address
 from breakglass.rehearsal.kubernetes.deletion import delete_options
-from breakglass.rehearsal.kubernetes.objects import Object, copied, name_of, namespace_of
-from breakglass.rehearsal.kubernetes.operations import Asked, Operations, PatchType, Target, apply_patch
+from breakglass.rehearsal.kubernetes.objects import Object, copied, name_of, namespace_of, text
+from breakglass.rehearsal.kubernetes.operations import Asked, Operations, Target
+from breakglass.rehearsal.kubernetes.patching import PatchType, patched
 from breakglass.rehearsal.kubernetes.protobuf import CONTENT_TYPE, ProtobufError, decode
 from breakglass.rehearsal.kubernetes.selectors import list_filter
 from breakglass.rehearsal.kubernetes.store import ObjectStore
@@ -52,20 +53,31 @@ async def object_of(request: web.Request) -> Object:
 
 
 def is_dry_run(request: web.Request) -> bool:
-    """ApiError 400 for a value other than `All`."""
-    given = request.query.getall("dryRun", [])
-    if any(value not in ("All", "") for value in given):
-        message = f'dryRun: Unsupported value: "{given[0]}": supported values: "All"'
-        raise statuses.ApiError(422, "Invalid", message)
-    return "All" in given
+    """ApiError 422 for a value other than `All`."""
+    given = [value for value in request.query.getall("dryRun", []) if value]
+    if any(value != "All" for value in given):
+        kind = {"POST": "Create", "PUT": "Update"}.get(request.method, "Patch") + "Options"
+        message = statuses.not_supported(given)
+        raise statuses.invalid_options(kind, "dryRun", "FieldValueNotSupported", message)
+    return bool(given)
 
 
 async def create(operations: Operations, address: Address, request: web.Request, user: str) -> Object:
     body = await object_of(request)
     if address.subresource == "eviction":
+        _check_eviction(body, address)
         return await operations.evict(address.namespace, address.name, body, is_dry_run(request), user)
     target = Target(address.kind, address.namespace, "")
     return await operations.create(target, body, Asked(user, is_dry_run(request)))
+
+
+def _check_eviction(body: Object, address: Address) -> None:
+    kind = text(body, "kind")
+    if kind not in ("", "Eviction"):
+        version = text(body, "apiVersion")
+        raise statuses.bad_request(f'{kind} in version "{version}" cannot be handled as a Eviction')
+    if name_of(body) not in ("", address.name):
+        raise statuses.bad_request("name in URL does not match name in Eviction object")
 
 
 async def update(operations: Operations, address: Address, request: web.Request, user: str) -> Object:
@@ -85,7 +97,9 @@ async def patch(operations: Operations, address: Address, request: web.Request, 
     target = Target(address.kind, address.namespace, address.name, address.subresource)
     asked = Asked(user, is_dry_run(request))
     if address.subresource == "scale":
-        return await operations.set_scale(target, lambda before: apply_patch(form, before, change), asked)
+        return await operations.set_scale(
+            target, lambda before: patched(form, "Scale", "autoscaling/v1", before, change), asked
+        )
     return await operations.patch(target, form, change, asked)
 
 

@@ -71,10 +71,29 @@ def _pod(value: Object, now: datetime) -> None:
     _pod_spec(spec)
     _default(spec, "serviceAccountName", "default")
     _default(spec, "enableServiceLinks", True)
+    _default(spec, "priority", 0)
+    _default(spec, "preemptionPolicy", "PreemptLowerPriority")
+    _tolerations(spec)
     if not text(value, "status", "phase"):
         put(value, "Pending", "status", "phase")
     status = mapping(value, "status")
     _default(status, "qosClass", _quality(spec))
+
+
+def _tolerations(spec: Object) -> None:
+    """How long the pod stays on a node that is lost, as admission adds it."""
+    known = objects(spec, "tolerations")
+    for trouble in ("not-ready", "unreachable"):
+        key = f"node.kubernetes.io/{trouble}"
+        if not any(entry.get("key") in (key, None) for entry in known):
+            stays: Object = {
+                "key": key,
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": 300,
+            }
+            known.append(stays)
+    spec["tolerations"] = list(known)
 
 
 def _quality(spec: Object) -> str:
@@ -114,7 +133,11 @@ def _stateful_set(value: Object, now: datetime) -> None:
     _default(spec, "replicas", 1)
     _default(spec, "podManagementPolicy", "OrderedReady")
     _default(spec, "revisionHistoryLimit", 10)
-    _default(spec, "updateStrategy", {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}})
+    _default(spec, "updateStrategy", {"type": "RollingUpdate"})
+    strategy = mapping(spec, "updateStrategy")
+    if strategy.get("type") == "RollingUpdate":
+        _default(strategy, "rollingUpdate", {})
+        _default(mapping(strategy, "rollingUpdate"), "partition", 0)
     _default(spec, "persistentVolumeClaimRetentionPolicy", {"whenDeleted": "Retain", "whenScaled": "Retain"})
     fill_in_template(value)
 
@@ -197,7 +220,10 @@ def _finalized(value: Object, finalizer: str) -> None:
 
 
 def _node(value: Object, now: datetime) -> None:
-    put(value, name_of(value), "metadata", "labels", "kubernetes.io/hostname")
+    marks = {"hostname": name_of(value), "arch": "amd64", "os": "linux"}
+    for mark, entry in marks.items():
+        if not text(value, "metadata", "labels", f"kubernetes.io/{mark}"):
+            put(value, entry, "metadata", "labels", f"kubernetes.io/{mark}")
     if not isinstance(value.get("spec"), dict):
         value["spec"] = {}
     if not isinstance(value.get("status"), dict):
@@ -217,9 +243,16 @@ def _node(value: Object, now: datetime) -> None:
     }
     status["nodeInfo"] = information | mapping(status, "nodeInfo")
     if not objects(status, "conditions"):
-        for pressure in ("MemoryPressure", "DiskPressure", "PIDPressure"):
-            set_condition(value, pressure, False, now, f"KubeletHasNo{pressure}")
+        for pressure, reason, message in _NO_PRESSURE:
+            set_condition(value, pressure, False, now, reason, f"kubelet has {message}")
         set_condition(value, "Ready", True, now, "KubeletReady", "kubelet is posting ready status")
+
+
+_NO_PRESSURE = (
+    ("MemoryPressure", "KubeletHasSufficientMemory", "sufficient memory available"),
+    ("DiskPressure", "KubeletHasNoDiskPressure", "no disk pressure"),
+    ("PIDPressure", "KubeletHasSufficientPID", "sufficient PID available"),
+)
 
 
 def _namespace(value: Object, now: datetime) -> None:

@@ -4,7 +4,7 @@ Source: `staging/src/k8s.io/apiserver/pkg/registry/rest/delete.go` and the pod s
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from breakglass.rehearsal.kubernetes import statuses
@@ -17,6 +17,7 @@ from breakglass.rehearsal.kubernetes.objects import (
     is_finished,
     is_going,
     mapping,
+    moment,
     name_of,
     namespace_of,
     number,
@@ -52,6 +53,9 @@ def delete_options(body: Object, query: Object) -> DeleteOptions:
     then not looked at, and the object is gone.
     """
     query = {} if body else query
+    if text(body, "kind") not in ("", "DeleteOptions"):
+        kind, version = text(body, "kind"), text(body, "apiVersion")
+        raise statuses.bad_request(f'no kind "{kind}" is registered for version "{version}" here')
     grace = at(body, "gracePeriodSeconds")
     if grace is None and "gracePeriodSeconds" in query:
         try:
@@ -61,6 +65,9 @@ def delete_options(body: Object, query: Object) -> DeleteOptions:
     if grace is not None and (not isinstance(grace, int) or isinstance(grace, bool)):
         raise statuses.bad_request("gracePeriodSeconds must be a number")
     propagation = text(body, "propagationPolicy") or text(query, "propagationPolicy")
+    if propagation and at(body, "orphanDependents") is not None:
+        why = f'Invalid value: "{propagation}": orphanDependents and deletionPropagation cannot be both set'
+        raise _invalid("propagationPolicy", "FieldValueInvalid", why)
     if not propagation and at(body, "orphanDependents") is True:
         propagation = "Orphan"
     match propagation:
@@ -68,17 +75,24 @@ def delete_options(body: Object, query: Object) -> DeleteOptions:
             pass
         case _:
             message = (
-                f'propagationPolicy: Unsupported value: "{propagation}": supported values: '
-                '"Foreground", "Background", "Orphan"'
+                f'Unsupported value: "{propagation}": supported values: '
+                '"Foreground", "Background", "Orphan", "nil"'
             )
-            raise statuses.ApiError(422, "Invalid", f' "" is invalid: {message}')
+            raise _invalid("propagationPolicy", "FieldValueNotSupported", message)
+    dry_run = [*filter(None, [text(query, "dryRun")]), *texts(body, "dryRun")]
+    if any(value != "All" for value in dry_run):
+        raise _invalid("dryRun", "FieldValueNotSupported", statuses.not_supported(dry_run))
     return DeleteOptions(
         grace,
         propagation or None,
         text(body, "preconditions", "uid"),
         text(body, "preconditions", "resourceVersion"),
-        "All" in (text(query, "dryRun"), *texts(body, "dryRun")),
+        bool(dry_run),
     )
+
+
+def _invalid(field: str, reason: str, message: str) -> statuses.ApiError:
+    return statuses.invalid_options("DeleteOptions", field, reason, message)
 
 
 def check_preconditions(kind: ResourceKind, value: Object, options: DeleteOptions) -> None:
@@ -119,7 +133,15 @@ def grace_of(kind: ResourceKind, value: Object, asked: int | None) -> int:
 def delete(store: ObjectStore, kind: ResourceKind, value: Object, options: DeleteOptions) -> Object | None:
     """Begin or finish the deletion of an object that is in the store. Gives the object where it stays for
     now (grace, finalizers), None where it is gone."""
-    namespace, name = namespace_of(value), name_of(value)
+    going = left_of(store, kind, value, options)
+    if going is None:
+        store.remove(kind, namespace_of(value), name_of(value))
+        return None
+    return store.replace(kind, going)
+
+
+def left_of(store: ObjectStore, kind: ResourceKind, value: Object, options: DeleteOptions) -> Object | None:
+    """What a deletion leaves of an object for now; None for nothing. Changes nothing."""
     grace = grace_of(kind, value, options.grace)
     propagation = options.propagation or default_propagation(kind)
     finalizers = [
@@ -132,7 +154,6 @@ def delete(store: ObjectStore, kind: ResourceKind, value: Object, options: Delet
     elif propagation == "Foreground":
         finalizers.append(FOREGROUND)
     if grace == 0 and not finalizers:
-        store.remove(kind, namespace, name)
         return None
     if is_going(value):
         grace = min(grace, number(value, "metadata", "deletionGracePeriodSeconds", default=grace))
@@ -140,11 +161,19 @@ def delete(store: ObjectStore, kind: ResourceKind, value: Object, options: Delet
     put(going, list(finalizers), "metadata", "finalizers")
     if not finalizers:
         mapping(going, "metadata").pop("finalizers")
-    since = store.clock.now() + timedelta(seconds=grace)
     if not is_going(value) or grace < number(value, "metadata", "deletionGracePeriodSeconds"):
-        put(going, timestamp(since), "metadata", "deletionTimestamp")
+        ends = _began(value, store.clock.now()) + timedelta(seconds=grace)
+        put(going, timestamp(ends), "metadata", "deletionTimestamp")
         put(going, grace, "metadata", "deletionGracePeriodSeconds")
-    return store.replace(kind, going)
+    return going
+
+
+def _began(value: Object, now: datetime) -> datetime:
+    """When the deletion began: a shorter grace counts from then, not from when it was asked for."""
+    ends = moment(text(value, "metadata", "deletionTimestamp"))
+    if ends is None:
+        return now
+    return ends - timedelta(seconds=number(value, "metadata", "deletionGracePeriodSeconds"))
 
 
 def default_propagation(kind: ResourceKind) -> Propagation:

@@ -38,8 +38,8 @@ def log_request(store: ObjectStore, namespace: str, name: str, query: Mapping[st
     """ApiError 400, 404, 422 or 500 where there is no such log."""
     pod = store.get(store.kinds.named("Pod", ""), namespace, name)
     container = chosen_container(pod, query.get("container", ""))
-    tail, limit = _whole(query, "tailLines"), _whole(query, "limitBytes")
-    ago = _whole(query, "sinceSeconds")
+    tail, limit = _whole(name, query, "tailLines"), _whole(name, query, "limitBytes", 1)
+    ago = _whole(name, query, "sinceSeconds", 1)
     since = moment(query.get("sinceTime"))
     if ago is not None:
         since = store.clock.now() - timedelta(seconds=ago)
@@ -58,18 +58,17 @@ def log_request(store: ObjectStore, namespace: str, name: str, query: Mapping[st
     )
 
 
-def _whole(query: Mapping[str, str], key: str) -> int | None:
+def _whole(name: str, query: Mapping[str, str], key: str, least: int = 0) -> int | None:
     if key not in query:
         return None
     try:
         number = int(query[key])
     except ValueError:
-        raise statuses.bad_request(f"{key} must be a number") from None
-    if number < 0:
-        message = (
-            f'PodLogOptions "" is invalid: {key}: Invalid value: {number}: must be greater than or equal to 0'
-        )
-        raise statuses.ApiError(422, "Invalid", message)
+        message = f'strconv.ParseInt: parsing "{query[key]}": invalid syntax'
+        raise statuses.bad_request(message) from None
+    if number < least:
+        rule = "must be greater than 0" if least else "must be greater than or equal to 0"
+        raise statuses.invalid_log_options(name, key, f"Invalid value: {number}: {rule}")
     return number
 
 

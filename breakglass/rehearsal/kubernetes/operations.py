@@ -6,11 +6,10 @@ Reading needs nothing of this; it goes to the store. Everything here raises `Api
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from datetime import datetime
 
 from breakglass.rehearsal.kubernetes import deletion, statuses, validation
 from breakglass.rehearsal.kubernetes.budgets import budget_counts
-from breakglass.rehearsal.kubernetes.defaults import fill_in
 from breakglass.rehearsal.kubernetes.deletion import DeleteOptions
 from breakglass.rehearsal.kubernetes.hooks import Change, Denial, Hooks, Verb
 from breakglass.rehearsal.kubernetes.kinds import ResourceKind
@@ -31,12 +30,11 @@ from breakglass.rehearsal.kubernetes.objects import (
     timestamp,
     uid_of,
 )
-from breakglass.rehearsal.kubernetes.patches import PatchError, json_patch, merge_patch, strategic_patch
+from breakglass.rehearsal.kubernetes.patching import PatchType, patched
 from breakglass.rehearsal.kubernetes.selectors import selects
 from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.values import Json
 
-PatchType: TypeAlias = Literal["merge", "json", "strategic"]
 GENERATED = string.digits[2:] + "".join(letter for letter in string.ascii_lowercase if letter not in "aeiou")
 """The letters of generated names: no vowels, so that no words come of it."""
 
@@ -90,8 +88,7 @@ class Operations:
         await self._admit(change)
         if asked.dry_run:
             put(value, uid_of(value) or "00000000-0000-4000-8000-000000000000", "metadata", "uid")
-            fill_in(kind, value, self._store.clock.now())
-            return value
+            return self._store.completed(kind, value)
         stored = self._store.create(kind, value)
         self._hooks.after_change(self._change("create", target, asked, None, stored))
         return stored
@@ -136,15 +133,15 @@ class Operations:
         return await self._modify("update", target, lambda before: copied(value), asked)
 
     async def patch(self, target: Target, form: PatchType, body: Json, asked: Asked) -> Object:
-        if form == "strategic" and target.kind.is_custom:
+        kind = target.kind
+        if form == "strategic" and kind.is_custom:
             raise statuses.unsupported_media(
                 "application/strategic-merge-patch+json",
                 ("application/json-patch+json", "application/merge-patch+json"),
             )
 
         def compute(before: Object) -> Object:
-            patched = apply_patch(form, before, body)
-            return self._identified(target, patched)
+            return self._identified(target, patched(form, kind.kind, kind.api_version, before, body))
 
         return await self._modify("patch", target, compute, asked)
 
@@ -156,9 +153,10 @@ class Operations:
         while True:
             before = self._store.get(kind, target.namespace, target.name)
             value = compute(before)
-            _check_identity(kind, value, before)
+            _check_identity(target, value, before, verb)
             value = _kept_apart(target, value, before)
-            validation.check_types(kind.kind, kind.api_version, value)
+            if verb == "update":
+                validation.check_types(kind.kind, kind.api_version, value)
             if not target.subresource:
                 validation.check_changed(kind, value, before)
             change = self._change(verb, target, asked, before, value)
@@ -167,7 +165,7 @@ class Operations:
             if _version(now) == _version(before):
                 break
         if asked.dry_run:
-            return value
+            return self._store.replaced(kind, value, before)
         stored = deletion.stored_or_gone(self._store, kind, value)
         self._hooks.after_change(self._change(verb, target, asked, before, stored))
         return stored
@@ -182,20 +180,21 @@ class Operations:
         await self._admit(change)
         value = self._store.get(kind, target.namespace, target.name)
         deletion.check_preconditions(kind, value, options)
-        if options.dry_run:
-            return value if kind.kind == "Pod" else statuses.success(kind, target.name, uid_of(value))
         if kind.kind == "Namespace":
-            left: Object | None = self._store.patch(kind, "", target.name, self._terminating(value))
+            left: Object | None = _ending(value, self._store.clock.now())
         else:
-            left = deletion.delete(self._store, kind, value, options)
-        self._hooks.after_change(self._change("delete", target, asked, value, None, options))
+            left = deletion.left_of(self._store, kind, value, options)
+        if options.dry_run:
+            left = None if left is None else self._store.replaced(kind, left, value)
+        else:
+            if kind.kind == "Namespace" and left is not None:
+                left = self._store.replace(kind, left)
+            else:
+                left = deletion.delete(self._store, kind, value, options)
+            self._hooks.after_change(self._change("delete", target, asked, value, None, options))
         if left is not None:
             return left
         return value if kind.kind == "Pod" else statuses.success(kind, target.name, uid_of(value))
-
-    def _terminating(self, value: Object) -> Object:
-        since = text(value, "metadata", "deletionTimestamp") or timestamp(self._store.clock.now())
-        return {"metadata": {"deletionTimestamp": since}, "status": {"phase": "Terminating"}}
 
     async def evict(self, namespace: str, name: str, body: Object, query_dry_run: bool, user: str) -> Object:
         """The eviction subresource: a deletion that disruption budgets may refuse with 429."""
@@ -251,7 +250,8 @@ class Operations:
         def scaled(before: Object) -> Object:
             scale = compute(scale_of(before))
             validation.check_types("Scale", "autoscaling/v1", scale)
-            _check_identity(target.kind, scale, before)
+            validation.check_scale(target.name, scale)
+            _check_identity(target, scale, before, "scale")
             value = copied(before)
             put(value, number(scale, "spec", "replicas"), "spec", "replicas")
             return value
@@ -311,19 +311,40 @@ def _denied(change: Change, denial: Denial) -> statuses.ApiError:
             return statuses.ApiError(denial.code, denial.reason, denial.message)
 
 
+def _ending(namespace: Object, now: datetime) -> Object:
+    """A namespace whose deletion has begun."""
+    ending = copied(namespace)
+    put(
+        ending,
+        text(ending, "metadata", "deletionTimestamp") or timestamp(now),
+        *("metadata", "deletionTimestamp"),
+    )
+    put(ending, "Terminating", "status", "phase")
+    return ending
+
+
 def _version(value: Object) -> str:
     return text(value, "metadata", "resourceVersion")
 
 
-def _check_identity(kind: ResourceKind, value: Object, before: Object) -> None:
-    """A resourceVersion or uid in what is asked must be that of what is there."""
-    uid = uid_of(value)
-    if uid and uid != uid_of(before):
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(before)}"
-        raise statuses.conflict(kind, name_of(before), why)
-    version = _version(value)
+def _check_identity(target: Target, value: Object, before: Object, verb: Verb) -> None:
+    """A resourceVersion or uid in what is asked must be that of what is there. For a real server a uid in an
+    update is a precondition, and one in a patch an attempt to change it."""
+    kind, name = target.kind, name_of(before)
+    uid, version = uid_of(value), _version(value)
+    other_uid = bool(uid) and uid != uid_of(before)
+    why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {uid_of(before)}"
+    if other_uid and verb == "scale":
+        raise statuses.conflict(kind, name, why, "scale")
+    if other_uid and verb == "update":
+        key = "/".join(filter(None, ("/registry", kind.plural, target.namespace, name)))
+        stored = f"StorageError: invalid object, Code: 4, Key: {key}, ResourceVersion: 0, AdditionalErrorMsg"
+        raise statuses.conflict(kind, name, f"{stored}: {why}")
     if version and version != _version(before):
-        raise statuses.stale(kind, name_of(before))
+        raise statuses.stale(kind, name)
+    if other_uid:
+        immutable = f'Invalid value: "{uid}": field is immutable'
+        raise statuses.invalid(kind, name, [("metadata.uid", "FieldValueInvalid", immutable)])
 
 
 def _kept_apart(target: Target, value: Object, before: Object) -> Object:
@@ -354,26 +375,6 @@ def _kept_apart(target: Target, value: Object, before: Object) -> Object:
         if not metadata.get(field):
             metadata.pop(field, None)
     return changed
-
-
-def apply_patch(form: PatchType, before: Object, body: Json) -> Object:
-    """The patched object, not yet checked. ApiError 400 or 422 for a patch that does not apply."""
-    try:
-        match form:
-            case "merge":
-                patched = merge_patch(before, body)
-            case "json":
-                patched = json_patch(before, body)
-            case "strategic":
-                patched = strategic_patch(before, body)
-    except PatchError as error:
-        if error.invalid:
-            message = f"the server rejected our request due to an error in our request: {error}"
-            raise statuses.ApiError(422, "Invalid", message, {}) from None
-        raise statuses.bad_request(str(error)) from None
-    if not isinstance(patched, dict):
-        raise statuses.bad_request("the patched object is not a mapping")
-    return patched
 
 
 def scale_of(value: Object) -> Object:

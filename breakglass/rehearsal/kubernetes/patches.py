@@ -30,7 +30,7 @@ def merge_patch(target: Json, change: Json) -> Json:
 def json_patch(target: Json, operations: Json) -> Json:
     """Apply a JSON patch. PatchError where an operation is malformed, leads nowhere, or a test fails."""
     if not isinstance(operations, list):
-        raise PatchError("a JSON patch is a list of operations")
+        raise PatchError("json: cannot unmarshal this into Go value of type jsonpatch.Patch")
     document = copy.deepcopy(target)
     for operation in operations:
         if not isinstance(operation, dict):
@@ -70,7 +70,7 @@ def _operate(document: Json, operation: dict[str, Json]) -> Json:
                 raise PatchError(f"testing value {operation.get('path')} failed: test failed", invalid=True)
             return document
         case _:
-            raise PatchError(f"unexpected kind: {what}")
+            raise PatchError(f"unexpected kind: {what}", invalid=True)
 
 
 def _pointer(path: Json) -> list[str]:

@@ -81,7 +81,8 @@ def list_page(store: ObjectStore, address: Address, request: web.Request) -> Obj
     if not limit.isdigit():
         raise statuses.bad_request(f'limit: Invalid value: "{limit}"')
     if 0 < int(limit) < len(values):
-        metadata["remainingItemCount"] = len(values) - int(limit)
+        if not query.get("labelSelector") and not query.get("fieldSelector"):
+            metadata["remainingItemCount"] = len(values) - int(limit)
         values = values[: int(limit)]
         last: Object = {
             "v": "meta.k8s.io/v1",

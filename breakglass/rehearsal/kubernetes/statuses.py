@@ -3,6 +3,7 @@
 Source: `staging/src/k8s.io/apimachinery/pkg/api/errors` of Kubernetes 1.34.
 """
 
+import json
 from collections.abc import Sequence
 
 from breakglass.rehearsal.kubernetes.kinds import ResourceKind
@@ -38,7 +39,7 @@ class ApiError(Exception):
             "message": self.message,
             "reason": self.reason,
         }
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
         return body
@@ -68,9 +69,13 @@ def already_exists(kind: ResourceKind, name: str) -> ApiError:
     return ApiError(409, "AlreadyExists", f'{kind.qualified} "{name}" already exists', _details(kind, name))
 
 
-def conflict(kind: ResourceKind, name: str, why: str) -> ApiError:
-    message = f'Operation cannot be fulfilled on {kind.qualified} "{name}": {why}'
-    return ApiError(409, "Conflict", message, _details(kind, name))
+def conflict(kind: ResourceKind, name: str, why: str, subresource: str = "") -> ApiError:
+    resource = f"{kind.plural}/{subresource}" if subresource else kind.plural
+    qualified = f"{resource}.{kind.group}" if kind.group else resource
+    message = f'Operation cannot be fulfilled on {qualified} "{name}": {why}'
+    details = _details(kind, name)
+    details["kind"] = resource
+    return ApiError(409, "Conflict", message, details)
 
 
 def stale(kind: ResourceKind, name: str) -> ApiError:
@@ -98,14 +103,49 @@ def refused(kind: ResourceKind, name: str, why: str) -> ApiError:
 
 def invalid(kind: ResourceKind, name: str, causes: Sequence[tuple[str, str, str]]) -> ApiError:
     """422. Each cause is the field, the reason (`FieldValueInvalid` ...) and the message."""
+    return _invalid(kind.kind, kind.group, name, causes)
+
+
+def invalid_options(kind: str, field: str, reason: str, message: str) -> ApiError:
+    """422 for the options of a request: `DeleteOptions`, `PatchOptions`, `CreateOptions`, `UpdateOptions`."""
+    return _invalid(kind, "meta.k8s.io", "", [(field, reason, message)])
+
+
+def invalid_log_options(name: str, field: str, message: str) -> ApiError:
+    """422 for the options of a log."""
+    return _invalid("PodLogOptions", "", name, [(field, "FieldValueInvalid", message)])
+
+
+def invalid_patch(patched: str, why: str) -> ApiError:
+    """422 for a patch of which no object comes. A real server names neither kind nor object here."""
+    return _invalid("", "", "", [("patch", "FieldValueInvalid", f"Invalid value: {quoted(patched)}: {why}")])
+
+
+def inapplicable_patch() -> ApiError:
+    """422 for a JSON patch that leads nowhere or whose test fails: a real server does not say which."""
+    return ApiError(422, "Invalid", "the server rejected our request due to an error in our request", {})
+
+
+def not_supported(values: Sequence[str]) -> str:
+    """The message for a `dryRun` that is not `All`, as Go prints it."""
+    listed = ", ".join(quoted(value) for value in values)
+    return f'Unsupported value: []string{{{listed}}}: supported values: "All"'
+
+
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _invalid(kind: str, group: str, name: str, causes: Sequence[tuple[str, str, str]]) -> ApiError:
     listed = ", ".join(f"{field}: {message}" for field, _, message in causes)
     shown = f"[{listed}]" if len(causes) > 1 else listed
-    entries: list[Object] = [
+    details: Object = {
+        key: value for key, value in (("name", name), ("group", group), ("kind", kind)) if value
+    }
+    details["causes"] = [
         {"reason": reason, "message": message, "field": field} for field, reason, message in causes
     ]
-    details = _details(kind, name, entries)
-    details["kind"] = kind.kind
-    qualified = f"{kind.kind}.{kind.group}" if kind.group else kind.kind
+    qualified = f"{kind}.{group}" if group else kind
     return ApiError(422, "Invalid", f'{qualified} "{name}" is invalid: {shown}', details)
 
 

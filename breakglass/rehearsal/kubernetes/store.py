@@ -103,10 +103,15 @@ class ObjectStore:
             put(value, str(uuid.UUID(int=self.random.getrandbits(128), version=4)), "metadata", "uid")
         if not text(value, "metadata", "creationTimestamp"):
             put(value, timestamp(self.clock.now()), "metadata", "creationTimestamp")
+        return self._record("ADDED", kind, key, self.completed(kind, value), None)
+
+    def completed(self, kind: ResourceKind, value: Object) -> Object:
+        """A new object with the API's defaults, as it would be stored. It has its uid already."""
+        value = copied(value)
         fill_in(kind, value, self.clock.now())
-        if "spec" in value and not number(value, "metadata", "generation"):
+        if "spec" in value and has_generation(kind) and not number(value, "metadata", "generation"):
             put(value, 1, "metadata", "generation")
-        return self._record("ADDED", kind, key, value, None)
+        return value
 
     def find(self, kind: ResourceKind, namespace: str, name: str) -> Object | None:
         found = self._objects.get((kind.group, kind.plural, namespace, name))
@@ -145,24 +150,32 @@ class ObjectStore:
     def replace(self, kind: ResourceKind, value: Object) -> Object:
         """Store a new state of an object that is there. No change, no new version; the generation moves with
         the spec. ApiError 404 where it is not there."""
-        value = copied(value)
-        fill_in_template(value)
         key = _key(kind, value)
         before = self._objects.get(key)
         if before is None:
             raise statuses.not_found(kind, name_of(value))
+        value = self.replaced(kind, value, before)
+        if value == before:
+            return copied(before)
+        return self._record("MODIFIED", kind, key, value, before)
+
+    def replaced(self, kind: ResourceKind, value: Object, before: Object) -> Object:
+        """A new state of an object as it would be stored, but for its resource version. Stores nothing."""
+        value = copied(value)
+        fill_in_template(value)
         value["apiVersion"] = kind.api_version
         value["kind"] = kind.kind
         for field in ("uid", "creationTimestamp", "resourceVersion"):
             put(value, text(before, "metadata", field), "metadata", field)
         generation = number(before, "metadata", "generation")
-        if generation and value.get("spec") != before.get("spec"):
+        ends = text(value, "metadata", "deletionTimestamp") and not text(
+            before, "metadata", "deletionTimestamp"
+        )
+        if generation and (ends or value.get("spec") != before.get("spec")):
             generation += 1
         if generation:
             put(value, generation, "metadata", "generation")
-        if value == before:
-            return copied(before)
-        return self._record("MODIFIED", kind, key, value, before)
+        return value
 
     def patch(self, kind: ResourceKind, namespace: str, name: str, change: Object) -> Object:
         """Change part of an object by a merge patch (RFC 7386): how a scenario moves its world."""
@@ -238,6 +251,13 @@ class ObjectStore:
                     subscriber(event)
         finally:
             self._telling = False
+
+
+def has_generation(kind: ResourceKind) -> bool:
+    """Whether the API counts the changes of an object's spec: few kinds of the core group."""
+    if kind.group in ("coordination.k8s.io", "autoscaling", "storage.k8s.io", "certificates.k8s.io"):
+        return False
+    return bool(kind.group) or kind.kind in ("Pod", "ReplicationController")
 
 
 def _key(kind: ResourceKind, value: Object) -> Key:

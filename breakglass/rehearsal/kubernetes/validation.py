@@ -3,6 +3,7 @@
 There is no schema behind this. Fields that are not named here are stored as they come.
 """
 
+import base64
 import re
 from collections.abc import Callable
 from typing import TypeAlias
@@ -13,11 +14,15 @@ from breakglass.rehearsal.kubernetes.objects import (
     Object,
     at,
     copied,
+    is_going,
     labels_of,
     mapping,
     name_of,
+    number,
     objects,
     remove,
+    text,
+    texts,
 )
 from breakglass.rehearsal.kubernetes.selectors import selects
 from breakglass.values import Json
@@ -32,6 +37,26 @@ _NAME_RULE = (
     "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
+
+_CONTAINER_RULE = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
+    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+)
+_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
+_LABEL_RULE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_KEY_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_KEY_RULE = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_PLAIN_FINALIZERS = ("orphan", "foregroundDeletion", "kubernetes")
+SCALE = ResourceKind("autoscaling", "v1", "scales", "Scale")
 
 _WHOLE_NUMBERS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Deployment": (("spec", "replicas"), ("spec", "revisionHistoryLimit"), ("spec", "minReadySeconds")),
@@ -52,27 +77,44 @@ _FLAGS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def check_types(kind: str, api_version: str, value: Object) -> None:
     """ApiError 400 where a well-known field is not of its type, as the decoder of the API answers."""
-    version = api_version.rpartition("/")[2]
+    why = wrong_type(kind, value)
+    if why is not None:
+        version = api_version.rpartition("/")[2]
+        raise statuses.bad_request(f'{kind} in version "{version}" cannot be handled as a {kind}: {why}')
+
+
+def wrong_type(kind: str, value: Object) -> str | None:
+    """What the decoder says of the first well-known field that is not of its type."""
     for wanted, table in (("int32", _WHOLE_NUMBERS), ("bool", _FLAGS)):
         for path in table.get(kind, ()):
             found = at(value, *path)
             fits = isinstance(found, bool) if wanted == "bool" else type(found) is int
-            if found is None or fits:
-                continue
-            message = (
-                f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal '
-                f"{_json_type(found)} into Go struct field {kind}{path[0].title()}.{'.'.join(path)} "
-                f"of type {wanted}"
-            )
-            raise statuses.bad_request(message)
+            if found is not None and not fits:
+                where = f"{kind}{path[0].title()}.{'.'.join(path)}"
+                return _cannot(found, where, wanted)
     for part in ("labels", "annotations"):
-        entries = mapping(value, "metadata", part)
-        if any(not isinstance(entry, str) for entry in entries.values()):
-            message = (
-                f'{kind} in version "{version}" cannot be handled as a {kind}: json: cannot unmarshal into '
-                f"Go struct field ObjectMeta.metadata.{part} of type string"
-            )
-            raise statuses.bad_request(message)
+        for entry in mapping(value, "metadata", part).values():
+            if not isinstance(entry, str):
+                return _cannot(entry, f"ObjectMeta.metadata.{part}", "string")
+    if kind in ("ConfigMap", "Secret"):
+        for entry in mapping(value, "data").values():
+            if not isinstance(entry, str):
+                return _cannot(entry, f"{kind}.data", "string" if kind == "ConfigMap" else "[]uint8")
+            if kind == "Secret" and not _is_base64(entry):
+                return "illegal base64 data at input byte 0"
+    return None
+
+
+def _cannot(found: Json, where: str, wanted: str) -> str:
+    return f"json: cannot unmarshal {_json_type(found)} into Go struct field {where} of type {wanted}"
+
+
+def _is_base64(entry: str) -> bool:
+    try:
+        base64.b64decode(entry, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def _json_type(value: Json) -> str:
@@ -83,6 +125,14 @@ def _json_type(value: Json) -> str:
     if isinstance(value, str):
         return "string"
     return "array" if isinstance(value, list) else "object"
+
+
+def check_scale(name: str, scale: Object) -> None:
+    """ApiError 422 for fewer than no replicas."""
+    replicas = number(scale, "spec", "replicas")
+    if replicas < 0:
+        why = f"Invalid value: {replicas}: must be greater than or equal to 0"
+        raise statuses.invalid(SCALE, name, [("spec.replicas", "FieldValueInvalid", why)])
 
 
 def check_new(kind: ResourceKind, value: Object) -> None:
@@ -102,15 +152,29 @@ def check_new(kind: ResourceKind, value: Object) -> None:
 
 def check_changed(kind: ResourceKind, value: Object, before: Object) -> None:
     """ApiError 422 where an object cannot become what is asked."""
-    causes = _contents(kind, value)
+    causes = [*_new_finalizers(value, before), *_contents(kind, value)]
     for check in _IMMUTABLE.get(kind.kind, ()):
         causes += check(value, before)
     if causes:
         raise statuses.invalid(kind, name_of(value), causes)
 
 
+def _new_finalizers(value: Object, before: Object) -> list[Cause]:
+    """Nothing more may hold what is being deleted."""
+    known = texts(before, "metadata", "finalizers")
+    more = [entry for entry in texts(value, "metadata", "finalizers") if entry not in known]
+    if not is_going(before) or not more:
+        return []
+    listed = ", ".join(f'"{entry}"' for entry in more)
+    why = (
+        "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
+        f"[]string{{{listed}}}"
+    )
+    return [("metadata.finalizers", "FieldValueForbidden", why)]
+
+
 def _contents(kind: ResourceKind, value: Object) -> list[Cause]:
-    causes: list[Cause] = []
+    causes = _metadata(value)
     for path in _WHOLE_NUMBERS.get(kind.kind, ()):
         found = at(value, *path)
         if isinstance(found, int) and found < 0:
@@ -120,12 +184,35 @@ def _contents(kind: ResourceKind, value: Object) -> list[Cause]:
         causes += _containers(mapping(value, "spec"), "spec")
     if kind.kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"):
         causes += _containers(mapping(value, "spec", "template", "spec"), "spec.template.spec")
+    if kind.kind == "Job" and text(value, "spec", "template", "spec", "restartPolicy") in ("", "Always"):
+        causes.append(_job_restarts(text(value, "spec", "template", "spec", "restartPolicy")))
+    if kind.kind == "CronJob":
+        causes += _schedule(text(value, "spec", "schedule"))
     if kind.kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"):
         if not mapping(value, "spec", "selector"):
             causes.append(("spec.selector", "FieldValueRequired", "Required value"))
         elif not selects(at(value, "spec", "selector"), labels_of(at(value, "spec", "template"))):
-            why = "Invalid value: `selector` does not match template `labels`"
+            labels = ", ".join(
+                f'"{key}":"{entry}"'
+                for key, entry in sorted(labels_of(at(value, "spec", "template")).items())
+            )
+            why = f"Invalid value: map[string]string{{{labels}}}: `selector` does not match template `labels`"
             causes.append(("spec.template.metadata.labels", "FieldValueInvalid", why))
+    return causes
+
+
+def _metadata(value: Object) -> list[Cause]:
+    causes: list[Cause] = []
+    for key, entry in mapping(value, "metadata", "labels").items():
+        if not _KEY_NAME.fullmatch(key.rpartition("/")[2]):
+            causes.append(("metadata.labels", "FieldValueInvalid", f'Invalid value: "{key}": {_KEY_RULE}'))
+        if isinstance(entry, str) and (len(entry) > 63 or not _LABEL_VALUE.fullmatch(entry)):
+            rule = _LABEL_RULE if len(entry) <= 63 else "must be no more than 63 characters"
+            causes.append(("metadata.labels", "FieldValueInvalid", f'Invalid value: "{entry}": {rule}'))
+    for index, finalizer in enumerate(texts(value, "metadata", "finalizers")):
+        if "/" not in finalizer and finalizer not in _PLAIN_FINALIZERS:
+            why = f'Invalid value: "{finalizer}": name is neither a standard finalizer name nor is it fully '
+            causes.append((f"metadata.finalizers[{index}]", "FieldValueInvalid", f"{why}qualified"))
     return causes
 
 
@@ -140,10 +227,29 @@ def _containers(spec: Object, path: str) -> list[Cause]:
         if not name:
             causes.append((f"{here}.name", "FieldValueRequired", "Required value"))
         elif not isinstance(name, str) or not _LABEL.fullmatch(name):
-            causes.append((f"{here}.name", "FieldValueInvalid", f'Invalid value: "{name}"'))
+            causes.append(
+                (f"{here}.name", "FieldValueInvalid", f'Invalid value: "{name}": {_CONTAINER_RULE}')
+            )
         if not container.get("image"):
             causes.append((f"{here}.image", "FieldValueRequired", "Required value"))
     return causes
+
+
+def _job_restarts(policy: str) -> Cause:
+    where, valid = "spec.template.spec.restartPolicy", 'valid values: "OnFailure", "Never"'
+    if policy:
+        return where, "FieldValueNotSupported", f'Unsupported value: "{policy}": supported {valid[6:]}'
+    return where, "FieldValueRequired", f"Required value: {valid}"
+
+
+def _schedule(schedule: str) -> list[Cause]:
+    fields = schedule.split()
+    if not fields:
+        return [("spec.schedule", "FieldValueRequired", "Required value")]
+    if schedule.startswith("@") or len(fields) == 5:
+        return []
+    why = f'Invalid value: "{schedule}": expected exactly 5 fields, found {len(fields)}: [{" ".join(fields)}]'
+    return [("spec.schedule", "FieldValueInvalid", why)]
 
 
 def _same_except(value: Object, before: Object, *free: tuple[str, ...]) -> bool:
@@ -223,6 +329,14 @@ def _secret_fixed(value: Object, before: Object) -> list[Cause]:
     return []
 
 
+def _cluster_ip_fixed(value: Object, before: Object) -> list[Cause]:
+    now, was = text(value, "spec", "clusterIP"), text(before, "spec", "clusterIP")
+    if now == was or not was or text(value, "spec", "type") == "ExternalName":
+        return []
+    why = f'Invalid value: []string{{"{now}"}}: may not change once set'
+    return [("spec.clusterIPs[0]", "FieldValueInvalid", why)]
+
+
 _IMMUTABLE: dict[str, tuple[Callable[[Object, Object], list[Cause]], ...]] = {
     "Pod": (_pod_fixed,),
     "StatefulSet": (_stateful_set_fixed,),
@@ -231,6 +345,7 @@ _IMMUTABLE: dict[str, tuple[Callable[[Object, Object], list[Cause]], ...]] = {
     "DaemonSet": (_selector_fixed,),
     "Job": (_selector_fixed, _job_fixed),
     "PersistentVolumeClaim": (_claim_fixed,),
+    "Service": (_cluster_ip_fixed,),
     "Secret": (_secret_fixed,),
     "ConfigMap": (_secret_fixed,),
 }

@@ -75,13 +75,13 @@ async def test_an_update_of_an_old_version_is_a_conflict(start: Start) -> None:
     assert "please apply your changes to the latest version" in text(answer.body, "message")
 
 
-async def test_a_patch_pinned_to_another_uid_is_a_conflict(start: Start) -> None:
+async def test_a_patch_pinned_to_another_uid_is_refused(start: Start) -> None:
     cluster = await start(deployment("front"))
     client = PythonPackage(cluster.server.kubeconfig)
     change = {"metadata": {"uid": "00000000-0000-4000-8000-000000000000"}, "spec": {"replicas": 1}}
     answer = await client.call(APPS, "patch_namespaced_deployment", "front", "web", change)
-    assert answer.code == 409
-    assert "Precondition failed: UID in precondition" in text(answer.body, "message")
+    assert answer.code == 422
+    assert "metadata.uid: Invalid value" in text(answer.body, "message")
 
 
 async def test_an_immutable_field_is_refused(start: Start) -> None:
@@ -93,11 +93,11 @@ async def test_an_immutable_field_is_refused(start: Start) -> None:
     assert "updates to statefulset spec for fields other than 'replicas'" in text(answer.body, "message")
 
 
-async def test_a_field_of_the_wrong_type_is_a_bad_request(start: Start) -> None:
+async def test_a_field_of_the_wrong_type_is_refused(start: Start) -> None:
     client = PythonPackage((await start(deployment("front"))).server.kubeconfig)
     change = {"spec": {"replicas": "three"}}
     answer = await client.call(APPS, "patch_namespaced_deployment", "front", "web", change)
-    assert answer.code == 400
+    assert answer.code == 422
     assert "cannot unmarshal string into Go struct field" in text(answer.body, "message")
 
 

@@ -24,6 +24,7 @@ from breakglass.rehearsal.kubernetes.objects import (
     remove,
     set_condition,
     text,
+    timestamp,
     uid_of,
 )
 from breakglass.rehearsal.kubernetes.selectors import selects
@@ -226,40 +227,52 @@ def _report(world: World, before: Object) -> None:
     spare = whole_or_percent(rolling.get("maxUnavailable"), wanted, up=False)
     available = counts["ready"] >= wanted - spare
     has = "has" if available else "does not have"
-    set_condition(
+    _condition(
+        world,
         changed,
         "Available",
         available,
-        world.now(),
         "MinimumReplicasAvailable" if available else "MinimumReplicasUnavailable",
         f"Deployment {has} minimum availability.",
     )
     _progress(
-        world, changed, progressed, done=counts["ready"] == counts["updated"] == counts["all"] == wanted
+        world,
+        changed,
+        f"{name_of(deployment)}-{current_hash}",
+        progressed,
+        done=counts["ready"] == counts["updated"] == counts["all"] == wanted,
     )
     if changed.get("status") != deployment.get("status"):
         world.save(changed)
 
 
-def _progress(world: World, deployment: Object, progressed: bool, *, done: bool) -> None:
+def _condition(world: World, deployment: Object, kind: str, status: bool, reason: str, message: str) -> None:
+    """Set a condition; it is updated when anything in it becomes different."""
+    old = condition_of(deployment, kind)
+    set_condition(deployment, kind, status, world.now(), reason, message)
+    entry = condition_of(deployment, kind)
+    same = all(old.get(field) == entry.get(field) for field in ("status", "reason", "message"))
+    entry["lastUpdateTime"] = (same and old.get("lastUpdateTime")) or timestamp(world.now())
+
+
+def _progress(world: World, deployment: Object, replica_set: str, progressed: bool, *, done: bool) -> None:
     key = f"deadline {uid_of(deployment)}"
-    name = f'Deployment "{name_of(deployment)}"'
+    name = f'ReplicaSet "{replica_set}"'
     if done:
         world.cancel(key)
         message = f"{name} has successfully progressed."
-        set_condition(deployment, "Progressing", True, world.now(), "NewReplicaSetAvailable", message)
+        _condition(world, deployment, "Progressing", True, "NewReplicaSetAvailable", message)
         return
     if progressed:
         world.cancel(key)
         message = f"{name} is progressing."
-        set_condition(deployment, "Progressing", True, world.now(), "ReplicaSetUpdated", message)
-        condition = condition_of(deployment, "Progressing")
-        condition["lastUpdateTime"] = world.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+        _condition(world, deployment, "Progressing", True, "ReplicaSetUpdated", message)
+        condition_of(deployment, "Progressing")["lastUpdateTime"] = timestamp(world.now())
     allowed = number(deployment, "spec", "progressDeadlineSeconds", default=600)
     since = moment(condition_of(deployment, "Progressing").get("lastUpdateTime")) or world.now()
     left = (since + timedelta(seconds=allowed) - world.now()).total_seconds()
     if left <= 0:
         message = f"{name} has timed out progressing."
-        set_condition(deployment, "Progressing", False, world.now(), "ProgressDeadlineExceeded", message)
+        _condition(world, deployment, "Progressing", False, "ProgressDeadlineExceeded", message)
     else:
         world.after(key, left, lambda: None)

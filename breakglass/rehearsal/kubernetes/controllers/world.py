@@ -133,11 +133,14 @@ class World:
                 "name": name,
                 "namespace": namespace_of(owner),
                 "labels": {**labels_of(template), **labels},
-                "annotations": copied(mapping(metadata, "annotations")),
                 "ownerReferences": [owner_reference(owner)],
             },
             "spec": copied(mapping(template, "spec")),
         }
+        if annotations := mapping(metadata, "annotations"):
+            put(pod, copied(annotations), "metadata", "annotations")
+        if name.startswith(f"{name_of(owner)}-") and text(owner, "kind") != "StatefulSet":
+            put(pod, f"{name_of(owner)}-", "metadata", "generateName")
         if not self.settled:
             since = text(owner, "metadata", "creationTimestamp")
             put(pod, since, "metadata", "creationTimestamp")
