@@ -15,7 +15,14 @@ from typing import Protocol, cast
 
 from bench.measure import Line, table
 
-ALL = ("start_to_frame", "commands", "kubernetes_get", "ssh_step", "journal_replay")
+ALL = (
+    "start_to_frame",
+    "commands",
+    "kubernetes_get",
+    "ssh_step",
+    "registry_probe",
+    "journal_replay",
+)
 
 
 class Benchmark(Protocol):

@@ -37,13 +37,13 @@ def debian(name: str, package: str) -> Path:
     """A program from Debian, installed when it is not there."""
     if (found := shutil.which(name)) is None:
         as_root = [] if os.getuid() == 0 else ["sudo"]
-        options = ["-y", "-q", "--no-install-recommends"]
+        options = ["-y", "-qq", "--no-install-recommends"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        subprocess.run([*as_root, "apt-get", "update", "-q"], check=True, stdout=sys.stderr)
+        subprocess.run([*as_root, "apt-get", "update", "-q"], check=True, stdout=subprocess.DEVNULL)
         subprocess.run(
             [*as_root, "apt-get", "install", *options, package],
             check=True,
-            stdout=sys.stderr,
+            stdout=subprocess.DEVNULL,
             env=environment,
         )
         found = shutil.which(name)
