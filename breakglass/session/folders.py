@@ -63,19 +63,25 @@ def prepare(folder: Path) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for each in (folder, folder / "sessions"):
             each.mkdir(mode=0o700, exist_ok=True)
-        facts = folder.stat()
+        for each in (folder, folder / "sessions"):
+            _check_rights(each)
     except OSError as error:
         raise _unusable(folder, f"cannot be made or read: {error.strerror}") from error
-    if facts.st_uid != os.getuid():
-        raise _unusable(folder, f"belongs to user id {facts.st_uid}, not to you")
-    if stat.S_IMODE(facts.st_mode) & 0o077:
-        raise _unusable(folder, f"is open to others (mode {stat.S_IMODE(facts.st_mode):04o}); chmod 700 it")
     kind = file_system_of(folder)
     if kind in NETWORK_FILE_SYSTEMS:
         raise _unusable(folder, f"is on a network file system ({kind}), which may be what is down")
     if not os.access(folder / "sessions", os.W_OK):
         raise _unusable(folder, "cannot be written")
     return folder
+
+
+def _check_rights(folder: Path) -> None:
+    """Raises StateFolderError for a folder that is somebody else's, or in which others can read."""
+    facts = folder.stat()
+    if facts.st_uid != os.getuid():
+        raise _unusable(folder, f"belongs to user id {facts.st_uid}, not to you")
+    if stat.S_IMODE(facts.st_mode) & 0o077:
+        raise _unusable(folder, f"is open to others (mode {stat.S_IMODE(facts.st_mode):04o}); chmod 700 it")
 
 
 def _unusable(folder: Path, why: str) -> StateFolderError:
