@@ -46,5 +46,8 @@ screenshots: develop
 bench: develop
 	$(BIN)/python -m bench $(ONLY)
 
+soak: develop
+	$(BIN)/pytest -s tests/safety/test_crash.py --soak
+
 clean:
 	rm -rf $(VENV) .cache build dist

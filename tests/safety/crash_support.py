@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import socket
+import stat
 import sys
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterator
@@ -238,7 +239,15 @@ def check(endured: Endured, figures: Figures) -> State:
     figures.unknown += check_unknown(records, endured.runbook)
     figures.changes += check_words(records, endured.runbook)
     check_world(records, endured.touched, figures)
+    check_rights(endured.state)
     return state
+
+
+def check_rights(state: Path) -> None:
+    """All that a session leaves behind is its owner's to read, and nobody else's."""
+    for path in state.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode == (0o700 if path.is_dir() else 0o600), f"{path}: {mode:o}"
 
 
 def check_unknown(records: tuple[Recorded, ...], runbook: Runbook) -> int:
