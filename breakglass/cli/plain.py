@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from breakglass.cli.walking import code_of, ending_on_signals, tell, tell_the_end
+from breakglass.cli.walking import code_of, ending_on_signals, tell, tell_the_end, telling_of_the_disk
 from breakglass.session import commands as c
 from breakglass.session import events as e
 from breakglass.session.opening import Request, open_session, operator_name
@@ -43,7 +43,8 @@ async def walk_plain(request: Request) -> int:
         for recorded in engine.state.timeline:
             tell(recorded, as_json=False)
         engine.subscribe(told)
-        lines.say(f"{request.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
+        engine.subscribe(telling_of_the_disk(engine))
+        lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
         walking = asyncio.create_task(engine.run())
         answering = asyncio.create_task(_answer_all(engine.command, lambda: engine.state, asked, lines))
         try:

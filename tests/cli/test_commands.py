@@ -1,5 +1,6 @@
 """The commands as somebody types them: what they print, where, and how they end."""
 
+import io
 import json
 import os
 import shutil
@@ -280,3 +281,14 @@ def test_doctor_says_what_is_missing_and_ends_with_the_code_for_it(
     states = {row["name"]: row["state"] for row in rows}
     assert states["endpoint protected-app"] == "failed"
     assert states["state folder"] == "ok"
+
+
+def test_a_resumed_session_says_its_own_mode_in_plain_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    main(["run", "outpost-shm-purge", "--site", str(site_file(tmp_path)), "--plain"])
+    assert "LIVE  test" in capsys.readouterr().out
+    main(["resume", "last", "--plain"])
+    resumed = capsys.readouterr().out
+    assert "LIVE  test" in resumed and "REHEARSAL" not in resumed
