@@ -7,6 +7,7 @@ does not understand whole, it refuses before anything is sent.
 import asyncio
 import base64
 import binascii
+import os
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from breakglass.runbook.kubectl_requests import (
 )
 from breakglass.site.model import Cluster, KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError
+from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink
 from breakglass.transport.base import Request as AnyRequest
 from breakglass.transport.kubectl.access import load_package
@@ -40,6 +42,7 @@ from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
 from breakglass.transport.kubectl.faults import FaultError
 from breakglass.transport.kubectl.forward import Forward, ForwardError
+from breakglass.transport.kubectl.kubeconfig import check_tls_of_kubectl
 from breakglass.transport.kubectl.looking import one
 from breakglass.transport.kubectl.objects import at
 from breakglass.transport.kubectl.resources import Resources
@@ -86,6 +89,10 @@ class Kubectl:
             there = ", ".join(self._site.clusters) or "none"
             return _not_sent(f"site {self._site.name} has no cluster {asked.cluster!r}; it has: {there}")
         if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.argv)):
+            try:
+                await in_thread(lambda: check_tls_of_kubectl(cluster, os.environ))
+            except FaultError as error:
+                return _not_sent(error.fault.message)
             return await run_program(cluster, asked, sink)
         try:
             parsed = parse(asked.argv)

@@ -24,7 +24,7 @@ from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
 from breakglass.transport.kubectl.credentials import Credential, from_plugin, plugin_name
 from breakglass.transport.kubectl.faults import misused
-from breakglass.transport.kubectl.kubeconfig import Choice, Section, choose
+from breakglass.transport.kubectl.kubeconfig import Choice, Section, check_tls, choose
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import Configuration
@@ -66,6 +66,7 @@ async def get_access(cluster: Cluster, tell: Callable[[str], None]) -> Access:
     """
     tell("read the kubeconfig")
     choice = await in_thread(lambda: choose(cluster, os.environ))
+    check_tls(cluster, choice)
     where = f"cluster {cluster.name}"
     credential = Credential()
     if isinstance(choice.user.get("exec"), dict):

@@ -249,6 +249,8 @@ class Api:
                     )
                 except aiohttp.WSServerHandshakeError as error:
                     status, data = sending.refusal or (error.status, b"")
+                    if status == 403 and not data.strip():
+                        raise self._unspoken(sending, protocols) from None
                     if status != 401 or renewed or not access.renewable:
                         raise await self._explained(status, data, sending, None) from None
                 except (LostError, aiohttp.ClientError, OSError) as error:
@@ -289,6 +291,15 @@ class Api:
             data = b""
         after = answer.headers.get("Retry-After", "")
         return await self._explained(answer.status, data, sending, float(after) if after.isdigit() else None)
+
+    def _unspoken(self, sending: Sending, protocols: Sequence[str]) -> FaultError:
+        """An API server that speaks none of the protocols refuses the WebSocket without a word."""
+        spoken = " and ".join(protocols)
+        message = (
+            f"{sending.doing}: the server does not speak {spoken}; Kubernetes before 1.30 cannot end "
+            "standard input over a WebSocket: use `driver: binary`"
+        )
+        return FaultError("rejected", f"{self.where}: {message}", Delivery.ANSWERED, status=403)
 
     async def _explained(
         self, status: int, data: bytes, sending: Sending, retry_after: float | None

@@ -50,6 +50,9 @@ _SAYINGS: tuple[tuple[str, FaultKind, Delivery], ...] = (
     (r"is forbidden: User ", "forbidden", Delivery.ANSWERED),
     (r"[Yy]ou must be logged in to the server", "authentication", Delivery.ANSWERED),
     (r"doesn't have a resource type", "not-found", Delivery.ANSWERED),
+    (r"Expected replicas to be \d+, was \d+", "conflict", Delivery.ANSWERED),
+    (r"no objects passed to scale .* not found", "not-found", Delivery.ANSWERED),
+    (r"restarting is not supported|can't restart paused", "rejected", Delivery.ANSWERED),
     (r"timed out waiting for the condition", "timeout", Delivery.ANSWERED),
     (r"did you specify the right host or port|connection refused", "refused", Delivery.NOT_SENT),
     (r"no such host|server misbehaving", "dns", Delivery.NOT_SENT),
@@ -167,10 +170,10 @@ def explained(said: str) -> tuple[FaultKind, Delivery, str]:
     """The fault in what kubectl said, what it tells about a change, and the line that says so."""
     lines = [line for line in said.strip().splitlines() if line.strip()]
     for line in reversed(lines):
-        match = re.search(r"Error from server \((\w+)\)", line)
+        match = re.search(r"[Ee]rror from server \((\w+)\)", line)
         if match and match[1] in _REASONS:
             return _REASONS[match[1]], Delivery.ANSWERED, line
-        if re.match(r'The \S+ ".*" is invalid', line):
+        if re.match(r'The (request|\S+ ".*") is invalid', line):
             return "rejected", Delivery.ANSWERED, line
         for pattern, kind, delivery in _SAYINGS:
             if re.search(pattern, line):

@@ -129,19 +129,30 @@ def _kubectl_line(code: int, reason: str, text: str, status: dict[str, Json]) ->
     """Source: `CheckErr` in `staging/src/k8s.io/kubectl/pkg/cmd/util/helpers.go` of Kubernetes 1.34."""
     if code == 401:
         return "error: You must be logged in to the server (Unauthorized)"
-    details = status.get("details")
-    if reason == "Invalid" and isinstance(details, dict) and details.get("kind"):
-        causes = details.get("causes")
-        lines = [
-            f"{cause.get('field')}: {cause.get('message')}"
-            for cause in (causes if isinstance(causes, list) else [])
-            if isinstance(cause, dict)
-        ]
-        head = f'The {details["kind"]} "{details.get("name", "")}" is invalid'
-        if len(lines) == 1:
-            return f"{head}: {lines[0]}"
-        return "\n".join([f"{head}: ", *(f"* {line}" for line in lines)]) if lines else f"{head}: {text}"
+    if reason == "Invalid":
+        return _invalid_line(text, status.get("details"))
     return f"Error from server ({reason}): {text}" if reason else f"Error from server: {text}"
+
+
+def _invalid_line(text: str, details: Json) -> str:
+    if not isinstance(details, dict):
+        return f"The request is invalid: {text}"
+    causes = details.get("causes")
+    said = [
+        f"{cause.get('field')}: {cause.get('message')}"
+        for cause in (causes if isinstance(causes, list) else [])
+        if isinstance(cause, dict)
+    ]
+    lines = list(dict.fromkeys(said))
+    is_named = bool(details.get("kind") or details.get("name"))
+    head = f'The {details.get("kind", "")} "{details.get("name", "")}" is invalid'
+    if not is_named:
+        head = "The request is invalid"
+    if len(lines) == 1:
+        return f"{head}: {lines[0]}"
+    if lines:
+        return "\n".join([f"{head}: ", *(f"* {line}" for line in lines)])
+    return head if is_named else f"{head}: {text}"
 
 
 def from_exception(error: BaseException, where: str, doing: str, server: str, *, sent: bool) -> FaultError:

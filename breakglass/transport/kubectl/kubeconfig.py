@@ -96,6 +96,25 @@ def choose(cluster: Cluster, environment: Mapping[str, str]) -> Choice:
     )
 
 
+def check_tls(cluster: Cluster, choice: Choice) -> None:
+    """Raise FaultError for a kubeconfig that leaves out what the site wants: to know who answers."""
+    if cluster.verify_tls and choice.cluster.get("insecure-skip-tls-verify"):
+        raise misused(
+            f"cluster {cluster.name}: the kubeconfig's context {choice.context} leaves out TLS verification "
+            "(insecure-skip-tls-verify), and the site does not; put the cluster's CA into the kubeconfig, or "
+            "say `verify_tls: false` in the site"
+        )
+
+
+def check_tls_of_kubectl(cluster: Cluster, environment: Mapping[str, str]) -> None:
+    """The same before the kubectl program runs; whatever else is wrong, kubectl says itself."""
+    try:
+        choice = choose(cluster, environment)
+    except FaultError:
+        return
+    check_tls(cluster, choice)
+
+
 def _read(cluster: Cluster, path: Path) -> Section:
     where = f"cluster {cluster.name}: kubeconfig {path}"
     try:

@@ -93,6 +93,9 @@ WELL_KNOWN: tuple[Resource, ...] = (
     *_kinds("coordination.k8s.io", "Lease leases"),
 )
 
+YOUNG = ("cronjobs", "poddisruptionbudgets")
+"""Kinds whose version v1 is younger than Kubernetes 1.21, so that the cluster is asked which it has."""
+
 Read: TypeAlias = Callable[[str, str], Coroutine[Any, Any, dict[str, Json]]]
 """Gives the JSON at a path; the second argument says what for."""
 
@@ -111,7 +114,7 @@ class Resources:
         name, _, qualifier = wanted.partition(".")
         found = _match(WELL_KNOWN, name, qualifier)
         if found is not None:
-            return found
+            return await self._served(found, read) if found.plural in YOUNG else found
         if qualifier:
             segment(qualifier)
             found = await self._in_group(name, qualifier, read)
@@ -127,6 +130,15 @@ class Resources:
                 f'error: the server doesn\'t have a resource type "{name}"',
             )
         return found
+
+    async def _served(self, known: Resource, read: Read) -> Resource:
+        """A kind that is known, in the version that this cluster has; as it is known when it cannot say."""
+        try:
+            return await self._in_group(known.plural, known.group, read) or known
+        except FaultError as error:
+            if error.status is None:
+                raise
+            return known
 
     async def _in_group(self, name: str, qualifier: str, read: Read) -> Resource | None:
         for group in (qualifier, qualifier.partition(".")[2]):
@@ -171,11 +183,16 @@ class Resources:
 
 
 async def _of_group(group: str, read: Read) -> tuple[Resource, ...]:
+    """The kinds of a group, each in the best version that has it: the preferred one, or the next."""
     about = await read(f"/apis/{segment(group)}", f"read the API group {group}")
-    preferred = about.get("preferredVersion")
-    version = str(preferred.get("version")) if isinstance(preferred, dict) else "v1"
-    listed = await read(f"/apis/{segment(group)}/{segment(version)}", f"read the resources of {group}")
-    return _resources(listed, group, version)
+    offered = [about.get("preferredVersion"), *_objects(about.get("versions"))]
+    named = [str(each.get("version")) for each in offered if isinstance(each, dict)]
+    found: dict[str, Resource] = {}
+    for version in dict.fromkeys(named or ["v1"]):
+        listed = await read(f"/apis/{segment(group)}/{segment(version)}", f"read the resources of {group}")
+        for resource in _resources(listed, group, version):
+            found.setdefault(resource.plural, resource)
+    return tuple(found.values())
 
 
 def _resources(listed: dict[str, Json], group: str, version: str) -> tuple[Resource, ...]:

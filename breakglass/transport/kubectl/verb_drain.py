@@ -28,10 +28,11 @@ async def drain(run: Run, request: Drain) -> Done:
     if not found:
         run.err("No resources found")
     end = time.monotonic() + request.timeout if request.timeout > 0 else None
+    version = await _eviction_version(run)
     for node in found:
         await mark(run, node, schedulable=False)
         pods = await _to_evict(run, request, node)
-        await _evict_all(run, request, pods, end)
+        await _evict_all(run, request, pods, version, end)
         run.out(f"node/{name_of(node)} drained{run.dry_suffix}\n")
     return Done()
 
@@ -91,10 +92,21 @@ def _has_local_data(pod: Object) -> bool:
     return any("emptyDir" in volume for volume in objects(pod, "spec", "volumes"))
 
 
-async def _evict_all(run: Run, request: Drain, pods: list[Object], end: float | None) -> None:
+async def _eviction_version(run: Run) -> str:
+    """The version of evictions that the server takes: before Kubernetes 1.22 it is v1beta1."""
+    listed = await run.read("/api/v1", "read which evictions the server takes")
+    for entry in objects(listed, "resources"):
+        if entry.get("name") == "pods/eviction":
+            return f"{text(entry, 'group') or 'policy'}/{text(entry, 'version') or 'v1'}"
+    return "policy/v1"
+
+
+async def _evict_all(run: Run, request: Drain, pods: list[Object], version: str, end: float | None) -> None:
     """Evict at the same time, as kubectl does, so that one held pod keeps no other. Raises FaultError after
     all have come to an end."""
-    results = await asyncio.gather(*(_evict(run, request, pod, end) for pod in pods), return_exceptions=True)
+    results = await asyncio.gather(
+        *(_evict(run, request, pod, version, end) for pod in pods), return_exceptions=True
+    )
     failures = [each for each in results if isinstance(each, BaseException)]
     for failure in failures:
         if not isinstance(failure, FaultError):
@@ -106,7 +118,7 @@ async def _evict_all(run: Run, request: Drain, pods: list[Object], end: float | 
         raise failures[-1]
 
 
-async def _evict(run: Run, request: Drain, pod: Object, end: float | None) -> None:
+async def _evict(run: Run, request: Drain, pod: Object, version: str, end: float | None) -> None:
     namespace, name = namespace_of(pod), name_of(pod)
     path = PODS.path(namespace, name)
     options: Object = {
@@ -119,7 +131,7 @@ async def _evict(run: Run, request: Drain, pod: Object, end: float | None) -> No
     if run.is_dry_run:
         options["dryRun"] = ["All"]
     eviction: Object = {
-        "apiVersion": "policy/v1",
+        "apiVersion": version,
         "kind": "Eviction",
         "metadata": {"name": name, "namespace": namespace},
         "deleteOptions": options,

@@ -169,8 +169,9 @@ def _stateful_set(value: Object) -> Progress:
     ready, updated = number(value, "status", "readyReplicas"), number(value, "status", "updatedReplicas")
     if ready < wanted:
         return Progress(f"Waiting for {wanted - ready} pods to be ready...")
-    partition = number(value, "spec", "updateStrategy", "rollingUpdate", "partition")
-    if partition:
+    # Also of 0, which the API fills in, kubectl says that it is partitioned.
+    partition = at(value, "spec", "updateStrategy", "rollingUpdate", "partition")
+    if isinstance(partition, int):
         if updated < wanted - partition:
             line = (
                 f"Waiting for partitioned roll out to finish: {updated} out of {wanted - partition} new pods"
@@ -190,15 +191,8 @@ def _stateful_set(value: Object) -> Progress:
 async def can_i(run: Run, request: CanI) -> Done:
     """Ask the server what the user may do. "no" ends with status 1, as kubectl does."""
     attributes: Object = {"verb": request.verb, "resource": request.resource}
-    try:
-        resource = await run.find(request.resource)
-        attributes |= {"group": resource.group, "version": resource.version, "resource": resource.plural}
-        if not resource.namespaced:
-            run.err(f"Warning: resource '{resource.plural}' is not namespace scoped")
-    except FaultError as error:
-        if error.fault.kind != "not-found":
-            raise
-        run.err(f"Warning: the server doesn't have a resource type '{request.resource}'")
+    if request.resource != "*":
+        attributes |= await _named(run, request.resource)
     if not request.all_namespaces:
         attributes["namespace"] = await run.namespace(given=request.namespace)
     if request.name:
@@ -223,3 +217,17 @@ async def can_i(run: Run, request: CanI) -> Done:
         run.out(f"no - {reason}\n" if reason else "no\n")
     message = f"{run.where}: {request.verb} {request.resource} is not allowed"
     return Done(1, fault=Fault("exit", message))
+
+
+async def _named(run: Run, word: str) -> Object:
+    """What an access review calls a resource; nothing more than the word for one that the server lacks."""
+    try:
+        resource = await run.find(word)
+    except FaultError as error:
+        if error.fault.kind != "not-found":
+            raise
+        run.err(f"Warning: the server doesn't have a resource type '{word}'")
+        return {}
+    if not resource.namespaced:
+        run.err(f"Warning: resource '{resource.plural}' is not namespace scoped")
+    return {"group": resource.group, "version": resource.version, "resource": resource.plural}

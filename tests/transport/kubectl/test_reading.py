@@ -202,7 +202,10 @@ async def test_waiting_gives_up_after_the_lines_time(start: Start) -> None:
 async def test_a_rollout_is_told_to_its_end(start: Start) -> None:
     cluster = await start(deployment("front"), stateful_set("data", 2), storage_class("block"))
     async with client(cluster.server.kubeconfig) as run:
-        for target, end in (("deployment/front", "successfully rolled out"), ("sts/data", "update complete")):
+        for target, end in (
+            ("deployment/front", "successfully rolled out"),
+            ("sts/data", "partitioned roll out complete: 2 new pods have been updated..."),
+        ):
             assert (await run(f"rollout restart {target} -n web")).fault == ""
             status = await run(f"rollout status {target} -n web --timeout=20s")
             assert end in status.out.splitlines()[-1], status.err
