@@ -16,7 +16,7 @@ from pathlib import Path
 
 from breakglass.cli.exit_codes import exit_code
 from breakglass.cli.plain import Lines, answer_confirmation, or_stop
-from breakglass.cli.walking import ending_on_signals, on_a_terminal
+from breakglass.cli.walking import ending_on_signals, on_a_terminal, telling_of_the_disk
 from breakglass.report.timeline import words_of
 from breakglass.session import commands as c
 from breakglass.session import events as e
@@ -60,6 +60,7 @@ async def _run(request: Request) -> int:
                 asked.put_nowait(state.waiting)
 
         engine.subscribe(told)
+        engine.subscribe(telling_of_the_disk(engine))
         answering = asyncio.create_task(_answer(session, asked, lines))
         try:
             with ending_on_signals(engine):

@@ -15,6 +15,7 @@ from breakglass.report.past import review_of
 from breakglass.report.timeline import words_of
 from breakglass.session.autopilot import Script, walk
 from breakglass.session.commands import CommandRefusedError, Stop
+from breakglass.session.desk import Observer
 from breakglass.session.engine import Engine
 from breakglass.session.events import encode
 from breakglass.session.opening import Request, Session, open_session, operator_name
@@ -68,12 +69,31 @@ async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool)
         for recorded in engine.state.timeline:
             tell(recorded, as_json=as_json)
         engine.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
+        engine.subscribe(telling_of_the_disk(engine))
         with ending_on_signals(engine):
             await walk(engine, script_of(session), operator_name())
         code = code_of(session)
         if not as_json:
             tell_the_end(session, code)
         return code
+
+
+def telling_of_the_disk(engine: Engine) -> Observer:
+    """An observer that says on standard error when the journal cannot be written, and when it can again."""
+    said = ""
+
+    def told(recorded: Recorded, state: State) -> None:
+        nonlocal said
+        fault, where = engine.journal_fault, engine.desk.journal.path
+        if fault == said:
+            return
+        said = fault
+        words = (
+            f"cannot be written ({fault}); reading goes on, nothing will be changed" if fault else "is whole"
+        )
+        print(f"{where}: {words}", file=sys.stderr, flush=True)
+
+    return told
 
 
 @contextmanager

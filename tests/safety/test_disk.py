@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.cli.walking import telling_of_the_disk
 from breakglass.report.timeline import timeline
 from breakglass.session import commands as c
 from breakglass.session import events as e
@@ -47,15 +48,18 @@ def fill(folder: Path) -> Path:
 
 
 async def test_on_a_full_disk_reading_goes_on_and_nothing_is_changed_until_there_is_room(
-    tmp_path: Path,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with small_disk(tmp_path / "disk") as disk:
         engine, far = session_of(disk, PURGE, ANSWERS)
+        engine.subscribe(telling_of_the_disk(engine))
         filler = fill(disk)
 
         def try_and_find_it_full(asked: e.Asked) -> c.Command:
             assert "purge" in engine.state.steps, "the reads before it went on"
             assert engine.journal_fault == "No space left on device"
+            where = f"{engine.desk.journal.path}: cannot be written (No space left on device)"
+            assert where in capsys.readouterr().err
             return confirm(asked)
 
         def make_room(asked: e.Asked) -> c.Command:
@@ -67,6 +71,7 @@ async def test_on_a_full_disk_reading_goes_on_and_nothing_is_changed_until_there
         state = await walk(engine, try_and_find_it_full, make_room, confirm)
         assert far.commands.count(DELETE) == 1
         assert engine.journal_fault == ""
+        assert f"{engine.desk.journal.path}: is whole" in capsys.readouterr().err
         assert state.ended == e.SessionEnded("completed")
         engine.desk.journal.close()
         kept = read(engine.desk.journal.path)
