@@ -124,8 +124,11 @@ async def _cluster(site: Site, runbooks: list[Runbook], outside: Outside, name: 
     fault = sight.result.fault
     if fault is not None and fault.kind != "exit":
         return [_of_fault(f"cluster {name}", fault)]
-    there = Check(f"cluster {name}", "ok", f"answers in {sight.result.seconds:.1f} s")
-    return [there, *await asyncio.gather(*(_right(outside, right) for right in wanted))]
+    found = [Check(f"cluster {name}", "ok", f"answers in {sight.result.seconds:.1f} s")]
+    if not site.clusters[name].verify_tls:
+        mend = "put its CA into the kubeconfig"
+        found.append(Check(f"cluster {name}: TLS", "suspect", "NOT VERIFIED", mend))
+    return [*found, *await asyncio.gather(*(_right(outside, right) for right in wanted))]
 
 
 async def _right(outside: Outside, right: Right) -> Check:

@@ -111,6 +111,8 @@ def _kubectl(
         where += f" ({cluster.context or cluster.server})"
     if cluster.impersonate:
         where += f" as {cluster.impersonate}"
+    if not cluster.verify_tls:
+        where += " TLS NOT VERIFIED"
     return Prepared(request, "kubectl", f"kubectl {shlex.join(argv)}", where, derived_risk(action))
 
 

@@ -61,6 +61,8 @@ class Cluster:
     """Overrides the server URL, for example to use an IP when DNS is down."""
     impersonate: str | None = None
     proxy: str | None = None
+    verify_tls: bool = True
+    """False allows a kubeconfig that leaves the verification out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,12 +149,35 @@ _PROXY = optional(
     text("a proxy's URL without a login", pattern=r"(https?|socks5h?)://[^\s/?#@]+/?"),
     help="Its URL.",
 )
+_CLUSTER_TLS = optional(
+    "verify_tls",
+    BOOLEAN,
+    default=True,
+    help="false: a kubeconfig with insecure-skip-tls-verify may be used, and whoever answers is trusted.",
+)
+
+
+def _cluster(given: Fields) -> Part[Cluster]:
+    if not given[_CLUSTER_TLS]:
+        message = "verify_tls: false trusts whoever answers; put the cluster's CA into the kubeconfig instead"
+        given.problems.append(Problem(given.position_of(_CLUSTER_TLS), message, warning=True))
+    return Part(
+        Cluster(
+            "",
+            given[_KUBECONFIG],
+            given[_CONTEXT],
+            given[_SERVER],
+            given[_IMPERSONATE],
+            given[_PROXY],
+            given[_CLUSTER_TLS],
+        )
+    )
+
+
 CLUSTER = record(
     "cluster",
-    (_KUBECONFIG, _CONTEXT, _SERVER, _IMPERSONATE, _PROXY),
-    lambda given: Part(
-        Cluster("", given[_KUBECONFIG], given[_CONTEXT], given[_SERVER], given[_IMPERSONATE], given[_PROXY])
-    ),
+    (_KUBECONFIG, _CONTEXT, _SERVER, _IMPERSONATE, _PROXY, _CLUSTER_TLS),
+    _cluster,
     help="A Kubernetes API.",
 )
 

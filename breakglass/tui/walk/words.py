@@ -91,7 +91,8 @@ def header_chunks(
         state_words(state),
         *(f"{name} {count}" for name, count in counts.items() if count or not terse),
     ]
-    insecure = [name for name, endpoint in site.endpoints.items() if not endpoint.verify_tls]
+    reached = [*site.clusters.values(), *site.endpoints.values()]
+    insecure = [each.name for each in reached if not each.verify_tls]
     if insecure:
         chunks.append(plain(f"TLS NOT VERIFIED: {', '.join(insecure)}"))
     if fault:
