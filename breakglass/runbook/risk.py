@@ -61,6 +61,17 @@ KUBECTL_VALUE_FLAGS = frozenset(
 )
 """Global flags whose value is the next word, when it is not joined by `=`."""
 
+KUBECTL_LOCAL_FLAGS = frozenset(
+    [
+        *("--filename", "--kustomize", "--from-file", "--from-env-file", "--patch-file"),
+        *("--output-directory", "--cache-dir", "--profile", "--profile-output", "--log-file", "--log-dir"),
+    ]
+)
+"""Flags with which kubectl reads or writes files of this machine, whatever its verb."""
+
+LOCAL_FORMAT = re.compile(r"(-o=?|--output=)?(go-template|jsonpath|custom-columns|template)-?file=")
+"""Output formats that are read from a file of this machine."""
+
 READERS = frozenset(
     [
         "arch",
@@ -297,7 +308,23 @@ def risk_of_kubectl(argv: Sequence[str]) -> Risk:
     words = _without_global_flags(argv)
     if not words:
         return READ
-    verb, rest = words[0], words[1:]
+    risk = _risk_of_verb(words[0], words[1:])
+    return max(risk, CHANGE) if _uses_local_files(words[0], argv) else risk
+
+
+def _uses_local_files(verb: str, argv: Sequence[str]) -> bool:
+    """Whether a line names files of this machine. `-f` follows a log, and is a file for every other verb."""
+    for word in argv:
+        if word == "--":
+            return False
+        if word.split("=", 1)[0] in KUBECTL_LOCAL_FLAGS or LOCAL_FORMAT.match(word):
+            return True
+        if verb != "logs" and re.match(r"-[ARw]*[fk]", word):
+            return True
+    return False
+
+
+def _risk_of_verb(verb: str, rest: Sequence[str]) -> Risk:
     if verb in KUBECTL_READS:
         return READ
     if verb in KUBECTL_DESTRUCTIVE:
