@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rich.text import Text
 from textual.app import App
@@ -23,9 +23,6 @@ from textual.screen import Screen
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
 from breakglass.session.commands import CommandRefusedError, Stop
-from breakglass.session.engine import Engine
-from breakglass.session.opening import Request, Session, open_session
-from breakglass.session.outside import Prompts
 from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
 from breakglass.tui.opening import Opening
@@ -34,10 +31,12 @@ from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_t
 from breakglass.tui.uncoloured import Uncoloured
 
 if TYPE_CHECKING:
+    from breakglass.session.engine import Engine
+    from breakglass.session.opening import Request, Session
     from breakglass.transport.ssh import HostKeyQuestion
     from breakglass.tui.walk.screen import WalkScreen
 
-CodeOf = Callable[[Session], int]
+CodeOf: TypeAlias = "Callable[[Session], int]"
 OUTCOME_UNKNOWN = 6
 INTERRUPTED = 130
 """Exit codes that the screen itself gives; the others come from the session's end."""
@@ -54,7 +53,7 @@ class Cockpit(App[int], inherit_bindings=False):
         Binding("ctrl+c", "interrupt", show=False, priority=True, system=True)
     ]
 
-    def __init__(self, code_of: CodeOf, request: Request | None = None) -> None:
+    def __init__(self, code_of: CodeOf, request: "Request | None" = None) -> None:
         """Open a session at once when `request` is given, and the library otherwise."""
         self.unicode = speaks_unicode()
         super().__init__(driver_class=None if os.environ.get("TEXTUAL_DRIVER") else Terminal)
@@ -121,12 +120,14 @@ class Cockpit(App[int], inherit_bindings=False):
             self.exit(self.code)
 
     # ---------------------------------------------------------------- a session
-    def begin(self, request: Request) -> None:
+    def begin(self, request: "Request") -> None:
         """Walk a new session, or go on with an old one. One walk at a time."""
         if self._walked is None:
             self.run_worker(self._walk(request), name="walk", group="walk")
 
-    async def _walk(self, request: Request) -> None:
+    async def _walk(self, request: "Request") -> None:
+        from breakglass.session.opening import open_session
+        from breakglass.session.outside import Prompts
         from breakglass.tui.report.screen import ReportScreen
         from breakglass.tui.walk.screen import WalkScreen
 

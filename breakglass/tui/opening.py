@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widgets import Static
 
-from breakglass.session.opening import Request
 from breakglass.tui.base import cockpit
 from breakglass.tui.text import folded, plain, seconds
 
+if TYPE_CHECKING:
+    from breakglass.session.opening import Request
 
-def opening_words(request: Request) -> str:
+
+def opening_words(request: "Request") -> str:
     """What is being opened, in one line."""
     if request.resume is not None:
         return f"Opening the session {request.resume} to go on with it"
@@ -28,7 +31,7 @@ def opening_words(request: Request) -> str:
 class Opening(Screen[None], inherit_bindings=False):
     """Says what is waited for. ^C ends the program."""
 
-    def __init__(self, request: Request, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, request: "Request", *, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
         self._words = plain(opening_words(request))
         self._clock = clock

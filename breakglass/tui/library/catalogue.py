@@ -1,6 +1,7 @@
 """What the library shows, read from disk: runbooks, and what the journals say of past sessions.
 
 Both readings block, so the screen makes them in threads: the runbooks come at once, the past when it is read.
+What they need, they import there, so that the first frame does not wait for it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,13 +11,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from breakglass.runbook.library import Found, all_runbooks
-from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.position import InvalidFileError
 from breakglass.session import events as e
 from breakglass.session.folders import all_sessions
 from breakglass.session.journal import FILE_NAME, JournalError, read
-from breakglass.session.opening import unfinished
 from breakglass.session.state import State, fold
 
 RehearsalResult: TypeAlias = Literal[
@@ -62,6 +61,8 @@ def read_entries() -> tuple[Entry, ...]:
 
 
 def _entry(found: Found) -> Entry:
+    from breakglass.runbook.load import load_runbook
+
     try:
         return Entry(found, load_runbook(found.path))
     except InvalidFileError as error:
@@ -72,6 +73,8 @@ def _entry(found: Found) -> Entry:
 
 def read_past(state_root: Path) -> Past:
     """All sessions of a state folder. A journal that is damaged or unreadable is named, and left out."""
+    from breakglass.session.opening import unfinished
+
     states: dict[str, State] = {}
     damaged: list[str] = []
     for folder in all_sessions(state_root):

@@ -11,12 +11,10 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, OptionList, Static
 
 from breakglass.errors import UserError
-from breakglass.runbook.load import load_runbook
 from breakglass.runbook.search import Index, Match, index
 from breakglass.session import events as e
 from breakglass.session.folders import find_session, state_folder
 from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.opening import Request
 from breakglass.session.state import State, fold
 from breakglass.threads import in_thread
 from breakglass.tui.actions import Action, bindings
@@ -67,8 +65,11 @@ class LibraryScreen(CockpitScreen):
         self._show()
 
     def on_screen_resume(self) -> None:
-        """Read everything again: a session may have ended since, and a runbook may have been edited."""
-        self.run_worker(self._read(), exclusive=True, group="reading")
+        """Read everything again: a session may have ended since, and a runbook may have been edited.
+
+        It begins when the screen is drawn, since the drawing would wait for it.
+        """
+        self.call_after_refresh(lambda: self.run_worker(self._read(), exclusive=True, group="reading"))
 
     async def _read(self) -> None:
         self._entries = await in_thread(read_entries)
@@ -208,6 +209,8 @@ class LibraryScreen(CockpitScreen):
             self._resume(state)
 
     def _resume(self, state: State) -> None:
+        from breakglass.session.opening import Request
+
         cockpit(self).begin(Request(resume=state.session))
 
     def action_search(self) -> None:
@@ -230,6 +233,8 @@ class LibraryScreen(CockpitScreen):
         from breakglass.tui.report.screen import ReportScreen
 
         def read_it() -> ReportScreen:
+            from breakglass.runbook.load import load_runbook
+
             state = fold(read(find_session(state_folder(), session).path / FILE_NAME).records)
             assert state.started is not None and isinstance(state.started.event, e.SessionStarted)
             return ReportScreen(state, load_runbook(Path(state.started.event.runbook_path)))
