@@ -13,8 +13,7 @@ VENVS = Path(__file__).parent.parent / ".cache" / "bench"
 PACKAGES = {
     "ansible": "ansible-core==2.19.14",
     "asyncssh": "asyncssh==2.24.1",
-    "harlequin": "harlequin==1.25.2",
-    "posting": "posting==2.1.1",
+    "harlequin": "harlequin==2.17.0",
     "pyinfra": "pyinfra==3.10.0",
 }
 
