@@ -1,15 +1,15 @@
 """Open the cockpit: on one session, or on the library when no command was given."""
 
 import os
+import sys
 from argparse import Namespace
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
 from breakglass.cli.exit_codes import ExitCode
-from breakglass.cli.walking import code_of, on_a_terminal
 
 if TYPE_CHECKING:
-    from breakglass.session.opening import Request
+    from breakglass.session.opening import Request, Session
 
 SLOW_FRAMES = "10"
 """Frames a second over SSH."""
@@ -17,9 +17,7 @@ SLOW_FRAMES = "10"
 
 def run(arguments: Namespace) -> int:
     """The library: find a runbook, rehearse it, run it, go on with a session."""
-    if not on_a_terminal():
-        import sys
-
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("the library needs a terminal; see breakglass --help for what works without", file=sys.stderr)
         return ExitCode.USAGE
     return open_cockpit(None)
@@ -33,11 +31,17 @@ def open_cockpit(request: "Request | None") -> int:
     prepare_environment(os.environ)
     from breakglass.tui.app import Cockpit
 
-    app = Cockpit(code_of, request)
+    app = Cockpit(_code_of, request)
     code = app.run()
     if app.failure is not None:
         raise app.failure
     return ExitCode.INTERRUPTED if code is None else code
+
+
+def _code_of(session: "Session") -> int:
+    from breakglass.cli.walking import code_of
+
+    return code_of(session)
 
 
 def prepare_environment(environment: MutableMapping[str, str]) -> None:
