@@ -36,6 +36,7 @@ from breakglass.site.model import Site
 from breakglass.values import Json
 
 if TYPE_CHECKING:
+    from breakglass.rehearsal.drill import Scenario
     from breakglass.rehearsal.rehearsal import Rehearsal
 
 
@@ -96,10 +97,11 @@ async def _begun(
         raise OpeningError("name a runbook")
     from_file = isinstance(request.runbook, Path)
     runbook = load_runbook(request.runbook) if isinstance(request.runbook, Path) else request.runbook
-    inputs = typed_inputs(runbook, request.inputs)
+    scenario = _scenario(request)
+    inputs = typed_inputs(runbook, {**_told(runbook, scenario), **request.inputs})
     site = _site(request, runbook)
     folder = new_session(state_root, runbook.name)
-    site, rehearsal, clock, scenario = await _world(request, site, folder, stack)
+    site, rehearsal, clock = await _world(request, site, scenario, folder, stack)
     check_uses(runbook, site)
     journal = open_journal(folder.path, create=True)
     outside = Outside(site, folder.output, clock, prompts or Prompts())
@@ -124,7 +126,7 @@ async def _begun(
             version=__version__,
             host=os.uname().nodename,
             pid=os.getpid(),
-            scenario=scenario,
+            scenario=scenario.name if scenario is not None else "",
             incident_began=request.incident_began,
         )
     )
@@ -190,20 +192,39 @@ def _site(request: Request, runbook: Runbook) -> Site | None:
     return load_site(request.site)
 
 
-async def _world(
-    request: Request, site: Site | None, folder: SessionFolder, stack: AsyncExitStack
-) -> "tuple[Site, Rehearsal | None, Clock, str]":
-    if site is not None:
-        return site, None, Clock(), ""
-    from breakglass.rehearsal.rehearsal import start_rehearsal
+def _scenario(request: Request) -> "Scenario | None":
+    if request.scenario is None:
+        return None
     from breakglass.rehearsal.scenario import load_scenario
 
-    assert request.scenario is not None
-    scenario = load_scenario(request.scenario)
+    return load_scenario(request.scenario)
+
+
+def _told(runbook: Runbook, scenario: "Scenario | None") -> dict[str, str]:
+    """What the alert of a simulated incident would tell: the inputs that have no default, as they are
+    typed."""
+    if scenario is None:
+        return {}
+    asked = {each.name for each in runbook.inputs if not each.has_default}
+    return {name: str(value) for name, value in scenario.walk.inputs.items() if name in asked}
+
+
+async def _world(
+    request: Request,
+    site: Site | None,
+    scenario: "Scenario | None",
+    folder: SessionFolder,
+    stack: AsyncExitStack,
+) -> "tuple[Site, Rehearsal | None, Clock]":
+    if site is not None:
+        return site, None, Clock()
+    from breakglass.rehearsal.rehearsal import start_rehearsal
+
+    assert scenario is not None
     folder.world.mkdir(mode=0o700)
     rehearsal = await start_rehearsal(scenario, folder.world, speed=request.speed)
     stack.push_async_callback(rehearsal.close)
-    return rehearsal.site, rehearsal, Clock(rehearsal.speed), scenario.name
+    return rehearsal.site, rehearsal, Clock(rehearsal.speed)
 
 
 def join(engine: Engine, rehearsal: "Rehearsal") -> None:

@@ -93,7 +93,9 @@ def problems(form: Form, runbook: Runbook) -> dict[str, str]:
         if missing:
             wrong["site"] = missing
     for each in runbook.inputs:
-        problem = input_problem(each, form.inputs.get(each.name, default_text(each)))
+        text = form.inputs.get(each.name, default_text(each))
+        told = form.mode == "rehearsal" and form.scenario is not None and not each.has_default
+        problem = "" if told and not text else input_problem(each, text)
         if problem:
             wrong[f"input-{each.name}"] = f"{each.name}: {problem}"
     if form.mode != "rehearsal" and began_problem(form.began):

@@ -49,6 +49,9 @@ MODES: dict[e.Mode, str] = {
 }
 
 
+TOLD_IN_A_REHEARSAL = " (in a rehearsal, leave it empty to be told by the scenario)"
+
+
 class PreflightScreen(PageScreen):
     """One runbook before its walk. Ends by beginning a session, or by going back."""
 
@@ -101,7 +104,7 @@ class PreflightScreen(PageScreen):
         inputs = [
             LineField(
                 each.name,
-                each.help,
+                each.help if each.has_default else f"{each.help}{TOLD_IN_A_REHEARSAL}",
                 TextLine(default_text(each), id=f"input-{each.name}", select_on_focus=False),
             )
             for each in runbook.inputs
