@@ -34,7 +34,8 @@ def run(arguments: Namespace) -> int:
     errors = [problem for problem in problems if arguments.strict or not problem.warning]
     if not arguments.json:
         warnings = len(problems) - sum(1 for problem in problems if not problem.warning)
-        print(f"{len(files)} files: {len(problems) - warnings} errors, {warnings} warnings")
+        looked = "1 file" if len(files) == 1 else f"{len(files)} files"
+        print(f"{looked}: {len(problems) - warnings} errors, {warnings} warnings")
     return 2 if errors else 0
 
 

@@ -11,11 +11,16 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from breakglass.errors import UserError
 from breakglass.report.past import report_of
 from breakglass.report.timeline import timeline
 from breakglass.session.folders import find_session, state_folder
 from breakglass.session.journal import FILE_NAME, read
 from breakglass.session.state import fold
+
+
+class ReportFileError(UserError):
+    """The report cannot be written where it was asked for."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -44,7 +49,12 @@ def run(arguments: Namespace) -> int:
     if arguments.output is None:
         print(text)
         return 0
-    with arguments.output.open("x") as file:
-        file.write(text)
+    try:
+        with arguments.output.open("x") as file:
+            file.write(text)
+    except FileExistsError:
+        raise ReportFileError(f"{arguments.output} is there already and is not overwritten") from None
+    except OSError as error:
+        raise ReportFileError(f"{arguments.output} cannot be written: {error.strerror}") from None
     print(f"wrote {arguments.output}")
     return 0

@@ -292,3 +292,27 @@ def test_a_resumed_session_says_its_own_mode_in_plain_lines(
     main(["resume", "last", "--plain"])
     resumed = capsys.readouterr().out
     assert "LIVE  test" in resumed and "REHEARSAL" not in resumed
+
+
+def test_a_rehearsal_tells_the_inputs_that_its_incident_would_tell(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    main(["rehearse", "nfs-node-reboot", "wrong-boot-order", "--plain", "--speed", "20"])
+    (session,) = sessions(state)
+    first = (state / "sessions" / session / "journal.jsonl").read_text().splitlines()[0]
+    assert '"node":"k8s-node1"' in first
+
+
+def test_a_report_is_not_written_over_another_file_nor_where_it_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["rehearse", "outpost-shm-purge", "healthy-outpost", "--auto"])
+    there = tmp_path / "report.md"
+    there.write_text("mine\n")
+    capsys.readouterr()
+    assert main(["report", "last", "--output", str(there)]) == ExitCode.USAGE
+    assert "is not overwritten" in capsys.readouterr().err
+    assert there.read_text() == "mine\n"
+    assert main(["report", "last", "--output", str(tmp_path / "no-folder" / "report.md")]) == ExitCode.USAGE
+    assert "cannot be written" in capsys.readouterr().err
