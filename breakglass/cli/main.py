@@ -23,6 +23,7 @@ COMMANDS = {
     "exec": "run one action that is in no runbook",
     "resume": "go on with a session that was stopped or cut short",
     "watch": "follow a session in a second terminal, read-only",
+    "serve": "show a session in a browser on this machine, read-only",
     "report": "the post-mortem draft of a session",
     "verify": "check that a session's journal is whole",
     "site": "write a first site file from this machine's kubeconfig and SSH configuration",

@@ -28,7 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     folder = find_session(state_folder(), arguments.session)
-    if arguments.plain or arguments.json or not on_a_terminal():
+    # In a browser there is no terminal: `breakglass serve` names the driver that speaks to the page.
+    on_a_screen = on_a_terminal() or bool(os.environ.get("TEXTUAL_DRIVER"))
+    if arguments.plain or arguments.json or not on_a_screen:
         return asyncio.run(tell_all(folder, as_json=arguments.json))
     prepare_environment(os.environ)
     from breakglass.tui.watch import WatchCockpit
