@@ -47,7 +47,7 @@ bench: develop
 	$(BIN)/python -m bench $(ONLY)
 
 soak: develop
-	$(BIN)/pytest -s tests/safety/test_crash.py --soak
+	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py --soak
 
 clean:
 	rm -rf $(VENV) .cache build dist
