@@ -21,7 +21,14 @@ from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.access import Access, get_access
-from breakglass.transport.kubectl.faults import NEXT, FaultError, LostError, from_exception, from_status
+from breakglass.transport.kubectl.faults import (
+    NEXT,
+    FaultError,
+    LostError,
+    from_exception,
+    from_status,
+    warnings,
+)
 from breakglass.values import Json
 
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -41,11 +48,13 @@ class Sending:
     """What happens to one request. `doing` is in words, for messages.
 
     sent: its first byte may have left, and no complete answer has come back.
+    warnings: what the server warned of in its answer.
     """
 
     doing: str
     sent: bool = False
     refusal: tuple[int, bytes] | None = None
+    warnings: list[str] = field(default_factory=list[str])
 
 
 class ThreadResolver(AbstractResolver):
@@ -168,6 +177,7 @@ class Api:
                 raise self.failed(error, sending) from None
             except (aiohttp.ClientError, OSError) as error:
                 raise self.failed(error, sending) from None
+            sending.warnings += warnings(answer.headers.getall("Warning", []))
             if answer.status == 401 and access.renewable and not renewed:
                 renewed = True
                 sending.sent = False

@@ -5,9 +5,10 @@ happened.
 """
 
 import errno
+import re
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import aiohttp
 
@@ -153,6 +154,12 @@ def _invalid_line(text: str, details: Json) -> str:
     if lines:
         return "\n".join([f"{head}: ", *(f"* {line}" for line in lines)])
     return head if is_named else f"{head}: {text}"
+
+
+def warnings(headers: Sequence[str]) -> list[str]:
+    """What a server warns of: a version that will go, or what admission lets pass for now."""
+    found = [re.match(r'299 \S+ "((?:[^"\\]|\\.)*)"', header) for header in headers]
+    return [re.sub(r"\\(.)", r"\1", match[1]) for match in found if match]
 
 
 def from_exception(error: BaseException, where: str, doing: str, server: str, *, sent: bool) -> FaultError:

@@ -45,6 +45,7 @@ class Run:
     waiting: bool = False
     """All changes are made; what follows only looks."""
     _sendings: list[Sending] = field(default_factory=list[Sending])
+    _warned: set[str] = field(default_factory=set[str])
 
     @property
     def where(self) -> str:
@@ -130,6 +131,13 @@ class Run:
             async with self.api.websocket(path, sending, query=query, protocols=protocols) as socket:
                 yield socket, sending
 
+    def _warn(self, sending: Sending) -> None:
+        """Pass on what the server warned of, each once, as kubectl does."""
+        for warning in sending.warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                self.err(f"Warning: {warning}")
+
     @contextmanager
     def _tracked(self, doing: str, *, counts: bool = True) -> Generator[Sending]:
         """Keep account of one request. `counts`: as long as its answer is out, the whole is unknown."""
@@ -139,7 +147,9 @@ class Run:
             self._sendings.append(sending)
         try:
             yield sending
+            self._warn(sending)
         except FaultError as error:
+            self._warn(sending)
             answered = error.delivery is Delivery.ANSWERED and error.fault.kind != "malformed"
             if answered or error.delivery is Delivery.NOT_SENT:
                 sending.sent = False

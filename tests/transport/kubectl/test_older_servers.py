@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from breakglass.rehearsal.kubernetes.objects import Object, text
 from breakglass.transport.base import Delivery
-from breakglass.transport.kubectl.faults import from_status
+from breakglass.transport.kubectl.faults import from_status, warnings
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.values import Json
 from tests.rehearsal.kubernetes.conftest import Start
@@ -125,3 +126,33 @@ async def test_everything_is_asked_about_without_looking_for_a_kind(start: Start
         came = await run("auth can-i * * -A")
     assert (came.out, came.err) == ("yes\n", "")
     assert paths == ["/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"]
+
+
+async def test_what_the_server_warns_of_is_told_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    warning = '299 - "batch/v1beta1 \\"CronJob\\" is deprecated"'
+    package = "breakglass.rehearsal.kubernetes.server"
+
+    def answered(value: Json, code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+        return web.json_response(value, status=code, headers={**(headers or {}), "Warning": warning})
+
+    monkeypatch.setattr(f"{package}._json", answered)
+    cluster = await start(pod("front"), pod("side"))
+    async with client(cluster.server.kubeconfig) as run:
+        read = await run("get pods front side gone -n web -o name")
+        changed = await run("delete pods front side -n web --wait=false")
+    told = 'Warning: batch/v1beta1 "CronJob" is deprecated\n'
+    assert (read.err, changed.err) == (told + 'Error from server (NotFound): pods "gone" not found\n', told)
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ('299 - "plain"', ["plain"]),
+        ('299 - "with \\\\ and \\""', ['with \\ and "']),
+        ('199 - "of another kind"', []),
+        ("299 - unquoted", []),
+        ("", []),
+    ],
+)
+def test_only_warnings_of_kubernetes_are_read(header: str, found: list[str]) -> None:
+    assert warnings([header]) == found
