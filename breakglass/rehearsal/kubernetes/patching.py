@@ -23,6 +23,8 @@ def patched(form: PatchType, kind: str, api_version: str, before: Object, body: 
         other = f"{text(after, 'apiVersion')}, Kind={text(after, 'kind')}"
         raise statuses.invalid_patch(written, f"unable to decode {other} into {api_version}, Kind={kind}")
     why = validation.wrong_type(kind, after)
+    if why is not None and form == "strategic":
+        why = f"unrecognized type: {why.rpartition(' ')[2]}"
     if why is not None:
         raise statuses.invalid_patch(written, why)
     return after

@@ -77,7 +77,7 @@ def world() -> tuple[Object, ...]:
         ),
         (
             *("PATCH", APP, {"spec": {"replicas": "many"}}, STRATEGIC, 422),
-            ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:many]]": ',
+            ' "" is invalid: patch: Invalid value: "map[spec:map[replicas:many]]": unrecognized type: int32',
         ),
         ("PATCH", APP, {"spec": {"paused": "yes"}}, MERGE, 422, " of type bool"),
         ("PATCH", APP, {"kind": "Pod"}, MERGE, 422, ' "" is invalid: patch: Invalid value: '),

@@ -98,7 +98,7 @@ async def test_a_field_of_the_wrong_type_is_refused(start: Start) -> None:
     change = {"spec": {"replicas": "three"}}
     answer = await client.call(APPS, "patch_namespaced_deployment", "front", "web", change)
     assert answer.code == 422
-    assert "cannot unmarshal string into Go struct field" in text(answer.body, "message")
+    assert "unrecognized type: int32" in text(answer.body, "message")
 
 
 async def test_server_side_apply_is_not_understood_and_says_so(start: Start) -> None:
