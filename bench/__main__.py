@@ -20,6 +20,7 @@ ALL = (
     "commands",
     "kubernetes_get",
     "ssh_step",
+    "many_hosts",
     "registry_probe",
     "journal_replay",
 )
