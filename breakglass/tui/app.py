@@ -19,6 +19,7 @@ from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import Monochrome
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
@@ -219,6 +220,8 @@ class Cockpit(App[int], inherit_bindings=False):
         Those may be secrets, so the library's traceback, which shows them, is not used.
         """
         error = self._exception
+        if isinstance(error, WorkerFailed):
+            error = error.error
         places = "".join(traceback.format_tb(error.__traceback__)) if error is not None else ""
         words = (
             f"breakglass met an error that it did not expect: {type(error).__name__}. The record is whole."
