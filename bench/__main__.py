@@ -22,6 +22,7 @@ ALL = (
     "ssh_step",
     "many_hosts",
     "registry_probe",
+    "flood",
     "journal_replay",
 )
 

@@ -51,13 +51,13 @@ class Line:
         return self.compared >= self.reach if self.at_least else self.compared <= self.reach
 
 
-def by_turns(sides: Mapping[str, Callable[[], Sample]], rounds: int) -> dict[str, Sample]:
-    """The medians of each side, after one round that does not count."""
+def by_turns(sides: Mapping[str, Callable[[], Sample]], rounds: int, *, unseen: int = 1) -> dict[str, Sample]:
+    """The medians of each side, after `unseen` rounds that do not count."""
     samples: dict[str, list[Sample]] = {name: [] for name in sides}
-    for turn in range(rounds + 1):
+    for turn in range(rounds + unseen):
         for name, run in sides.items():
             sample = run()
-            if turn:
+            if turn >= unseen:
                 samples[name].append(sample)
     return {name: median(each) for name, each in samples.items()}
 
