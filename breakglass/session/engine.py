@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias
 from breakglass.runbook.expression import EvaluationError, evaluate, holds
 from breakglass.runbook.model import AskAction, ChooseAction, ManualAction, Option, Risk, Runbook, Step
 from breakglass.runbook.risk import effective_risk
-from breakglass.runbook.template import render
 from breakglass.session import commands as c
 from breakglass.session import events as e
 from breakglass.session.changing import Changed, Changer, seen_of
@@ -21,7 +20,7 @@ from breakglass.session.clock import Clock
 from breakglass.session.desk import Desk, Observer
 from breakglass.session.journal import Journal
 from breakglass.session.outside import Outside
-from breakglass.session.prepare import text_or_reason
+from breakglass.session.prepare import text_or_reason, words_of
 from breakglass.session.presence import Arrival, Arrive
 from breakglass.session.reading import Reader, Seen
 from breakglass.session.scope import answer_value
@@ -412,7 +411,7 @@ def _question(step: Step, attempt: int, scope: Scope) -> tuple[e.Asked, dict[str
     """The question of a step that a person answers. Raises EvaluationError for a value that is missing."""
     match step.action:
         case ManualAction(instructions=instructions):
-            return e.Asked(step.id, attempt, "acknowledge", text=render(instructions, scope)), {}
+            return e.Asked(step.id, attempt, "acknowledge", text=words_of(instructions, scope)), {}
         case ChooseAction(options=options):
             open_ways = {each.name: each for each in options if each.when is None or holds(each.when, scope)}
             explained = {name: text_or_reason(each.say, scope) for name, each in open_ways.items()}
@@ -422,7 +421,7 @@ def _question(step: Step, attempt: int, scope: Scope) -> tuple[e.Asked, dict[str
                 step.id,
                 attempt,
                 "answer",
-                text=render(ask.prompt, scope),
+                text=words_of(ask.prompt, scope),
                 value_type=ask.type,
                 pattern=ask.pattern or "",
                 secret=ask.secret,

@@ -24,7 +24,11 @@ from breakglass.runbook.risk import derived_risk
 from breakglass.runbook.template import render, render_path, render_shell, render_tree, render_words
 from breakglass.site.model import Endpoint, Site
 from breakglass.transport.base import HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
+from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
+
+LONGEST_WORDS = 4000
+"""Characters of a text for people. Its record, and every screen that wraps it, stays small."""
 
 Reaching: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
 """The actions that reach outside."""
@@ -192,13 +196,21 @@ def _inline(value: Json) -> str:
     return value if isinstance(value, str) else jsonlib.dumps(value)
 
 
+def words_of(template: Template, scope: Scope) -> str:
+    """A template for people, rendered. What is put in may be a whole output, so it is cut to LONGEST_WORDS.
+
+    Raises EvaluationError.
+    """
+    return shortened(render(template, scope), LONGEST_WORDS)
+
+
 def text_or_reason(template: Template | None, scope: Scope) -> str:
     """A template for people, rendered; where a value is missing, its source with the reason, never an
     error."""
     if template is None:
         return ""
     try:
-        return render(template, scope)
+        return words_of(template, scope)
     except EvaluationError as error:
         return f"{template.source} [{error}]"
 

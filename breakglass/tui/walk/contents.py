@@ -6,7 +6,7 @@ from pathlib import Path
 
 from breakglass.report.timeline import timeline
 from breakglass.session.state import Attempt, State
-from breakglass.transport.output import open_output
+from breakglass.transport.output import open_output, shortened
 from breakglass.tui.text import clock, plain, shown_value
 from breakglass.tui.walk.card import finished_words
 from breakglass.tui.walk.lines import Joined, Lines, Written
@@ -86,4 +86,7 @@ def timeline_lines(state: State) -> list[str]:
 def value_lines(state: State) -> list[str]:
     """The inputs and the captured values in scope."""
     inputs = [f"inputs.{plain(name)} = {shown_value(value)}" for name, value in state.inputs.items()]
-    return [*inputs, *(f"{plain(name)} = {shown_value(value)}" for name, value in state.values.items())]
+    return [
+        *inputs,
+        *(f"{plain(name)} = {shortened(shown_value(value))}" for name, value in state.values.items()),
+    ]
