@@ -5,6 +5,7 @@ says that the session has ended when only the view was closed.
 """
 
 import html
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -22,8 +23,8 @@ STATIC = Path(textual_serve.__file__).parent / "static"
 HEARTBEAT = 15.0
 """Seconds between two questions whether a page is still there."""
 
-FIRST_SIZE = (80, 24)
-"""Until the page has said its own."""
+FIRST_SIZE = {"width": 80, "height": 24}
+"""Of a page that does not say its own."""
 
 OPEN = web.AppKey("open", set[web.WebSocketResponse])
 
@@ -74,7 +75,8 @@ async def _show_view(request: web.Request, watch: str) -> web.WebSocketResponse:
         close=close,
         download_manager=DownloadManager(),
     )
-    await view.start(*FIRST_SIZE)
+    # A view that is told its size only when it has started, may take the one it started with for the later.
+    await view.start(_first(request, "width"), _first(request, "height"))
     request.app[OPEN].add(connection)
     try:
         async for message in connection:
@@ -83,6 +85,11 @@ async def _show_view(request: web.Request, watch: str) -> web.WebSocketResponse:
         request.app[OPEN].discard(connection)
         await view.stop()
     return connection
+
+
+def _first(request: web.Request, side: str) -> int:
+    said = request.query.get(side, "")
+    return int(said) if re.fullmatch(r"[1-9][0-9]{0,3}", said) else FIRST_SIZE[side]
 
 
 async def _pass_on(message: object, view: View) -> None:

@@ -86,8 +86,8 @@ class Served:
     program: asyncio.subprocess.Process
     browser: ClientSession
 
-    def view(self) -> "AbstractAsyncContextManager[ClientWebSocketResponse]":
-        return self.browser.ws_connect(f"{self.address}ws")
+    def view(self, size: str = "") -> "AbstractAsyncContextManager[ClientWebSocketResponse]":
+        return self.browser.ws_connect(f"{self.address}ws{size}")
 
 
 @asynccontextmanager
@@ -145,9 +145,33 @@ async def test_the_page_and_the_view_show_the_session(rehearsed: SessionFolder) 
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{22}/", served.address)
         page = await (await served.browser.get(served.address)).text()
         assert f"{TITLE} · {rehearsed.name}" in page
-        async with served.view() as view:
-            await view.send_json(["resize", {"width": 120, "height": 40}])
+        async with served.view("?width=120&height=40") as view:
             await shown(view, "READ-ONLY VIEW", "outpost-shm-purge", "walk has ended")
+
+
+WIDE, NARROW = "403: a bot rule", "·26 ·27"
+"""What only a wide view shows of the steps, and what only a narrow one does."""
+
+
+@pytest.mark.parametrize(
+    ("size", "steps"),
+    [
+        ("?width=120&height=40", WIDE),
+        ("?width=80&height=24", NARROW),
+        ("?width=0&height=x", NARROW),
+        ("", NARROW),
+    ],
+)
+async def test_the_view_begins_with_the_size_of_its_page(state: Path, size: str, steps: str) -> None:
+    async with serving("last") as served, served.view(size) as view:
+        assert (WIDE in await shown(view, steps)) == (steps == WIDE)
+
+
+async def test_the_view_follows_the_size_of_its_page(state: Path) -> None:
+    async with serving("last") as served, served.view() as view:
+        await shown(view, NARROW)
+        await view.send_json(["resize", {"width": 120, "height": 40}])
+        await shown(view, WIDE)
 
 
 async def test_the_page_needs_nothing_from_another_place(state: Path) -> None:
