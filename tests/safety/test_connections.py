@@ -29,7 +29,7 @@ from tests.transport.kubectl.support import client
 from tests.transport.ssh.support import run
 from tests.transport.ssh.support import transport as ssh_transport
 
-WITHIN = 1.5
+WITHIN = 2.0
 """Seconds that a request has."""
 PATIENT = 30.0
 """Seconds for what is not to fail, and after which something hangs: a busy machine does not matter."""
