@@ -62,7 +62,11 @@ def evaluate(expression: Expression, scope: Scope) -> Json:
         program = _program(expression.source, there)
     except RuntimeError as error:
         raise EvaluationError(_why_not(expression, str(error), scope)) from error
-    value = program.eval(data={name: scope[name] for name in there})
+    try:
+        value = program.eval(data={name: scope[name] for name in there})
+    except RuntimeError as error:
+        # CEL's numbers have 64 bits, and what came from outside may have more.
+        raise EvaluationError(f"{expression.source}: {_reason(str(error))}") from error
     plain = value.plain_value()
     if value.type().name() == "ERROR":
         raise EvaluationError(f"{expression.source}: {_reason(str(plain))}")

@@ -31,21 +31,34 @@ def columns(text: str) -> list[dict[str, str]]:
     """A table with a header row, as one map a row, keyed by the header in lower case with `_` for blanks.
 
     Columns are separated by two or more blanks, or by one where the header shows no wider gap; the last
-    column takes the rest of the line. This is the form of kubectl, `ps`, `docker` and `qm list`.
+    column takes the rest of the line. A header of several words is one column (`NOMINATED NODE`), unless each
+    row has as many words there (`VMID NAME`, of which the first is set to the right). This is the form of
+    kubectl, `ps`, `docker` and `qm list`.
     """
-    rows = lines(text)
+    rows = [row.strip() for row in lines(text)]
     if not rows:
         return []
     wide = re.compile(r"\s{2,}|\t")
-    split = wide if wide.search(rows[0].strip()) else re.compile(r"\s+")
-    names = [_key(name) for name in split.split(rows[0].strip())]
-    table: list[dict[str, str]] = []
-    for row in rows[1:]:
-        cells = split.split(row.strip(), maxsplit=len(names) - 1)
-        if split is wide and len(cells) < len(names):
-            cells = row.strip().split(maxsplit=len(names) - 1)
-        table.append(dict(zip(names, cells, strict=False)))
-    return table
+    split = wide if wide.search(rows[0]) else re.compile(r"\s+")
+    names = split.split(rows[0])
+    table = [_cells(row, split, len(names)) for row in rows[1:]]
+    for at in range(len(names) - 1, -1, -1):
+        words = names[at].split()
+        if len(words) > 1 and table and all(_as_many(cells[at : at + 1], words) for cells in table):
+            names[at : at + 1] = words
+            for cells in table:
+                cells[at : at + 1] = cells[at].split()
+    keys = [_key(name) for name in names]
+    return [dict(zip(keys, cells, strict=False)) for cells in table]
+
+
+def _cells(row: str, split: re.Pattern[str], count: int) -> list[str]:
+    cells = split.split(row, maxsplit=count - 1)
+    return cells if len(cells) >= count else row.split(maxsplit=count - 1)
+
+
+def _as_many(cell: list[str], words: list[str]) -> bool:
+    return bool(cell) and len(cell[0].split()) == len(words)
 
 
 def df(text: str) -> list[dict[str, Json]]:
