@@ -139,7 +139,7 @@ def test_an_alias_bomb_is_refused_before_it_unfolds():
 
 
 def test_a_file_of_opening_brackets_is_refused():
-    with pytest.raises(InvalidFileError, match="levels deep|nesting depth"):
+    with pytest.raises(InvalidFileError, match=r"levels deep|nesting depth"):
         parse("[" * (LARGEST_FILE - 1), PATH)
 
 
