@@ -4,7 +4,7 @@ included.
 examples:
   breakglass rehearse outpost-shm-purge                   its recorded incident, in the cockpit
   breakglass rehearse outpost-shm-purge healthy-outpost   another scenario
-  breakglass rehearse outpost-shm-purge --auto            headless: exits 0 when the incident is recovered
+  breakglass rehearse outpost-shm-purge --auto            headless; exits 0 if it ends as expected
 """
 
 import sys
