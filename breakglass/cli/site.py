@@ -78,7 +78,8 @@ def run(arguments: Namespace) -> int:
     for context in contexts.contexts:
         if context.broken:
             print(f"context {context.name} left out: it {context.broken}", file=sys.stderr)
-    print(f"{file}: {len(site.clusters)} clusters, {len(site.hosts)} hosts.")
+    clusters, hosts = len(site.clusters), len(site.hosts)
+    print(f"{file}: clusters {clusters}, hosts {hosts}.")
     print("Fill in what is commented, then: breakglass lint", file)
     return 0
 

@@ -87,7 +87,7 @@ def test_it_has_the_working_context_and_every_host(home: Path) -> None:
 def test_it_says_what_it_left_out_and_why(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made()
     said = capsys.readouterr()
-    assert said.out.startswith("site.yaml: 1 clusters, 4 hosts.")
+    assert said.out.startswith("site.yaml: clusters 1, hosts 4.")
     assert "context no-such-cluster left out: it names the cluster 'gone', which is not described" in said.err
     assert "context no-server left out: it names the cluster 'empty', which has no server" in said.err
     assert "context no-such-user left out: it names the user 'nobody', who is not described" in said.err
