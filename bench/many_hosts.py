@@ -4,17 +4,16 @@ Every side is a program of its own, which starts, reads and ends. Ansible and py
 one round of them; what varies between rounds is far less than what lies between the sides.
 """
 
-import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bench.measure import Line, Sample, by_turns, compared, program
 from bench.peers import peer
+from bench.places import Places
 from tests.support.openssh import SSHD, USER, known_hosts_line, make_key
 
 HOSTS = 200
@@ -39,14 +38,6 @@ asyncio.run(main())
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    folder: Path
-    ports: tuple[int, ...]
-    key: Path
-    known_hosts: Path
-
-
 def measure(work: Path) -> list[Line]:
     with many_sshds(work, HOSTS) as places:
         return compared(
@@ -59,20 +50,9 @@ def measure(work: Path) -> list[Line]:
 
 
 def sides(places: Places) -> dict[str, Callable[[], Sample]]:
-    folder = places.folder
+    folder = places.key.parent
     description = folder / "places.json"
-    description.write_text(
-        json.dumps(
-            {
-                "address": ADDRESS,
-                "ports": places.ports,
-                "key": str(places.key),
-                "known_hosts": str(places.known_hosts),
-                "user": USER,
-                "command": COMMAND,
-            }
-        )
-    )
+    places.write(description)
     (folder / "plain.py").write_text(ASYNCSSH)
     ssh = f"-F none -o UserKnownHostsFile={places.known_hosts}"
     (folder / "inventory.ini").write_text(
@@ -137,7 +117,7 @@ def many_sshds(folder: Path, count: int) -> Generator[Places]:
     ]
     try:
         _until_all_listen(ports)
-        yield Places(folder, ports, key, known_hosts)
+        yield Places(ADDRESS, ports, key, known_hosts, USER, COMMAND)
     finally:
         for server in servers:
             server.terminate()

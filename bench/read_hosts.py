@@ -4,43 +4,48 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import cast
 
+from bench.places import Places
 from bench.ssh_step import NoSecrets
 from breakglass.site.model import Host, Site
 from breakglass.transport.base import SshRequest
 from breakglass.transport.ssh import Ssh
 
 
-async def main(places: dict[str, str], ports: list[int]) -> None:
+async def read_all(places: Places, count: int) -> None:
+    """Read on so many of the hosts at once. Raises RuntimeError when one of them cannot be read."""
     hosts = {
         str(port): Host(
             str(port),
-            places["address"],
+            places.address,
             port,
-            places["user"],
-            Path(places["key"]),
-            known_hosts=Path(places["known_hosts"]),
+            places.user,
+            places.key,
+            known_hosts=places.known_hosts,
             ssh_config=Path("/dev/null"),
             connections_per_minute=6000.0,
         )
-        for port in ports
+        for port in places.ports[:count]
     }
     ssh = Ssh(Site("bench", hosts=hosts), NoSecrets(), None)
     try:
-        results = await asyncio.gather(
-            *(
-                ssh.send(SshRequest(name, places["command"], 300.0), lambda stream, data: None)
-                for name in hosts
-            )
-        )
+        requests = [SshRequest(name, places.command, 300.0) for name in hosts]
+        results = await asyncio.gather(*(ssh.send(each, lambda stream, data: None) for each in requests))
     finally:
         await ssh.close()
     faults = [result.fault.message for result in results if result.fault is not None]
     if faults:
-        sys.exit(f"{len(faults)} of {len(results)} failed: {faults[0]}")
+        raise RuntimeError(f"{len(faults)} of {len(results)} failed: {faults[0]}")
 
 
 if __name__ == "__main__":
     read = json.loads(Path(sys.argv[1]).read_text())
-    asyncio.run(main(cast("dict[str, str]", read), cast("list[int]", read["ports"])))
+    given = Places(
+        address=read["address"],
+        ports=tuple(read["ports"]),
+        key=Path(read["key"]),
+        known_hosts=Path(read["known_hosts"]),
+        user=read["user"],
+        command=read["command"],
+    )
+    asyncio.run(read_all(given, len(given.ports)))

@@ -1,0 +1,94 @@
+"""How the program grows: with steps, hosts and output, beside itself at a smaller size.
+
+A ratio of 1 is linear: the time for each step, host or megabyte, beside that of the size before.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from bench.journals import STEPS, a_start, walked
+from bench.many_hosts import many_sshds
+from bench.measure import Line, Sample, called, median
+from bench.read_hosts import read_all
+from breakglass.runbook.load import load_runbook
+from breakglass.session.state import Recorded, fold
+from breakglass.site.redaction import Redactor
+from breakglass.transport.output import Recorder
+
+READ_STEPS = (10, 100, 400)
+"""Steps of a runbook; it holds 400 at most."""
+EVENTS = (1_000, 10_000, 100_000)
+HOSTS = (10, 50, 200)
+OUTPUT = (1, 10, 100)
+"""Megabytes."""
+LINEAR = 1.25
+"""What the time for one may grow by from one size to the next; a busy machine wavers by about that."""
+
+
+def measure(work: Path) -> list[Line]:
+    with many_sshds(work, max(HOSTS)) as places:
+        hosts = _grown(
+            "hosts read", HOSTS, lambda count: called(lambda: asyncio.run(read_all(places, count))), rounds=1
+        )
+    return [
+        *_grown("steps checked", READ_STEPS, lambda count: _steps(work, count)),
+        *_grown(f"events folded, {STEPS} steps", EVENTS, _events),
+        *hosts,
+        *_grown("MB recorded", OUTPUT, _output),
+    ]
+
+
+def _grown(
+    what: str, sizes: tuple[int, ...], measured: Callable[[int], Sample], *, rounds: int = 3
+) -> list[Line]:
+    lines: list[Line] = []
+    before: float | None = None
+    for size in sizes:
+        each = median([measured(size) for _ in range(rounds)]).cpu * 1e6 / size
+        beside = "" if before is None else "the size before"
+        lines.append(
+            Line(f"{size:,} {what}, CPU for one", each, "µs", beside, before, LINEAR if before else None)
+        )
+        before = each
+    return lines
+
+
+def _steps(work: Path, count: int) -> Sample:
+    path = work / f"steps-{count}.yaml"
+    head = (
+        "runbook: long\ntitle: Long\nsummary: Many steps.\nseverity: sev3\nuses: {clusters: [main]}\nsteps:\n"
+    )
+    path.write_text(head + "".join(_step(number) for number in range(count)))
+    return called(lambda: load_runbook(path))
+
+
+def _step(number: int) -> str:
+    return (
+        f"  - id: step-{number}\n    title: Look at it\n    kubectl: get pods -n web -o json\n"
+        f"    capture: {{pods_{number}: size(result.json.items)}}\n"
+        f"    expect:\n      - {{that: pods_{number} > {number}, else: Too few.}}\n"
+    )
+
+
+def _events(count: int) -> Sample:
+    now = datetime.now(UTC)
+    events = [a_start("bench"), *islice(walked(), count - 1)]
+    records = [Recorded(number, now, 0.0, event) for number, event in enumerate(events, start=1)]
+    return called(lambda: fold(records))
+
+
+def _output(megabytes: int) -> Sample:
+    piece = (f"{'x' * 99}\n" * 1000).encode()
+    with tempfile.TemporaryDirectory() as folder:
+        recorder = Recorder(Path(folder), Redactor())
+
+        def record() -> None:
+            for _ in range(megabytes * 10):
+                recorder("stdout", piece)
+            recorder.finish()
+
+        return called(record)
