@@ -19,7 +19,7 @@ from tests.support.openssh import openssh
 from tests.transport.http_support import raw, request_of
 
 PROGRAM = "import sys; from breakglass.cli.main import main; sys.exit(main())"
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds before a test gives up."""
 
 PAYLOADS = (
