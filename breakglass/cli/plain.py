@@ -152,6 +152,8 @@ async def _way_on(way: str, lines: "Lines", by: str) -> c.Command:
             return c.Continue(by)
         case "retry":
             return c.Retry(by)
+        case "undo":
+            return c.Undo(by)
         case "jump":
             return c.Jump(await lines.ask("  Step id: "), "chosen by the operator", by)
         case "skip":

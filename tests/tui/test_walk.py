@@ -269,6 +269,16 @@ async def test_every_way_on_from_a_failed_step(tmp_path: Path, keys: list[str], 
         assert session.commands == [command]
 
 
+async def test_the_way_back_is_taken_where_it_is_offered(tmp_path: Path) -> None:
+    session = failed_at_shm(tmp_path)
+    session.tell(e.Asked("shm", 1, "decide", options={**WAYS, "undo": "put it back: Scale it up."}))
+    app = staged(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("enter", "5", "enter")
+        await pilot.pause()
+        assert session.commands == [c.Undo("oncall")]
+
+
 @pytest.mark.parametrize("key", ["s", "S", "J", "n", "O", "enter"])
 async def test_escape_leaves_every_dialog_without_a_decision(tmp_path: Path, key: str) -> None:
     session = failed_at_shm(tmp_path)

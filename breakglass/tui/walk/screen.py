@@ -173,6 +173,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
             "jump": self.action_jump,
             "skip": self.action_skip,
             "stop": self.action_stop_and_call,
+            "undo": self._put_back,
         }
 
         def chosen(name: str | None) -> None:
@@ -180,6 +181,9 @@ class WalkScreen(WalkView, inherit_bindings=False):
                 acts[name]()
 
         cockpit(self).push_screen(Choose("How does the walk go on?", asked.text, asked.options), chosen)
+
+    def _put_back(self) -> None:
+        self._send(c.Undo(self._operator))
 
     def _choose(
         self, title: str, words: str, ways: Mapping[str, str], made: Callable[[str], c.Command]
