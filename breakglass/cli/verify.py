@@ -16,6 +16,8 @@ from breakglass.session import events as e
 from breakglass.session.folders import SessionFolder, find_session, state_folder
 from breakglass.session.journal import FILE_NAME, JournalError, Reading, read
 
+SHA256_DIGITS = 64
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("session", help="a session's name, the beginning of one, or `last`")
@@ -52,6 +54,8 @@ def damaged_outputs(folder: SessionFolder, reading: Reading) -> list[str]:
     """Output files that are missing, or that are not what their name says."""
     wrong: list[str] = []
     names = {r.event.output for r in reading.records if isinstance(r.event, e.ActionFinished)}
+    # What was read again before a change, and while it was verified, is kept too but named by no event.
+    names |= {path.name for path in folder.output.glob("*.txt") if len(path.stem) == SHA256_DIGITS}
     for name in sorted(names - {""}):
         path = folder.output / name
         try:
