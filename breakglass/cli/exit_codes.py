@@ -13,9 +13,10 @@
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from breakglass.session import events as e
-from breakglass.session.state import State
+if TYPE_CHECKING:
+    from breakglass.session.state import State
 
 UNREACHABLE = frozenset({"timeout", "refused", "unreachable", "dns", "tls", "disconnected", "server-error"})
 PERMISSION = frozenset({"forbidden", "authentication", "host-key"})
@@ -32,7 +33,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-def exit_code(state: State, recovered: bool | None) -> ExitCode:
+def exit_code(state: "State", recovered: bool | None) -> ExitCode:
     """The code for a session as it stands. `recovered` is the simulated world's word; None on a real site."""
     if state.unknown:
         return ExitCode.UNKNOWN
@@ -48,7 +49,9 @@ def exit_code(state: State, recovered: bool | None) -> ExitCode:
     return ExitCode.DONE
 
 
-def _stopped(state: State) -> ExitCode:
+def _stopped(state: "State") -> ExitCode:
+    from breakglass.session import events as e
+
     view = state.steps.get(state.current)
     asked = next((each.event for each in reversed(state.timeline) if isinstance(each.event, e.Asked)), None)
     failed = view is not None and view.status == "failed" and asked is not None and asked.question == "decide"

@@ -23,7 +23,6 @@ from textual.worker import WorkerFailed
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
-from breakglass.session.commands import CommandRefusedError, Stop
 from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
 from breakglass.tui.opening import Opening
@@ -180,6 +179,8 @@ class Cockpit(App[int], inherit_bindings=False):
         if self._walked is None:
             self.exit(INTERRUPTED)
             return
+        from breakglass.session.commands import CommandRefusedError, Stop
+
         operator = self._walked.state.operator
         with suppress(CommandRefusedError):
             self._walked.command(Stop(f"the program was told to end ({received.name})", operator))
