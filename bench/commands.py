@@ -1,4 +1,7 @@
-"""`--version`, `list` and `lint` beside a Python that starts and does nothing."""
+"""`--version`, `list` and `lint` beside a Python that starts and does nothing.
+
+`list` reads the four runbooks that ship as well as the 50.
+"""
 
 import sys
 from pathlib import Path
@@ -12,7 +15,6 @@ BESIDE = "python -c pass"
 
 def measure(work: Path) -> list[Line]:
     breakglass = Path(sys.executable).parent / "breakglass"
-    # Only the 50: the folder replaces the shipped ones under the same names, and `./runbooks` is not there.
     environment = {"BREAKGLASS_RUNBOOKS": str(make_runbooks(work / "runbooks"))}
 
     def run(*words: str) -> Sample:
