@@ -18,6 +18,7 @@ from breakglass.rehearsal.kubernetes.hooks import (
     ServerFault,
 )
 from breakglass.rehearsal.kubernetes.objects import Object, at, objects, text
+from breakglass.values import Json
 from tests.rehearsal.kubernetes.conftest import Start
 from tests.rehearsal.kubernetes.raw import Raw, raw
 from tests.rehearsal.kubernetes.support import TestHooks, deployment, pod
@@ -367,7 +368,7 @@ async def test_a_list_names_its_items_kind_once(start: Start) -> None:
 
 async def test_options_in_the_body_of_a_deletion_are_all_that_counts(start: Start) -> None:
     cluster = await start(pod("front"), pod("back"), users=(ROOT,))
-    now = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+    now: dict[str, Json] = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
     async with raw(cluster, "root") as root:
         await root.ask("DELETE", f"{PODS}/back?dryRun=All", {**now, "dryRun": ["All"]})
         assert (await root.ask("GET", f"{PODS}/back")).code == 200

@@ -85,9 +85,16 @@ class Client:
 
 
 @asynccontextmanager
-async def client(kubeconfig: Path, **fields: str) -> AsyncGenerator[Client]:
-    """A transport to one cluster; `fields` are more of the site's cluster."""
-    cluster = SiteCluster("main", kubeconfig, **fields)
+async def client(
+    kubeconfig: Path,
+    *,
+    context: str | None = None,
+    server: str | None = None,
+    impersonate: str | None = None,
+    proxy: str | None = None,
+) -> AsyncGenerator[Client]:
+    """A transport to one cluster of a site."""
+    cluster = SiteCluster("main", kubeconfig, context, server, impersonate, proxy)
     kubectl = Kubectl(Site("lab", clusters={"main": cluster}))
     try:
         yield Client(kubectl)
