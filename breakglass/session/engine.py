@@ -38,6 +38,7 @@ WAYS_ON = {
     "skip": "leave this step out, with a reason",
     "stop": "stop and call; the session can be resumed",
 }
+STOP_REHEARSING = "stop and call; the simulated world ends with it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ class Engine:
             return None
         here = f"{self.runbook.name} on {self.site.name}"
         text = f"somebody else is in {here}: {'; '.join(arrival.others)}. Speak to them first"
-        options = {"continue": "go on beside them", "stop": WAYS_ON["stop"]}
+        options = {"continue": "go on beside them", "stop": self._ways_on()["stop"]}
         command = await self.desk.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
         if isinstance(command, c.Continue):
             self.desk.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
@@ -221,7 +222,7 @@ class Engine:
             return None
         paused, self.desk.pause_wanted = self.desk.pause_wanted, False
         text = "paused" if paused else f"end of {self._phase or 'phase'}; next: {step.phase or step.title}"
-        options = {"continue": f"go on with: {step.title}", **WAYS_ON}
+        options = {"continue": f"go on with: {step.title}", **self._ways_on()}
         asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
         command = await self.desk.ask(asked)
         if isinstance(command, c.Continue):
@@ -335,13 +336,17 @@ class Engine:
         return await self._decide(step, say)
 
     async def _decide(self, step: Step, say: str) -> Onward:
-        options = dict(WAYS_ON)
+        options = self._ways_on()
         view = self.state.steps.get(step.id)
         sent = view is not None and view.last is not None and bool(view.last.intended)
         if step.undo is not None and step.undo.step is not None and sent:
             options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scope())}"
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
         return self._way_on(step, await self.desk.ask(asked))
+
+    def _ways_on(self) -> dict[str, str]:
+        """What a person may decide; a rehearsal's world is not there any more to be resumed in."""
+        return {**WAYS_ON, "stop": STOP_REHEARSING} if self.state.scenario else dict(WAYS_ON)
 
     def _way_on(self, step: Step, command: c.Command) -> Onward:
         match command:
