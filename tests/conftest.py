@@ -1,0 +1,29 @@
+"""What holds for every test: each journal that is written, read back, folds to what was in memory."""
+
+from collections.abc import Generator
+
+import pytest
+
+from breakglass.session.journal import Journal, read
+from breakglass.session.state import fold
+
+FOLDED_UP_TO = 5_000
+"""Records. A longer journal is a test's own load, and has its own test."""
+
+
+@pytest.fixture(autouse=True)
+def every_journal_replays(monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
+    """Read each journal back when it is closed, and compare the state that it folds to."""
+    close = Journal.close
+    differing: list[str] = []
+
+    def close_and_compare(journal: Journal) -> None:
+        close(journal)
+        if journal.fault or len(journal.records) > FOLDED_UP_TO or not journal.path.exists():
+            return
+        if fold(read(journal.path).records) != fold(journal.records):
+            differing.append(str(journal.path))
+
+    monkeypatch.setattr(Journal, "close", close_and_compare)
+    yield
+    assert not differing, f"what is on disk does not fold to the state that was shown: {differing}"
