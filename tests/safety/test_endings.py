@@ -122,6 +122,11 @@ class Terminal:
         return self.program.returncode
 
 
+def heeding_interrupts() -> None:
+    """Whoever runs the suite in the background has SIGINT ignored, and every program that it starts too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @asynccontextmanager
 async def terminal(made: Change, *more: str) -> AsyncGenerator[Terminal]:
     """The program in a terminal of its own, which is the one that it is controlled by."""
@@ -129,6 +134,7 @@ async def terminal(made: Change, *more: str) -> AsyncGenerator[Terminal]:
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
 
     def controlled() -> None:
+        heeding_interrupts()
         os.setsid()
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
@@ -257,6 +263,7 @@ async def test_without_a_terminal_the_outcome_of_a_change_is_waited_for(tmp_path
         limit=2**22,
         cwd=ROOT,
         env={**os.environ, "BREAKGLASS_STATE": str(state)},
+        preexec_fn=heeding_interrupts,
     )
     assert program.stdout is not None
     async with asyncio.timeout(PATIENT):

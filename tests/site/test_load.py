@@ -330,7 +330,7 @@ def test_lint_says_what_is_wrong_with_a_site(tmp_path: Path, capsys: pytest.Capt
     said = capsys.readouterr().out
     assert f"{path}:3:37: warning: verify_tls: false" in said
     assert f"{path}:3:52: the site has no secret 'x'" in said
-    assert "1 files: 1 errors, 1 warnings" in said
+    assert "1 file: 1 error, 1 warning" in said
 
 
 def test_lint_knows_a_site_without_its_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -195,6 +195,8 @@ def comparable(line: str, out: str) -> Json:
     lines = [re.sub(r" +(\d+[smhd])+( +|$)| +AGE( +|$)", " AGE ", each) for each in out.splitlines()]
     if line.startswith(("rollout status", "drain")):
         lines = [each.replace("evicted", "drained") for each in lines[-1:]]
+    if line.startswith("logs") and " -l " in line:
+        lines.sort()  # kubectl goes through the pods of a selector in the order of a Go map, which is none
     return [*map(str, lines)]
 
 
