@@ -33,9 +33,10 @@ def run(arguments: Namespace) -> int:
         print(json.dumps(_row(problem)) if arguments.json else str(problem))
     errors = [problem for problem in problems if arguments.strict or not problem.warning]
     if not arguments.json:
-        warnings = len(problems) - sum(1 for problem in problems if not problem.warning)
-        looked = "1 file" if len(files) == 1 else f"{len(files)} files"
-        print(f"{looked}: {len(problems) - warnings} errors, {warnings} warnings")
+        warnings = sum(problem.warning for problem in problems)
+        rows = ((len(files), "file"), (len(problems) - warnings, "error"), (warnings, "warning"))
+        looked, *found = (f"{count} {word if count == 1 else word + 's'}" for count, word in rows)
+        print(f"{looked}: {', '.join(found)}")
     return 2 if errors else 0
 
 

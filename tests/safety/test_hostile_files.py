@@ -1,7 +1,6 @@
 """Files that went wrong, by accident or on purpose: problems with a position, or a good file; in bounded
 memory, and soon."""
 
-import os
 import random
 import sys
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """How much memory a program took at the most, by its own word.
 
-What `wait4` says of a child begins at the size of the process that forked it, which for a test runner is large.
+What `wait4` says of a child begins at the size of the process that forked it, and a test runner is large.
 """
 
 import os
