@@ -101,6 +101,7 @@ async def test_half_a_record_waits_for_its_end(running: tuple[SessionFolder, Jou
     journal.close()
 
 
+@pytest.mark.damages_a_journal
 async def test_a_changed_record_is_not_shown(running: tuple[SessionFolder, Journal]) -> None:
     folder, journal = running
     following = follower(folder)
