@@ -49,6 +49,7 @@ from breakglass.transport.kubectl import Kubectl
 from breakglass.transport.ssh import Ssh
 from breakglass.values import Json
 from tests.runbooks.support import FAST, OPERATOR, RUNBOOKS
+from tests.session.support import FastClock
 
 Kinds = Mapping[type[Request], Transport]
 
@@ -248,24 +249,6 @@ class _Replayer:
         return None
 
 
-class _NoTime(Clock):
-    """A clock on which only waiting takes time, and no time at all to whoever looks on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._passed = 0.0
-
-    def monotonic(self) -> float:
-        return self._passed
-
-    async def sleep(self, seconds: float) -> None:
-        self._passed += seconds
-        await asyncio.sleep(0)
-
-    def deadline(self, seconds: float) -> float:
-        return seconds
-
-
 class _Held:
     """The engine of a walk, for transports that ask where it stands."""
 
@@ -362,7 +345,7 @@ async def check_injection(recording: Recording, injection: Injection, folder: Pa
     begun = recording.journal_before(injection.step)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", _forget)
-        held.engine = _engine(recording, folder, transports, _NoTime(), journal=begun)
+        held.engine = _engine(recording, folder, transports, FastClock(), journal=begun)
         try:
             await asyncio.wait_for(walk(held.engine, _script(recording.scenario), OPERATOR), 20)
         finally:
