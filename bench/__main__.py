@@ -24,6 +24,7 @@ ALL = (
     "registry_probe",
     "flood",
     "journal_replay",
+    "resume_to_frame",
     "growth",
 )
 
