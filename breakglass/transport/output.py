@@ -16,11 +16,13 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from breakglass.errors import UserError
 from breakglass.site.redaction import Redaction, Redactor
-from breakglass.transport.base import Stream
+
+if TYPE_CHECKING:
+    from breakglass.transport.base import Stream
 
 LONGEST_LINE = 4096
 """Characters of one line that are shown; the file has the whole line."""
@@ -272,7 +274,7 @@ class Recorder:
         self._open: Stream | None = None
         """The stream whose last line has not ended in the file."""
 
-    def __call__(self, stream: Stream, data: bytes) -> None:
+    def __call__(self, stream: "Stream", data: bytes) -> None:
         """Take a piece of output."""
         with self._lock:
             self._bytes += len(data)
@@ -280,7 +282,7 @@ class Recorder:
         if self._on_change is not None:
             self._on_change()
 
-    def text(self, stream: Stream) -> str:
+    def text(self, stream: "Stream") -> str:
         """The first LARGEST_TEXT characters of a stream, safe and without secrets."""
         with self._lock:
             return self._streams[stream].text
@@ -345,7 +347,7 @@ class Recorder:
             self._fault = self._fault or error.strerror or str(error)
             return []
 
-    def _take(self, stream: Stream, text: str) -> None:
+    def _take(self, stream: "Stream", text: str) -> None:
         if not text:
             return
         if self._open not in (None, stream):
