@@ -7,7 +7,7 @@ of the program's own was written, the walk when the step's own words were.
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -53,7 +53,7 @@ def measure(work: Path) -> list[Line]:
 
 
 def _lines(
-    what: str, mark: bytes, argvs: dict[str, Sequence[str | Path]], work: Path, state: Path
+    what: str, mark: bytes, argvs: Mapping[str, Sequence[str | Path]], work: Path, state: Path
 ) -> list[Line]:
     sides: dict[str, Callable[[], Sample]] = {
         name: (lambda argv=argv: _painted(argv, mark, work, state)) for name, argv in argvs.items()

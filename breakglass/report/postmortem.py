@@ -98,7 +98,7 @@ def _timeline(state: State) -> str:
 
 def _changes(state: State) -> str:
     lines = ["## What was changed", ""]
-    for view in (state.steps[name] for name in state.order):
+    for view in state.steps.values():
         for attempt in view.attempts:
             outcomes = {each.item: each.outcome for each in attempt.finished}
             for intent in attempt.intended:
@@ -113,8 +113,8 @@ def _changes(state: State) -> str:
 
 def _causes(state: State) -> str:
     lines = ["## Root cause", "", f"1. {TO_FILL}", "", "What was observed:", ""]
-    for name in state.order:
-        last = state.steps[name].last
+    for name, view in state.steps.items():
+        last = view.last
         for judged in last.judged if last else ():
             seen = ", ".join(f"{key} = {value}" for key, value in judged.observed.items())
             held = "held" if judged.holds else "did not hold"
@@ -124,10 +124,9 @@ def _causes(state: State) -> str:
 
 def _deferred(state: State) -> str:
     skipped = [
-        f"- {name}: {state.steps[name].skip_reason}"
-        for name in state.order
-        if state.steps[name].status == "skipped"
-        and not state.steps[name].skip_reason.startswith("does not apply")
+        f"- {name}: {view.skip_reason}"
+        for name, view in state.steps.items()
+        if view.status == "skipped" and not view.skip_reason.startswith("does not apply")
     ]
     gaps = ["## Detection gaps", "", "| gap | impact | fix |", "|---|---|---|", f"| {TO_FILL} | | |", ""]
     return "\n".join([*gaps, "## Deferred items", "", *(skipped or ["None."]), ""])

@@ -138,8 +138,7 @@ def session_preview(state: State, look: Look) -> Text:
         Text(),
         heading("STEPS SO FAR", look),
     ]
-    for name in state.order:
-        view = state.steps[name]
+    for name, view in state.steps.items():
         lines.append(
             Text.assemble(
                 (f"  {look.mark(view.status)} ", look.mark_style(view.status)),
