@@ -1,7 +1,6 @@
 """Whether what can hurt is asked for, pinned and verified, and whether keys stand where they have effect."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from breakglass.runbook.lint_flow import reaches_out
 from breakglass.runbook.model import (
@@ -65,7 +64,7 @@ def _wants_a_reason(step: Step) -> bool:
 
 def _placed(problem: Problem, read: ReadStep) -> Problem:
     keys = ("because", "risk") if "nothing is lowered" in problem.message else ("risk",)
-    return replace(problem, position=read.at(*keys))
+    return problem._replace(position=read.at(*keys))
 
 
 def _labels(read: ReadStep) -> Iterator[Problem]:

@@ -1,13 +1,12 @@
 """Where a thing stands in a file, and what is wrong with it there."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from breakglass.errors import UserError
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place in a file. `line` and `column` count from 1, as editors do."""
 
     file: Path
@@ -18,8 +17,7 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One fault in a file: where it is, what is wrong, and what was probably meant.
 
     `warning` marks advice that does not stop a runbook from being used.

@@ -23,30 +23,29 @@ STAND_IN = "value"
 def parse_template(text: str, position: Position) -> Template:
     """Text with its expressions found. Raises InvalidFileError for one that is not closed or empty."""
     parts: list[str | Expression] = []
-    literal: list[str] = []
+    literal = ""
     index = 0
-    while index < len(text):
-        if text.startswith(ESCAPED, index):
-            literal.append(OPEN)
-            index += len(ESCAPED)
-        elif text.startswith(OPEN, index):
-            end = _close(text, index + len(OPEN))
-            if end < 0:
-                raise _invalid(text, index, position, "${{ is not closed with }}")
-            inner = text[index + len(OPEN) : end]
-            if not inner.strip():
-                raise _invalid(text, index, position, "${{ }} holds no expression")
-            if literal:
-                parts.append("".join(literal))
-                literal = []
-            offset = index + len(OPEN) + len(inner) - len(inner.lstrip())
-            parts.append(Expression(inner.strip(), moved(position, text, offset)))
-            index = end + len(CLOSE)
-        else:
-            literal.append(text[index])
-            index += 1
+    while (opened := text.find(OPEN, index)) >= 0:
+        if text.startswith(ESCAPED, opened - 1) and opened > index:
+            literal += text[index : opened - 1] + OPEN
+            index = opened + len(OPEN)
+            continue
+        end = _close(text, opened + len(OPEN))
+        if end < 0:
+            raise _invalid(text, opened, position, "${{ is not closed with }}")
+        inner = text[opened + len(OPEN) : end]
+        if not inner.strip():
+            raise _invalid(text, opened, position, "${{ }} holds no expression")
+        literal += text[index:opened]
+        if literal:
+            parts.append(literal)
+            literal = ""
+        offset = opened + len(OPEN) + len(inner) - len(inner.lstrip())
+        parts.append(Expression(inner.strip(), moved(position, text, offset)))
+        index = end + len(CLOSE)
+    literal += text[index:]
     if literal:
-        parts.append("".join(literal))
+        parts.append(literal)
     return Template(text, position, tuple(parts))
 
 
