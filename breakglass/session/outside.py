@@ -68,7 +68,6 @@ class Outside:
         output: Path,
         clock: Clock,
         prompts: Prompts,
-        on_output: Callable[[], None] | None = None,
         transports: Mapping[type[Request], Transport] | None = None,
     ) -> None:
         self.site = site
@@ -77,7 +76,6 @@ class Outside:
         self._output = output
         self._clock = clock
         self._prompts = prompts
-        self._on_output = on_output
         self._transports: dict[type[Request], Transport] = dict(transports or {})
 
     async def secret_values(self, action: Action) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -91,7 +89,7 @@ class Outside:
 
     async def send(self, request: Request, *, redact: bool = False) -> Sight:
         """Send a request and record what comes back. Faults are in the result; nothing is raised for them."""
-        recorder = Recorder(self._output, self.secrets.redactor, on_change=self._on_output)
+        recorder = Recorder(self._output, self.secrets.redactor)
         self.live = recorder
         dropped = 0
 

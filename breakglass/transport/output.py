@@ -13,10 +13,10 @@ import re
 import tempfile
 import threading
 from array import array
-from collections.abc import Callable
+from bisect import bisect_left
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from breakglass.errors import UserError
 from breakglass.site.redaction import Redaction, Redactor
@@ -39,11 +39,8 @@ ENDS_LINES = 20
 ENDS_CHARACTERS = 4000
 """Characters of each of these two ends."""
 
-INDEX_EVERY = 64
-"""Lines between two entries of a line index."""
-
-WRITE_AT = 64 * 1024
-"""Bytes that are gathered before they are written, and that are read at a time."""
+BLOCK = 64 * 1024
+"""Bytes between two entries of a line index, and that are read at a time."""
 
 
 class OutputStoreError(UserError):
@@ -70,6 +67,8 @@ _HIDDEN: Final = (
     "\ufff9-\ufffb\U000e0000-\U000e0fff"
 )
 _UNSAFE: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+_PLAIN: Final = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
+"""What nobody obeys or hides, of ASCII."""
 _UNSAFE_IN_LINE: Final = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
 
 
@@ -78,6 +77,8 @@ def visible(text: str) -> str:
 
     Line ends and tabs stay. This is the only place where that is decided; it changes nothing the second time.
     """
+    if text.isascii() and not text.encode().translate(None, _PLAIN):
+        return text  # as most output is; the expression takes 15 times as long to find nothing
     return _UNSAFE.sub(_written_out, text)
 
 
@@ -100,32 +101,43 @@ def shortened(line: str, limit: int = LONGEST_LINE) -> str:
     return f"{line[:limit]}… [{len(line):,} characters]"
 
 
-class LineFile:
-    """The lines of a stored output, by number, read from the file as they are asked for."""
+class Extent(NamedTuple):
+    """How far a file goes. ended: whether its last line has its end."""
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._offsets = array("Q", [0])
-        self._size = 0
-        self._lines = 0
-        self._ended = True
+    size: int = 0
+    newlines: int = 0
+    ended: bool = True
 
     @property
     def line_count(self) -> int:
-        return self._lines if self._ended else self._lines + 1
+        return self.newlines if self.ended else self.newlines + 1
+
+
+class LineFile:
+    """The lines of a stored output, by number, read from the file as they are asked for.
+
+    One thread may append while others read: what they see is `extent`, which is replaced as a whole.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.extent = Extent()
+        self._descriptor = descriptor
+        self._offsets = array("Q", [0])
+        self._newlines = array("Q", [0])
+        """How many there are before each of the offsets."""
 
     @property
-    def size(self) -> int:
-        return self._size
+    def line_count(self) -> int:
+        return self.extent.line_count
 
     def append(self, data: bytes) -> None:
         """Write bytes to the end of the file. Raises OSError, and then none of them count."""
-        written = 0
+        size, written = self.extent.size, 0
         try:
             while written < len(data):
-                written += os.pwrite(self._descriptor, data[written:], self._size + written)
+                written += os.pwrite(self._descriptor, data[written:], size + written)
         except OSError:
-            os.ftruncate(self._descriptor, self._size)
+            os.ftruncate(self._descriptor, size)
             raise
         self.count(data)
 
@@ -134,38 +146,44 @@ class LineFile:
 
     def count(self, data: bytes) -> None:
         """Take note of bytes at the end of the file."""
-        at = data.find(b"\n")
-        while at >= 0:
-            self._lines += 1
-            if self._lines % INDEX_EVERY == 0:
-                self._offsets.append(self._size + at + 1)
-            at = data.find(b"\n", at + 1)
-        self._size += len(data)
-        if data:
-            self._ended = data.endswith(b"\n")
+        size, newlines, ended = self.extent
+        for at in range(0, len(data), BLOCK):
+            if size + at - self._offsets[-1] >= BLOCK:
+                self._offsets.append(size + at)
+                self._newlines.append(newlines)
+            newlines += data.count(b"\n", at, at + BLOCK)
+        self.extent = Extent(size + len(data), newlines, data.endswith(b"\n") if data else ended)
 
-    def lines(self, start: int, stop: int) -> list[str]:
-        """Lines from `start` up to `stop`, each cut to LONGEST_LINE. Raises OSError."""
-        start, stop = max(start, 0), min(stop, self.line_count)
+    def lines(self, start: int, stop: int, extent: Extent | None = None) -> list[str]:
+        """Lines from `start` up to `stop`, each cut to LONGEST_LINE. Raises OSError.
+
+        extent: how far to look, where that is not to change between two questions.
+        """
+        extent = extent or self.extent
+        start, stop = max(start, 0), min(stop, extent.line_count)
         if start >= stop:
             return []
-        skip, wanted = start % INDEX_EVERY, stop - start
-        offset = self._offsets[start // INDEX_EVERY]
+        mark = max(bisect_left(self._newlines, start) - 1, 0)
+        offset, skip = self._offsets[mark], start - self._newlines[mark]
+        wanted = stop - start
         found: list[str] = []
         line, length = b"", 0
-        while offset < self._size and len(found) < skip + wanted:
-            block = os.pread(self._descriptor, min(WRITE_AT, self._size - offset), offset)
+        while offset < extent.size and len(found) < wanted:
+            block = os.pread(self._descriptor, min(BLOCK, extent.size - offset), offset)
             if not block:
                 break
             offset += len(block)
-            *ended, rest = block.split(b"\n")
+            *ended, rest = block.split(b"\n", skip + wanted - len(found))
             for each in ended:
-                found.append(_cut(line + each[:_KEPT], length + len(each)))
+                if skip:
+                    skip -= 1
+                else:
+                    found.append(_cut(line + each[:_KEPT], length + len(each)))
                 line, length = b"", 0
             line, length = line + rest[: max(_KEPT - len(line), 0)], length + len(rest)
-        if length and offset >= self._size and len(found) < skip + wanted:
+        if length and not skip and len(found) < wanted:
             found.append(_cut(line, length))
-        return found[skip : skip + wanted]
+        return found
 
     def __del__(self) -> None:
         os.close(self._descriptor)
@@ -187,7 +205,7 @@ def open_output(path: Path) -> LineFile:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     lines = LineFile(descriptor)
     offset = 0
-    while block := os.pread(descriptor, WRITE_AT, offset):
+    while block := os.pread(descriptor, BLOCK, offset):
         lines.count(block)
         offset += len(block)
     return lines
@@ -239,7 +257,7 @@ class _StreamText:
         self._return = text.endswith("\r") and not final
         if self._return:
             text = text[:-1]
-        return text.replace("\r\n", "\n")
+        return text.replace("\r\n", "\n") if "\r" in text else text
 
     def _keep(self, text: str) -> None:
         self.total += len(text)
@@ -253,34 +271,37 @@ class Recorder:
     """The output of one request: a transport's sink, a source for whoever draws, and a file at the end.
 
     Feeding it never raises: what the disk refuses is kept in memory, as far as LARGEST_TEXT bytes go, and
-    said by `finish`. Lines may be read in any thread.
+    said by `finish`. It may be fed in any thread; what comes after its end is dropped. Lines may be read in
+    any thread meanwhile, without waiting for the piece that is being taken, or for a disk that hangs.
     """
 
-    def __init__(self, folder: Path, redactor: Redactor, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(self, folder: Path, redactor: Redactor) -> None:
         self.finished: Finished | None = None
         self._folder = folder
-        self._on_change = on_change
         self._streams: dict[Stream, _StreamText] = {
             "stdout": _StreamText(redactor),
             "stderr": _StreamText(redactor),
         }
         self._lock = threading.Lock()
+        self._over = False
         self._bytes = 0
         self._fault = ""
         self._path: Path | None = None
         self._file: LineFile | None = None
         self._digest = hashlib.sha256()
-        self._unwritten = bytearray()
         self._open: Stream | None = None
         """The stream whose last line has not ended in the file."""
+        self._seen: tuple[Extent, tuple[str, ...]] = (Extent(), ())
+        """What is shown: so much of the file, and the lines that have not ended yet. Replaced as a whole."""
 
     def __call__(self, stream: "Stream", data: bytes) -> None:
-        """Take a piece of output."""
+        """Take a piece of output. Blocks on the disk."""
         with self._lock:
+            if self._over:
+                return
             self._bytes += len(data)
             self._take(stream, self._streams[stream].feed(data))
-        if self._on_change is not None:
-            self._on_change()
+            self._show()
 
     def text(self, stream: "Stream") -> str:
         """The first LARGEST_TEXT characters of a stream, safe and without secrets."""
@@ -295,17 +316,14 @@ class Recorder:
     @property
     def line_count(self) -> int:
         """Lines so far, with those that have not ended yet."""
-        with self._lock:
-            self._write_out()
-            return self._stored_lines() + len(self._partials())
+        extent, partials = self._seen
+        return extent.line_count + len(partials)
 
     def lines(self, start: int, stop: int) -> list[str]:
         """Lines from `start` up to `stop`, safe to draw, each cut to LONGEST_LINE."""
-        with self._lock:
-            self._write_out()
-            count = self._stored_lines()
-            partials = self._partials()[max(start - count, 0) : max(stop - count, 0)]
-            return [*self._read(start, stop), *partials]
+        extent, partials = self._seen
+        count = extent.line_count
+        return [*self._read(start, stop, extent), *partials[max(start - count, 0) : max(stop - count, 0)]]
 
     def finish(self) -> Finished:
         """Take what was held back, put the file on disk under its name, and say what came.
@@ -313,14 +331,16 @@ class Recorder:
         Blocks on the disk. Raises OutputStoreError when it could not be stored; `finished` is set even so.
         """
         with self._lock:
+            self._over = True
             for stream, text in self._streams.items():
                 self._take(stream, text.feed(b"", final=True))
             if self._open is not None:
                 self._take(self._open, "\n")
-            self._write_out()
-            count = self._stored_lines()
-            head = "\n".join(self._read(0, min(ENDS_LINES, count)))
-            tail = "\n".join(self._read(max(count - ENDS_LINES, ENDS_LINES), count))
+            self._show()
+            extent, _ = self._seen
+            count = extent.line_count
+            head = "\n".join(self._read(0, min(ENDS_LINES, count), extent))
+            tail = "\n".join(self._read(max(count - ENDS_LINES, ENDS_LINES), count, extent))
             self.finished = Finished(
                 self._stored(), self._bytes, count, head[:ENDS_CHARACTERS], tail[-ENDS_CHARACTERS:]
             )
@@ -331,18 +351,18 @@ class Recorder:
     def discard(self) -> None:
         """Take the file away, where the request was given up and nothing will finish it."""
         with self._lock:
+            self._over = True
             if self._path is not None and self.finished is None:
                 self._path.unlink(missing_ok=True)
 
-    def _partials(self) -> list[str]:
-        return [shortened(each.partial) for each in self._streams.values() if each.partial]
+    def _show(self) -> None:
+        extent = self._file.extent if self._file is not None else Extent()
+        partials = tuple(shortened(each.partial) for each in self._streams.values() if each.partial)
+        self._seen = (extent, partials)
 
-    def _stored_lines(self) -> int:
-        return self._file.line_count if self._file is not None else 0
-
-    def _read(self, start: int, stop: int) -> list[str]:
+    def _read(self, start: int, stop: int, extent: Extent) -> list[str]:
         try:
-            return self._file.lines(start, stop) if self._file is not None else []
+            return self._file.lines(start, stop, extent) if self._file is not None else []
         except OSError as error:
             self._fault = self._fault or error.strerror or str(error)
             return []
@@ -353,25 +373,20 @@ class Recorder:
         if self._open not in (None, stream):
             text = f"\n{text}"
         self._open = None if text.endswith("\n") else stream
-        self._unwritten += text.encode()
-        if len(self._unwritten) >= WRITE_AT:
-            self._write_out()
+        self._write(text.encode())
 
-    def _write_out(self) -> None:
-        data = bytes(self._unwritten)
-        self._unwritten.clear()
-        if not data:
-            return
+    def _write(self, data: bytes) -> None:
         self._digest.update(data)
         if self._file is None:
             self._file = LineFile(self._made())
-        if self._fault and self._file.size + len(data) > LARGEST_TEXT:
+        size = self._file.extent.size
+        if self._fault and size + len(data) > LARGEST_TEXT:
             return
         try:
             self._file.append(data)
         except OSError as error:
             self._fault = error.strerror or str(error)
-            if self._file.size == 0:
+            if size == 0:
                 self._file = LineFile(os.memfd_create("output"))
                 self._file.append(data[:LARGEST_TEXT])
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import re
+import threading
 import tracemalloc
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from breakglass.site.redaction import Redactor
 from breakglass.transport import output
+from breakglass.transport.base import Stream
 from breakglass.transport.output import (
     LARGEST_TEXT,
     LONGEST_LINE,
@@ -38,6 +40,12 @@ def recorder_in(folder: Path, *secrets: str) -> Recorder:
 def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
     assert not OBEYED.search(visible(text))
     assert visible(visible(text)) == visible(text)
+
+
+@given(st.text(st.characters(max_codepoint=0x7F), max_size=300))
+def test_of_ascii_only_control_characters_are_written_out(text: str) -> None:
+    plain = {"\n", "\t", *map(chr, range(0x20, 0x7F))}
+    assert visible(text) == "".join(each if each in plain else f"\\x{ord(each):02x}" for each in text)
 
 
 @given(st.text(st.characters()))
@@ -65,7 +73,7 @@ def test_what_is_hostile_is_written_out(hostile: str, shown: str) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.binary(max_size=60)), max_size=12))
 def test_no_bytes_in_any_pieces_come_out_as_control(
-    tmp_path_factory: pytest.TempPathFactory, pieces: list[tuple[output.Stream, bytes]]
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[tuple[Stream, bytes]]
 ) -> None:
     recorder = recorder_in(tmp_path_factory.mktemp("output"))
     for stream, data in pieces:
@@ -87,6 +95,68 @@ def test_how_the_bytes_are_cut_into_pieces_makes_no_difference(
         cut("stdout", data[start:stop])
     assert whole.finish() == cut.finish()
     assert whole.text("stdout") == cut.text("stdout")
+
+
+PLAIN_LINES = st.text(st.sampled_from("ab\r\n\x1bé«"), max_size=200).map(str.encode)
+
+
+@given(st.lists(st.tuples(PLAIN_LINES, st.integers(0, 60), st.integers(0, 60)), min_size=1, max_size=8))
+def test_any_lines_are_those_of_all_the_text_wherever_the_index_has_its_entries(
+    tmp_path_factory: pytest.TempPathFactory, pieces: list[tuple[bytes, int, int]]
+) -> None:
+    recorder = recorder_in(tmp_path_factory.mktemp("output"))
+    whole = b""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(output, "BLOCK", 7)
+        for data, start, stop in pieces:
+            recorder("stdout", data)
+            whole += data
+            lines = visible(whole.removesuffix(b"\r").decode().replace("\r\n", "\n")).split("\n")
+            expected = lines if lines[-1] else lines[:-1]
+            assert recorder.line_count == len(expected)
+            assert recorder.lines(start, stop) == expected[start:stop]
+        finished = recorder.finish()
+        if finished.name:
+            path = recorder._folder / finished.name  # pyright: ignore[reportPrivateUsage]
+            stored = open_output(path)
+            everything = path.read_bytes().decode().split("\n")[:-1]
+            assert stored.line_count == finished.lines == len(everything)
+            assert [stored.lines(at, at + 1) for at in range(len(everything))] == [[e] for e in everything]
+
+
+def test_what_comes_after_the_end_is_dropped(tmp_path: Path) -> None:
+    ended, given_up = recorder_in(tmp_path), recorder_in(tmp_path)
+    ended("stdout", b"in time\n")
+    finished = ended.finish()
+    ended("stdout", b"late\n")
+    given_up("stdout", b"in time\n")
+    given_up.discard()
+    given_up("stdout", b"late\n")
+    assert ended.lines(0, 9) == ["in time"]
+    assert [each.name for each in tmp_path.iterdir()] == [finished.name]
+    assert (tmp_path / finished.name).read_text() == "in time\n"
+
+
+def test_lines_are_drawn_while_the_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def pwrite(descriptor: int, data: bytes, offset: int) -> int:
+        if offset:
+            hangs.set()
+            assert let_go.wait(20)
+        return real(descriptor, data, offset)
+
+    monkeypatch.setattr("breakglass.transport.output.os.pwrite", pwrite)
+    recorder = recorder_in(tmp_path)
+    recorder("stdout", b"first\nsec")
+    feeding = threading.Thread(target=recorder, args=("stdout", b"ond\nthird"))
+    feeding.start()
+    assert hangs.wait(20)
+    assert (recorder.line_count, recorder.lines(0, 9)) == (2, ["first", "sec"])
+    let_go.set()
+    feeding.join(20)
+    assert (recorder.line_count, recorder.lines(0, 9)) == (3, ["first", "second", "third"])
 
 
 def test_the_file_is_named_by_its_content_and_closed_to_others(tmp_path: Path) -> None:
