@@ -27,6 +27,8 @@ class Redactor:
 
     def __init__(self) -> None:
         self._forms: list[str] = []
+        self._shortest: list[str] = []
+        """Those that no other one is part of: where none of them is, there is none at all."""
         self._values: set[str] = set()
 
     @property
@@ -42,11 +44,15 @@ class Redactor:
         self._values.add(value)
         forms = {*self._forms, *forms_of(value)}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
+        self._shortest = []
+        for form in reversed(self._forms):
+            if not any(shorter in form for shorter in self._shortest):
+                self._shortest.append(form)
 
     def redact(self, text: str) -> str:
         """The text with every form of every secret replaced."""
-        for form in self._forms:
-            if form in text:
+        if any(form in text for form in self._shortest):
+            for form in self._forms:
                 text = text.replace(form, MARK)
         return text
 

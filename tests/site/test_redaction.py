@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.site.redaction import MARK, Redaction, Redactor
+from breakglass.site.redaction import MARK, Redaction, Redactor, forms_of
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=8, max_size=40).map(
     str.strip
@@ -64,6 +64,23 @@ def test_a_secret_that_comes_in_pieces_is_found(
     shown += redaction.end()
     assert secret not in shown.replace(MARK, "")
     assert shown == redactor.redact(whole)
+
+
+@given(st.lists(SECRETS.filter(lambda value: len(value) >= 8), min_size=1, max_size=3), st.data())
+def test_what_is_gone_is_what_replacing_every_form_in_turn_takes_away(
+    secrets: list[str], data: st.DataObject
+) -> None:
+    redactor = redactor_of(*secrets)
+    forms = sorted(
+        {form for secret in secrets for form in forms_of(secret)}, key=lambda form: (-len(form), form)
+    )
+    parts = st.one_of(
+        st.sampled_from(forms), st.sampled_from(forms).map(lambda form: form[1:]), st.text(max_size=5)
+    )
+    text = expected = "".join(data.draw(st.lists(parts, max_size=6)))
+    for form in forms:
+        expected = expected.replace(form, MARK)
+    assert redactor.redact(text) == expected
 
 
 @given(st.text(max_size=60), st.lists(st.integers(0, 60), max_size=5))
