@@ -18,8 +18,6 @@ from breakglass.transport.ssh.protocol import Client, feed
 
 CHUNK = 128 * 1024
 """Bytes that are handed over at once."""
-AHEAD = 16
-"""Chunks that may wait for the event loop; more and the far side is held back."""
 SUDO_LOOKED_AT = 4096
 """Bytes of stderr in which a refusal of sudo is looked for: it is the first thing that is said."""
 SUDO_PREFIX = "sudo -n -- "
@@ -31,48 +29,31 @@ SUDO_ASKS = re.compile(
 
 
 class _Flow:
-    """Bytes on their way from the reading threads to the event loop, only so many at a time."""
+    """Hands over what both streams give, each read in a thread of its own, until they end or it is stopped.
 
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[tuple[Stream, bytes]] = asyncio.Queue()
-        self._room = threading.Semaphore(AHEAD)
+    Nothing is kept in between: while the sink is busy, the far side is held back.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._turn = threading.Lock()
         self._over = False
 
     def read(self, stream: Stream, receive: Callable[[int], bytes]) -> None:
-        """Read a stream to its end, in a thread of its own."""
-
-        def work() -> None:
-            while not self._over:
-                try:
-                    data = receive(CHUNK)
-                except (OSError, EOFError, paramiko.SSHException):
-                    data = b""
-                self._room.acquire()
-                try:
-                    self._loop.call_soon_threadsafe(self._queue.put_nowait, (stream, data))
-                except RuntimeError:
-                    return  # the program is ending
-                if not data:
+        """Hand a stream over to its end. Blocks."""
+        while True:
+            try:
+                data = receive(CHUNK)
+            except (OSError, EOFError, paramiko.SSHException):
+                return
+            with self._turn:
+                if not data or self._over:
                     return
-
-        threading.Thread(target=work, name=f"ssh {stream}", daemon=True).start()
-
-    async def deliver(self, sink: Sink) -> None:
-        """Hand everything over until both streams have ended."""
-        open_streams = 2
-        while open_streams:
-            stream, data = await self._queue.get()
-            if data:
-                sink(stream, data)
-            else:
-                open_streams -= 1
-            self._room.release()
+                self._sink(stream, data)
 
     def stop(self) -> None:
         """Let the threads go. What they still read is dropped."""
         self._over = True
-        self._room.release(AHEAD)
 
 
 async def run_command(
@@ -83,7 +64,6 @@ async def run_command(
     The channel is closed on every way out. Cancelling closes it too; the far side may go on.
     """
     started = time.monotonic()
-    flow = _Flow()
     errors = bytearray()
 
     def looked_at(stream: Stream, data: bytes) -> None:
@@ -91,9 +71,10 @@ async def run_command(
             errors.extend(data[:SUDO_LOOKED_AT])
         sink(stream, data)
 
+    flow = _Flow(looked_at)
     try:
         async with asyncio.timeout(max(0.0, seconds)):
-            lost = await _exchange(client, channel, request, flow, looked_at)
+            lost = await _exchange(client, channel, request, flow)
         passed = time.monotonic() - started
         if lost:
             return _lost(client, channel, words, lost, passed)
@@ -105,18 +86,17 @@ async def run_command(
         _close(channel)
 
 
-async def _exchange(
-    client: Client, channel: paramiko.Channel, request: SshRequest, flow: _Flow, sink: Sink
-) -> str:
+async def _exchange(client: Client, channel: paramiko.Channel, request: SshRequest, flow: _Flow) -> str:
     """Send the command and take all that it gives. The answer is empty, or says how the sending failed."""
     try:
         await in_thread(lambda: channel.exec_command(request.command))
     except Exception as error:  # noqa: BLE001  (paramiko raises whatever its own thread met)
         return str(error) or type(error).__name__
-    flow.read("stdout", channel.recv)
-    flow.read("stderr", channel.recv_stderr)
     _feed(client, channel, request.stdin or b"")
-    await flow.deliver(sink)
+    await asyncio.gather(
+        in_thread(lambda: flow.read("stdout", channel.recv)),
+        in_thread(lambda: flow.read("stderr", channel.recv_stderr)),
+    )
     await in_thread(channel.status_event.wait)
     return ""
 

@@ -140,10 +140,10 @@ async def test_much_output_flows_in_little_memory(server: OpenSsh) -> None:
 
 async def test_output_reaches_the_sink_while_the_command_runs(server: OpenSsh) -> None:
     begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def sink(stream: str, data: bytes) -> None:
-        assert threading.current_thread() is threading.main_thread()
-        begun.set()
+        loop.call_soon_threadsafe(begun.set)
 
     async with transport(server.host()) as ssh:
         request = SshRequest("box", "echo begun; sleep 60", 20.0)
@@ -155,6 +155,74 @@ async def test_output_reaches_the_sink_while_the_command_runs(server: OpenSsh) -
             await running
         assert (await run(ssh, "echo after")).stdout == b"after\n"
     assert server.logins() == 1
+
+
+async def test_the_event_loop_goes_on_while_the_sink_holds_the_far_side_up(server: OpenSsh) -> None:
+    let_go = threading.Event()
+    held_up = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    kept: list[bytes] = []
+
+    def sink(stream: str, data: bytes) -> None:
+        loop.call_soon_threadsafe(held_up.set)
+        assert let_go.wait(20)
+        kept.append(data)
+
+    async with transport(server.host()) as ssh:
+        sending = asyncio.create_task(
+            ssh.send(SshRequest("box", f"head -c {MEGABYTE} /dev/zero", 20.0), sink)
+        )
+        await asyncio.wait_for(held_up.wait(), 20)
+        assert (await run(ssh, "echo other")).stdout == b"other\n"
+        let_go.set()
+        assert (await sending).exit == 0
+    assert len(b"".join(kept)) == MEGABYTE
+
+
+async def test_the_two_streams_come_one_piece_at_a_time(server: OpenSsh) -> None:
+    within = threading.Lock()
+    at_once: list[str] = []
+    received = {"stdout": 0, "stderr": 0}
+
+    def sink(stream: str, data: bytes) -> None:
+        if not within.acquire(blocking=False):
+            at_once.append(stream)
+            return
+        received[stream] += len(data)
+        time.sleep(0)
+        within.release()
+
+    command = f"head -c {2 * MEGABYTE} /dev/zero & head -c {2 * MEGABYTE} /dev/zero >&2; wait"
+    async with transport(server.host()) as ssh:
+        await ssh.send(SshRequest("box", command, 20.0), sink)
+    assert (at_once, received) == ([], {"stdout": 2 * MEGABYTE, "stderr": 2 * MEGABYTE})
+
+
+async def test_a_sink_that_never_comes_back_holds_no_deadline_and_no_cancelling_up(server: OpenSsh) -> None:
+    never = threading.Event()
+    held_up = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    kept: list[bytes] = []
+
+    def sink(stream: str, data: bytes) -> None:
+        kept.append(data)
+        loop.call_soon_threadsafe(held_up.set)
+        never.wait(60)
+
+    async with transport(server.host()) as ssh:
+        try:
+            result = await asyncio.wait_for(ssh.send(SshRequest("box", "yes", 1.0), sink), 20)
+            held_up.clear()
+            cancelled = asyncio.create_task(ssh.send(SshRequest("box", "yes", 60.0), sink))
+            await asyncio.wait_for(held_up.wait(), 20)
+            cancelled.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(cancelled, 20)
+        finally:
+            never.set()
+        assert (result.delivery, result.fault and result.fault.kind) == (Delivery.UNKNOWN, "timeout")
+        assert (await run(ssh, "echo usable")).stdout == b"usable\n"
+    assert len(kept) == 2, "what was read after the end is dropped"
 
 
 @pytest.mark.parametrize(
@@ -208,10 +276,15 @@ async def test_a_command_goes_on_when_another_finds_the_connection_too_slow(
     monkeypatch.setattr("breakglass.transport.ssh.connection.FRESH", 0.0)
     monkeypatch.setattr("breakglass.transport.ssh.connection.PING", 0.0)
     begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def sink(stream: str, data: bytes) -> None:
+        loop.call_soon_threadsafe(begun.set)
+
     async with transport(server.host()) as ssh:
         command = f"echo begun; until [ -e {server.folder}/go ]; do sleep 0.05; done"
         request = SshRequest("box", command, 20.0)
-        slow = asyncio.create_task(ssh.send(request, lambda stream, data: begun.set()))
+        slow = asyncio.create_task(ssh.send(request, sink))
         await asyncio.wait_for(begun.wait(), 20)
         assert (await run(ssh, f"touch {server.folder}/go; echo other")).stdout == b"other\n"
         result = await slow
