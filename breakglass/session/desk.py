@@ -32,6 +32,7 @@ class Desk:
     """One session's record and the conversation with its operator."""
 
     def __init__(self, journal: Journal) -> None:
+        """Blocks while it folds what the journal holds already."""
         self.journal = journal
         self.state = fold(journal.records)
         self.busy: Busy = ""

@@ -18,7 +18,6 @@ from breakglass.session import events as e
 from breakglass.session.changing import Changed, Changer, seen_of
 from breakglass.session.clock import Clock
 from breakglass.session.desk import Desk, Observer
-from breakglass.session.journal import Journal
 from breakglass.session.outside import Outside
 from breakglass.session.prepare import text_or_reason, words_of
 from breakglass.session.presence import Arrival, Arrive
@@ -66,7 +65,7 @@ class Engine:
         self,
         runbook: Runbook,
         site: Site,
-        journal: Journal,
+        desk: Desk,
         outside: Outside,
         clock: Clock,
         pace: Pace,
@@ -75,7 +74,7 @@ class Engine:
         """`arrive` says who else is in this runbook on this site, where somebody can know."""
         self.runbook = runbook
         self.site = site
-        self.desk = Desk(journal)
+        self.desk = desk
         self.desk.hint_for = self._hint
         self._outside = outside
         self._reader = Reader(self.desk, outside, runbook, clock)

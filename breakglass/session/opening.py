@@ -18,7 +18,7 @@ from breakglass.session import events as e
 from breakglass.session.adhoc import NAME as ADHOC
 from breakglass.session.clock import Clock
 from breakglass.session.commands import CommandRefusedError
-from breakglass.session.desk import typed_value
+from breakglass.session.desk import Desk, typed_value
 from breakglass.session.engine import Engine, Pace
 from breakglass.session.folders import (
     SessionFolder,
@@ -33,6 +33,7 @@ from breakglass.session.presence import Arrive, Presence
 from breakglass.session.state import Recorded, State
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
+from breakglass.threads import in_thread
 from breakglass.values import Json
 
 if TYPE_CHECKING:
@@ -103,10 +104,10 @@ async def _begun(
     folder = new_session(state_root, runbook.name)
     site, rehearsal, clock = await _world(request, site, scenario, folder, stack)
     check_uses(runbook, site)
-    journal = open_journal(folder.path, create=True)
+    desk = Desk(open_journal(folder.path, create=True))
     outside = Outside(site, folder.output, clock, prompts or Prompts())
     arrive = _arrive(folder, runbook, site, request.mode, stack)
-    engine = Engine(runbook, site, journal, outside, clock, request.pace, arrive)
+    engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive)
     if rehearsal is not None:
         join(engine, rehearsal)
     engine.desk.record(
@@ -136,7 +137,9 @@ async def _begun(
 async def _resumed(
     request: Request, folder: SessionFolder, prompts: Prompts | None, stack: AsyncExitStack
 ) -> Session:
-    journal = open_journal(folder.path)
+    # A cancelled opening leaves the journal open and held; whoever cancels it, ends the program.
+    desk = await in_thread(lambda: Desk(open_journal(folder.path)))
+    journal = desk.journal
     first = journal.records[0].event if journal.records else None
     if not isinstance(first, e.SessionStarted):
         journal.close()
@@ -149,7 +152,7 @@ async def _resumed(
     clock = Clock()
     outside = Outside(site, folder.output, clock, prompts or Prompts())
     arrive = _arrive(folder, runbook, site, first.mode, stack)
-    engine = Engine(runbook, site, journal, outside, clock, request.pace, arrive)
+    engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive)
     engine.desk.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
     return Session(engine, folder, None)
 

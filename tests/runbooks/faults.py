@@ -24,6 +24,7 @@ from breakglass.runbook.model import FaultKind, Runbook
 from breakglass.session import events as e
 from breakglass.session.autopilot import Script, walk
 from breakglass.session.clock import Clock
+from breakglass.session.desk import Desk
 from breakglass.session.engine import Engine
 from breakglass.session.journal import FILE_NAME, open_journal
 from breakglass.session.opening import join, typed_inputs
@@ -271,8 +272,8 @@ def _engine(
     outside = Outside(site, folder / "output", clock, Prompts(), transports=transports)
     if journal:
         (folder / FILE_NAME).write_bytes(journal)
-        return Engine(runbook, site, open_journal(folder), outside, clock, "never")
-    engine = Engine(runbook, site, open_journal(folder, create=True), outside, clock, "never")
+        return Engine(runbook, site, Desk(open_journal(folder)), outside, clock, "never")
+    engine = Engine(runbook, site, Desk(open_journal(folder, create=True)), outside, clock, "never")
     inputs = {name: str(value) for name, value in scenario.walk.inputs.items()}
     engine.desk.record(
         e.SessionStarted(

@@ -20,6 +20,7 @@ from breakglass.runbook.load import load_runbook
 from breakglass.session import commands as c
 from breakglass.session import events as e
 from breakglass.session.clock import Clock
+from breakglass.session.desk import Desk
 from breakglass.session.engine import Engine
 from breakglass.session.journal import open_journal
 from breakglass.session.outside import Outside, Prompts
@@ -150,7 +151,9 @@ async def _walk(door: Door, values: list[str], wanted: tuple[str, ...]) -> Walke
     transports: dict[type[Request], Transport] = {KubectlRequest: cluster, SshRequest: ssh, HttpRequest: http}
     outside = Outside(site, folder / "session" / "output", clock, Prompts(), transports=transports)
     runbook = load_runbook(path)
-    engine = Engine(runbook, site, open_journal(folder / "session", create=True), outside, clock, "never")
+    engine = Engine(
+        runbook, site, Desk(open_journal(folder / "session", create=True)), outside, clock, "never"
+    )
     engine.desk.record(
         e.SessionStarted(
             "s", runbook.name, runbook.title, "sev2", str(path), runbook.digest, "lab", "", False, "live",

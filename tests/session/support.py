@@ -12,6 +12,7 @@ from breakglass.runbook.load import load_runbook
 from breakglass.session import commands as c
 from breakglass.session import events as e
 from breakglass.session.clock import Clock
+from breakglass.session.desk import Desk
 from breakglass.session.engine import Engine, Pace
 from breakglass.session.journal import FILE_NAME, open_journal, read
 from breakglass.session.opening import typed_inputs
@@ -198,7 +199,9 @@ def engine_on(
     kinds: tuple[type[Request], ...] = (KubectlRequest, SshRequest, HttpRequest, ProbeRequest)
     transports = dict.fromkeys(kinds, far_side)
     outside = Outside(SITE, session / "output", clock, prompts or Prompts(), transports=transports)
-    return Engine(load_runbook(runbook), SITE, open_journal(session, create=create), outside, clock, pace)
+    return Engine(
+        load_runbook(runbook), SITE, Desk(open_journal(session, create=create)), outside, clock, pace
+    )
 
 
 def resumed(engine: Engine, far_side: FarSide) -> Engine:
