@@ -46,7 +46,7 @@ def review(state: State, runbook: Runbook) -> Review:
             for each in state.timeline
             if isinstance(each.event, e.StepFinished) and each.event.state in ("failed", "unknown")
         ),
-        hints=state.hints,
+        hints=len(state.hints),
         result=state.ended.result if state.ended else "unfinished",
     )
 

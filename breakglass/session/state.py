@@ -5,9 +5,10 @@ resume. `fold` gives what applying one event after the other would. It changes o
 which nobody has seen yet: a copy for each of 100,000 events would be most of the time of a resume.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from typing import Literal, TypeAlias, overload
 
 from breakglass.session import events as e
@@ -45,6 +46,9 @@ class Trail(Sequence[Recorded]):
 
     def __len__(self) -> int:
         return self._length
+
+    def __iter__(self) -> Iterator[Recorded]:
+        return islice(self._shared, self._length)
 
     @overload
     def __getitem__(self, index: int) -> Recorded: ...
@@ -141,7 +145,7 @@ class State:
     verdicts: Mapping[str, e.Triaged] = field(default_factory=dict[str, e.Triaged])
     notes: tuple[Recorded, ...] = ()
     happened: tuple[Recorded, ...] = ()
-    hints: int = 0
+    hints: tuple[e.HintShown, ...] = ()
     refusals: int = 0
     """How many times a need or a guard refused a change."""
     paused: bool = False
@@ -276,7 +280,7 @@ def _take(state: State, recorded: Recorded) -> None:
         case e.HandedOver():
             _set(state, operator=event.to)
         case e.HintShown():
-            _set(state, hints=state.hints + 1)
+            _set(state, hints=(*state.hints, event))
         case e.Triaged():
             _set(state, verdicts={**state.verdicts, event.step: event})
         case e.Happened():

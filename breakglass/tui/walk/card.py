@@ -147,8 +147,8 @@ def without_repeats(commands: Sequence[str]) -> list[str]:
 
 
 def _hint(subject: Subject, width: int, look: Look) -> Iterator[Text]:
-    shown = (each.event for each in subject.state.timeline if isinstance(each.event, e.HintShown))
-    for hint in dict.fromkeys(event.text for event in shown if event.step == subject.step.id):
+    shown = (event.text for event in subject.state.hints if event.step == subject.step.id)
+    for hint in dict.fromkeys(shown):
         yield from _labelled("HINT", hint, width, look, look.style("suspect"))
 
 
