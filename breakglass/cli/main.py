@@ -4,15 +4,24 @@ Commands are imported when they are asked for, so that `--version` and `list` co
 """
 
 import sys
-from collections.abc import Callable, Sequence
-from importlib import import_module
 from io import TextIOWrapper
-from typing import TYPE_CHECKING, Protocol, cast
 
 from breakglass import __version__
 
+TYPE_CHECKING = False
+"""As in `typing`, whose import takes longer than all that `--version` needs."""
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    class Command(Protocol):
+        """One command's module."""
+
+        def add_arguments(self, parser: ArgumentParser) -> None: ...
+        def run(self, arguments: Namespace) -> int: ...
+
 
 COMMANDS = {
     "list": "the runbooks that can be found",
@@ -50,14 +59,7 @@ Exit codes: 0 done and verified, 1 not recovered, 2 usage or lint, 3 unreachable
 """
 
 
-class Command(Protocol):
-    """One command's module."""
-
-    def add_arguments(self, parser: "ArgumentParser") -> None: ...
-    def run(self, arguments: "Namespace") -> int: ...
-
-
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the program; the return value is the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
@@ -69,9 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     name = next((word for word in words if not word.startswith("-")), "")
     arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
-    run = cast("Callable[[Namespace], int] | None", getattr(arguments, "run", None))
-    if run is None:
-        run = cast(Command, import_module("breakglass.cli.library")).run
+    run: Callable[[Namespace], int] = getattr(arguments, "run", None) or _command("library").run
     return _guarded(run, arguments)
 
 
@@ -96,10 +96,17 @@ def program(*loaded: str) -> "ArgumentParser":
 
 def load(name: str, parser: "ArgumentParser") -> None:
     """Give a parser what the command's module says: its description, its arguments, and what to run."""
-    command = cast(Command, import_module(f"breakglass.cli.{name}"))
+    command = _command(name)
     parser.description = command.__doc__
     command.add_arguments(parser)
     parser.set_defaults(run=command.run)
+
+
+def _command(name: str) -> "Command":
+    from importlib import import_module
+    from typing import cast
+
+    return cast("Command", import_module(f"breakglass.cli.{name}"))
 
 
 def _guarded(run: "Callable[[Namespace], int]", arguments: "Namespace") -> int:
