@@ -48,7 +48,7 @@ from breakglass.runbook.steps import STEP, ReadStep
 from breakglass.runbook.yaml_source import Node, compose, read_text
 from breakglass.values import Json
 
-MOST_STEPS = 400
+MOST_STEPS = 1000
 """Steps of one runbook, included ones counted; nobody walks more."""
 
 VerdictName = Literal["confirmed", "suspect", "ok"]
