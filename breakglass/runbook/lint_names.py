@@ -1,7 +1,7 @@
 """What each expression can see: names that earlier steps capture, and those that the program gives."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from breakglass.runbook.expression import check, names
 from breakglass.runbook.lint_flow import Flow, reaches_out
@@ -230,11 +230,23 @@ def _captured_before(flow: Flow) -> list[frozenset[str]]:
             if given | before[target] != before[target]:
                 before[target] |= given
                 waiting[target] = None
-    sets: dict[int, frozenset[str]] = {}
-    for mask in before:
-        if mask not in sets:
-            sets[mask] = frozenset(name for name, bit in bits.items() if mask >> bit & 1)
-    return [sets[mask] for mask in before]
+    return list(_sets_of(before, list(bits)))
+
+
+def _sets_of(masks: Iterable[int], names: Sequence[str]) -> Iterator[frozenset[str]]:
+    """The names whose bits are set. Most steps know what the one before does, and little more."""
+    last, known = 0, frozenset[str]()
+    for mask in masks:
+        if last & ~mask:
+            last, known = 0, frozenset[str]()
+        rest = mask ^ last
+        new: list[str] = []
+        while rest:
+            bit = rest.bit_length() - 1
+            new.append(names[bit])
+            rest ^= 1 << bit
+        last, known = mask, known.union(new) if new else known
+        yield known
 
 
 def expressions_in(template: Template) -> Iterator[Expression]:
