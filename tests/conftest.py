@@ -1,6 +1,8 @@
-"""What holds for every test: each journal that is written, read back, folds to what was in memory."""
+"""What holds for every test: each journal that is written, read back, folds to what was in memory, and no
+check is kept from one test to the next."""
 
 from collections.abc import Generator
+from itertools import count
 
 import pytest
 
@@ -9,6 +11,14 @@ from breakglass.session.state import fold
 
 FOLDED_UP_TO = 5_000
 """Records. A longer journal is a test's own load, and has its own test."""
+
+_NUMBER = count()
+
+
+@pytest.fixture(autouse=True)
+def no_kept_checks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder of its own, which is made when something is kept."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "caches" / str(next(_NUMBER))))
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,9 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, cache_folder
 from breakglass.runbook.library import all_runbooks, find_runbook
-from breakglass.runbook.load import read_runbook
 from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.yaml_source import MappingNode, parse, read_text
 
 SITE_KEYS = frozenset({"site", "clusters", "endpoints", "secrets"})
 """One of these at the top makes a file a site, though its name may be missing."""
@@ -24,11 +23,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("what", nargs="*", help="names of runbooks, or files")
     parser.add_argument("--json", action="store_true", help="one JSON object a problem")
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
+    parser.add_argument("--no-cache", action="store_true", help="check again what has not changed")
 
 
 def run(arguments: Namespace) -> int:
     files = [path for name in arguments.what for path in _files(name)] or list(_all())
-    problems = [problem for path in files for problem in problems_of(path)]
+    cache = CheckCache(None if arguments.no_cache else cache_folder())
+    problems = [problem for path in files for problem in _problems(path, cache)]
+    cache.save()
     for problem in problems:
         print(json.dumps(_row(problem)) if arguments.json else str(problem))
     errors = [problem for problem in problems if arguments.strict or not problem.warning]
@@ -40,28 +42,40 @@ def run(arguments: Namespace) -> int:
     return 2 if errors else 0
 
 
-def problems_of(path: Path) -> list[Problem]:
+def _problems(path: Path, cache: CheckCache) -> list[Problem]:
     """Every problem of one file; what kind of file it is shows in its first keys."""
+    kept = cache.find(path)
+    if kept is not None:
+        return kept.problems
     try:
-        text = read_text(path)
-        node = parse(text, path)
+        return _check(path, cache)
     except InvalidFileError as error:
         return error.problems
-    keys = {str(key.value) for key, _ in node.entries} if isinstance(node, MappingNode) else set[str]()
-    try:
-        if "scenario" in keys:
-            from breakglass.rehearsal.scenario import load_scenario
 
-            load_scenario(path)
-        elif keys & SITE_KEYS and not keys & {"runbook", "steps"}:
-            from breakglass.site.load import read_site
 
-            return read_site(text, path)[1]
-        else:
-            return read_runbook(text, path)[1]
-    except InvalidFileError as error:
-        return error.problems
-    return []
+def _check(path: Path, cache: CheckCache) -> list[Problem]:
+    from breakglass.runbook.yaml_source import MappingNode, parse
+
+    reading = Reading()
+    text = reading(path)
+    tree = parse(text, path)
+    keys = {str(key.value) for key, _ in tree.entries} if isinstance(tree, MappingNode) else set[str]()
+    if keys & SITE_KEYS and not keys & {"scenario", "runbook", "steps"}:
+        from breakglass.site.load import read_site
+
+        return read_site(text, path)[1]
+    if "scenario" in keys:
+        from breakglass.rehearsal.scenario import load_scenario
+
+        load_scenario(path, read=reading)
+        checked = Checked([])
+    else:
+        from breakglass.runbook.load import read_runbook
+
+        runbook, problems = read_runbook(text, path, read=reading, tree=tree)
+        checked = Checked(problems, Head.of(runbook) if runbook is not None else None)
+    cache.keep(reading, checked)
+    return checked.problems
 
 
 def _files(name: str) -> list[Path]:

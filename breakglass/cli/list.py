@@ -7,9 +7,10 @@ examples:
 
 import json
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
+from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, cache_folder
 from breakglass.runbook.library import all_runbooks
-from breakglass.runbook.load import load_runbook
 from breakglass.runbook.position import InvalidFileError
 
 
@@ -19,26 +20,36 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     broken = 0
+    cache = CheckCache(cache_folder())
     for found in all_runbooks():
         scenarios = [path.stem for path in found.scenarios]
         try:
-            runbook = load_runbook(found.path)
+            runbook = _head(found.path, cache)
         except InvalidFileError as error:
             broken = 2
             row = {"name": found.name, "path": str(found.path), "problems": [str(p) for p in error.problems]}
             words = f"{found.name:26} cannot be used; `breakglass lint {found.name}` says why"
         else:
-            row = {
-                "name": runbook.name,
-                "title": runbook.title,
-                "severity": runbook.severity,
-                "owner": runbook.owner,
-                "steps": len(runbook.steps),
-                "scenarios": scenarios,
-                "path": str(found.path),
-            }
+            row = {**runbook._asdict(), "scenarios": scenarios, "path": str(found.path)}
             words = f"{runbook.name:26} {runbook.severity:5} {runbook.title}"
         print(json.dumps(row) if arguments.json else words)
         if not arguments.json and scenarios:
             print(f"{'':26}       rehearse: {', '.join(scenarios)}")
+    cache.save()
     return broken
+
+
+def _head(path: Path, cache: CheckCache) -> Head:
+    """The head of a runbook that can be used. Raises InvalidFileError with every problem of another."""
+    kept = cache.find(path)
+    if kept is not None and kept.head is not None:
+        return kept.head
+    from breakglass.runbook.load import read_runbook
+
+    reading = Reading()
+    runbook, problems = read_runbook(reading(path), path, read=reading)
+    if runbook is None:
+        raise InvalidFileError(problems)
+    head = Head.of(runbook)
+    cache.keep(reading, Checked(problems, head))
+    return head

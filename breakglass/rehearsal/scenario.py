@@ -58,7 +58,8 @@ from breakglass.runbook.shape import (
     schema_of,
     text,
 )
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, compose, read_text
+from breakglass.runbook.text_file import ReadText, read_text
+from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, compose
 from breakglass.values import Json
 
 MOST_BASES = 4
@@ -147,10 +148,13 @@ _SHAPE = record(
 )
 
 
-def load_scenario(path: Path) -> Scenario:
-    """A scenario from its file. Raises InvalidFileError with every problem found, each with its place."""
+def load_scenario(path: Path, *, read: ReadText = read_text) -> Scenario:
+    """A scenario from its file. Raises InvalidFileError with every problem found, each with its place.
+
+    `read` gives the texts of the file and of its bases.
+    """
     problems: list[Problem] = []
-    node = _with_base(compose(read_text(path), path, problems), path, problems, MOST_BASES)
+    node = _with_base(compose(read(path), path, problems), path, problems, read, MOST_BASES)
     scenario = _SHAPE.read(node, problems) if node is not None else None
     if isinstance(scenario, Scenario):
         problems += _wrong_expressions(scenario)
@@ -160,7 +164,9 @@ def load_scenario(path: Path) -> Scenario:
     return scenario
 
 
-def _with_base(node: Node | None, path: Path, problems: list[Problem], left: int) -> Node | None:
+def _with_base(
+    node: Node | None, path: Path, problems: list[Problem], read: ReadText, left: int
+) -> Node | None:
     """The tree with what it leaves out taken from its base."""
     base = node.get("base") if isinstance(node, MappingNode) else None
     if not isinstance(node, MappingNode) or base is None:
@@ -173,12 +179,12 @@ def _with_base(node: Node | None, path: Path, problems: list[Problem], left: int
         return node
     other = path.parent / base.text
     try:
-        text = read_text(other)
+        text = read(other)
     except InvalidFileError as error:
         reasons = "; ".join(problem.message for problem in error.problems)
         problems.append(Problem(base.position, f"{base.text}: {reasons}"))
         return node
-    below = _with_base(compose(text, other, problems), other, problems, left - 1)
+    below = _with_base(compose(text, other, problems), other, problems, read, left - 1)
     return node if below is None else _merged(below, node)
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, SequenceNode, compose, read_text
+from breakglass.runbook.text_file import ReadText
+from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, SequenceNode, compose
 
 DEEPEST_INCLUDE = 8
 """How many files may include one another in a chain."""
@@ -26,7 +27,9 @@ class Included:
     text: str
 
 
-def with_includes(tree: Node, path: Path, included: list[Included], problems: list[Problem]) -> Node:
+def with_includes(
+    tree: Node, path: Path, included: list[Included], problems: list[Problem], read: ReadText
+) -> Node:
     """The runbook's tree with every include in its list of steps replaced by the steps of that file.
 
     Files that were read are added to `included`, in order; what is wrong with them, to `problems`. The
@@ -36,7 +39,7 @@ def with_includes(tree: Node, path: Path, included: list[Included], problems: li
         return tree
     if not any(_is_include(item) for item in steps.items):
         return tree
-    splicer = _Splicer(path, included, problems)
+    splicer = _Splicer(path, included, problems, read)
     spliced = replace(steps, items=tuple(splicer.items(steps, path, 0)))
     entries = tuple((key, spliced if value is steps else value) for key, value in tree.entries)
     return replace(tree, entries=entries)
@@ -47,10 +50,11 @@ def _is_include(node: Node) -> bool:
 
 
 class _Splicer:
-    def __init__(self, path: Path, included: list[Included], problems: list[Problem]) -> None:
+    def __init__(self, path: Path, included: list[Included], problems: list[Problem], read: ReadText) -> None:
         self._root = path.absolute().parent.parent
         self._included = included
         self._problems = problems
+        self._read = read
         self._seen = {_real(path)}
 
     def items(self, steps: SequenceNode, path: Path, depth: int) -> list[Node]:
@@ -95,7 +99,7 @@ class _Splicer:
 
     def _steps_of(self, name: ScalarNode, target: Path, depth: int) -> list[Node]:
         try:
-            text = read_text(target)
+            text = self._read(target)
         except InvalidFileError as error:
             reasons = "; ".join(problem.message for problem in error.problems)
             self._problem(name, f"{name.text!r}: {reasons}")

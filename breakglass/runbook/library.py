@@ -1,8 +1,8 @@
 """Where runbooks are found: a folder that is named, the working directory's, and those that ship."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from breakglass.errors import UserError
 
@@ -14,8 +14,7 @@ class RunbookNotFoundError(UserError):
     """No runbook has this name; the message says where was looked and what is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A runbook's folder: `runbook.yaml`, and scenarios beside it."""
 
     name: str

@@ -45,7 +45,8 @@ from breakglass.runbook.shape import (
     text,
 )
 from breakglass.runbook.steps import STEP, ReadStep
-from breakglass.runbook.yaml_source import Node, compose, read_text
+from breakglass.runbook.text_file import ReadText, read_text
+from breakglass.runbook.yaml_source import Node, compose
 from breakglass.values import Json
 
 MOST_STEPS = 1000
@@ -277,30 +278,42 @@ def load_runbook(path: Path, *, probes: KnownProbes | None = None) -> Runbook:
 
 
 def read_runbook(
-    text: str, path: Path, *, probes: KnownProbes | None = None
+    text: str,
+    path: Path,
+    *,
+    probes: KnownProbes | None = None,
+    read: ReadText = read_text,
+    tree: Node | None = None,
 ) -> tuple[Runbook | None, list[Problem]]:
     """The runbook in a text, and every problem, warnings included, in the order of the file.
 
-    None when any problem is an error. Included files are read from beside `path`.
+    None when any problem is an error. Included files are read with `read` from beside `path`. `tree` is what
+    `parse` gave for the text, where that is known.
     """
     problems: list[Problem] = []
-    runbook = _read(text, path, problems, probes)
+    if tree is None:
+        tree = compose(text, path, problems)
+    runbook = _read(tree, text, path, problems, probes, read) if tree is not None else None
     if any(not problem.warning for problem in problems):
         runbook = None
     return runbook, sorted(set(problems))
 
 
-def _read(text: str, path: Path, problems: list[Problem], probes: KnownProbes | None) -> Runbook | None:
-    tree = compose(text, path, problems)
-    if tree is None:
-        return None
+def _read(
+    tree: Node,
+    text: str,
+    path: Path,
+    problems: list[Problem],
+    probes: KnownProbes | None,
+    read: ReadText,
+) -> Runbook | None:
     included: list[Included] = []
-    tree = with_includes(tree, path, included, problems)
-    read = RUNBOOK.read(tree, problems)
-    if isinstance(read, Unreadable):
+    tree = with_includes(tree, path, included, problems, read)
+    given = RUNBOOK.read(tree, problems)
+    if isinstance(given, Unreadable):
         return None
-    runbook = replace(read.runbook, path=path, source=text, digest=_digest(text, included))
-    problems.extend(lint_read(runbook, read.steps, read.uses, read.lost, probes))
+    runbook = replace(given.runbook, path=path, source=text, digest=_digest(text, included))
+    problems.extend(lint_read(runbook, given.steps, given.uses, given.lost, probes))
     return runbook
 
 

@@ -8,11 +8,9 @@ file, and aliases that would unfold into more than anyone wrote.
 
 import math
 import re
-from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISREG
 from typing import TypeAlias
 
 import yaml
@@ -30,9 +28,7 @@ from yaml.events import (
 )
 
 from breakglass.runbook.position import InvalidFileError, Position, Problem
-
-LARGEST_FILE = 1024 * 1024
-"""Bytes. The longest runbook anyone has walked is below 100 KiB."""
+from breakglass.runbook.text_file import LARGEST_FILE, position_of_byte
 
 MOST_NODES = 50_000
 """Values in one file, counting each time an alias repeats them."""
@@ -85,31 +81,6 @@ class MappingNode:
 Node: TypeAlias = ScalarNode | SequenceNode | MappingNode
 
 
-def read_text(path: Path) -> str:
-    """The text of a file: at most 1 MiB of UTF-8 in an ordinary file.
-
-    Raises InvalidFileError, for a file that is missing or must not be read as well.
-    """
-    start = Position(path, 1, 1)
-    try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode):
-            raise InvalidFileError([Problem(start, "not an ordinary file")])
-        with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidFileError([Problem(start, f"cannot be read: {reason}")]) from error
-    if len(data) > LARGEST_FILE:
-        raise InvalidFileError([Problem(start, "larger than 1 MiB, which no file of this kind needs")])
-    data = data.removeprefix(BOM_UTF8)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        message = f"byte 0x{data[error.start]:02x} is not UTF-8; save the file as UTF-8"
-        raise InvalidFileError([Problem(_position_of_byte(path, data, error.start), message)]) from error
-
-
 def parse(text: str, path: Path) -> Node:
     """The tree of a YAML document. Raises InvalidFileError with every problem found.
 
@@ -139,7 +110,7 @@ def compose(text: str, path: Path, problems: list[Problem]) -> Node | None:
         why = ", ".join(part for part in (error.problem, error.context) if part)
         problems.append(Problem(Position(path, line, column), f"not YAML: {why}"))
     except yaml.reader.ReaderError as error:
-        position = _position_of_byte(path, text.encode("utf-8"), error.position)
+        position = position_of_byte(path, text.encode("utf-8"), error.position)
         problems.append(Problem(position, f"not YAML: {error.reason}"))
     except UnicodeEncodeError as error:
         position = _position_of_character(path, text, error.start)
@@ -305,12 +276,6 @@ class _Composer:
 
 def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
-
-
-def _position_of_byte(path: Path, data: bytes, offset: int) -> Position:
-    before = data[:offset]
-    line = before[before.rfind(b"\n") + 1 :]
-    return Position(path, before.count(b"\n") + 1, len(line.decode("utf-8", "replace")) + 1)
 
 
 def _position_of_character(path: Path, text: str, offset: int) -> Position:

@@ -16,7 +16,8 @@ from typing import cast
 from breakglass.runbook.model import Uses
 from breakglass.runbook.position import InvalidFileError, Problem
 from breakglass.runbook.shape import plain
-from breakglass.runbook.yaml_source import compose, read_text
+from breakglass.runbook.text_file import read_text
+from breakglass.runbook.yaml_source import compose
 from breakglass.values import Json
 
 DEEPEST_INCLUDE = 16

@@ -39,7 +39,8 @@ from breakglass.runbook.shape import (
     required,
     schema_of,
 )
-from breakglass.runbook.yaml_source import compose, read_text
+from breakglass.runbook.text_file import read_text
+from breakglass.runbook.yaml_source import compose
 from breakglass.site.model import Cluster, Endpoint, Host, Secret, Site
 from breakglass.site.shapes import CLUSTER, ENDPOINT, HOST, LEASE, SECRET, Part, Parts, Reference, parts_of
 from breakglass.values import Json

@@ -6,15 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakglass.runbook.position import InvalidFileError, Problem
+from breakglass.runbook.text_file import LARGEST_FILE, read_text
 from breakglass.runbook.yaml_source import (
     DEEPEST,
-    LARGEST_FILE,
     MappingNode,
     ScalarNode,
     SequenceNode,
     compose,
     parse,
-    read_text,
 )
 from tests.runbook.format_support import place, unmarked
 

@@ -9,7 +9,8 @@ import pytest
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.shape import plain
-from breakglass.runbook.yaml_source import parse, read_text
+from breakglass.runbook.text_file import read_text
+from breakglass.runbook.yaml_source import parse
 from breakglass.session.opening import check_uses
 from breakglass.site.load import load_site, read_site, site_schema
 from breakglass.values import Json
