@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from breakglass.tui.base import cockpit
-from breakglass.tui.dialogs import TextLine
+from breakglass.tui.inputs import TextLine
 from breakglass.tui.text import plain
 
 
@@ -44,10 +44,8 @@ class PressRow(Static, can_focus=True):
     def on_mount(self) -> None:
         self.draw()
 
-    def on_focus(self) -> None:
-        self.draw()
-
-    def on_blur(self) -> None:
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
         self.draw()
 
     def on_click(self) -> None:
