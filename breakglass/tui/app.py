@@ -18,17 +18,18 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import Monochrome
+from textual.reactive import Reactive
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
 from breakglass.transport.output import visible, visible_line
 from breakglass.tui.actions import Place
-from breakglass.tui.opening import Opening
+from breakglass.tui.base import CockpitScreen
 from breakglass.tui.terminal import Terminal
-from breakglass.tui.theme import DARK, PALETTES, Look, speaks_unicode, textual_theme, variables
-from breakglass.tui.uncoloured import Uncoloured
+from breakglass.tui.theme import DARK, PALETTES, THEMES, Look, speaks_unicode, variables
 
 if TYPE_CHECKING:
     from breakglass.session.engine import Engine
@@ -40,13 +41,13 @@ CodeOf: TypeAlias = "Callable[[Session], int]"
 OUTCOME_UNKNOWN = 6
 INTERRUPTED = 130
 """Exit codes that the screen itself gives; the others come from the session's end."""
-STYLES = sorted((Path(__file__).parent / "styles").glob("*.tcss"))
 
 
 class Cockpit(App[int], inherit_bindings=False):
     """The application. Its result is the exit code."""
 
-    CSS_PATH: ClassVar[list[Path]] = STYLES  # type: ignore[assignment]
+    CSS_PATH = Path(__file__).with_name("cockpit.tcss")
+    theme: Reactive[str] = Reactive(DARK.name)
     TITLE = "breakglass"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -64,18 +65,23 @@ class Cockpit(App[int], inherit_bindings=False):
         """Why the session asked for could not be opened; for the terminal, after the screen is gone."""
         self._walked: Engine | None = None
         self._leaving = False
-        for palette in PALETTES.values():
-            self.register_theme(textual_theme(palette))
         if self.no_color:
+            from breakglass.tui.uncoloured import Uncoloured
+
             kept = [each for each in self._filters if not isinstance(each, Monochrome)]
             self._filters = [*kept, Uncoloured(lambda: Color.parse(self.look.palette.background))]
         wanted = os.environ.get("BREAKGLASS_THEME", "")
-        self.theme = wanted if wanted in PALETTES else DARK.name
+        if wanted in PALETTES:
+            self.theme = wanted
 
     @property
     def look(self) -> Look:
         """How things are drawn in the theme that is on."""
         return Look(PALETTES.get(self.theme, DARK), self.unicode)
+
+    @property
+    def available_themes(self) -> dict[str, Theme]:
+        return THEMES
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variables(DARK)
@@ -86,20 +92,24 @@ class Cockpit(App[int], inherit_bindings=False):
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(each, self._leave_for, each)
-        self.open_first()
-
-    def open_first(self) -> None:
-        """Show what the program was started for."""
         if self._request is not None:
             self.begin(self._request)
-        else:
-            self.show_library()
 
     # ---------------------------------------------------------------- screens
-    def show_library(self) -> None:
+    def first_screen(self) -> Screen[None]:
+        """What is below all others: the library, or nothing where a session is opened at once."""
+        if self._request is not None:
+            return Screen()
         from breakglass.tui.library.screen import LibraryScreen
 
-        self.push_screen(LibraryScreen())
+        return LibraryScreen()
+
+    def get_default_screen(self) -> Screen[None]:
+        screen = self.first_screen()
+        for path in screen.css_path:
+            # Of this one screen Textual does not read the styles; pushed, it would be parsed and drawn twice.
+            self.stylesheet.read(path)
+        return screen
 
     def show_preflight(self, found: Found) -> None:
         """Inputs, checks and mode of a runbook. It ends with `begin`, or with `go_back`."""
@@ -114,7 +124,7 @@ class Cockpit(App[int], inherit_bindings=False):
 
     def go_back(self) -> None:
         """Leave the screen that is on top; leaving the first one ends the program."""
-        if len(self.screen_stack) > 2:
+        if any(isinstance(each, CockpitScreen) for each in self.screen_stack[:-1]):
             self.pop_screen()
         else:
             self.exit(self.code)
@@ -128,10 +138,12 @@ class Cockpit(App[int], inherit_bindings=False):
     async def _walk(self, request: "Request") -> None:
         from breakglass.session.opening import open_session
         from breakglass.session.outside import Prompts
+        from breakglass.tui.opening import Opening
+
+        await self.push_screen(Opening(request))
         from breakglass.tui.report.screen import ReportScreen
         from breakglass.tui.walk.screen import WalkScreen
 
-        await self.push_screen(Opening(request))
         try:
             async with open_session(request, Prompts(self._ask_secret, self._ask_host_key)) as session:
                 world = session.rehearsal
@@ -161,6 +173,8 @@ class Cockpit(App[int], inherit_bindings=False):
             await self.push_screen(walk)
 
     async def _end_opening(self) -> None:
+        from breakglass.tui.opening import Opening
+
         if isinstance(self.screen, Opening):
             await self.pop_screen()
 

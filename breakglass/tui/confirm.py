@@ -8,6 +8,7 @@ the mouse, not a resize, not time. And no word counts before everything has been
 import sys
 import termios
 from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
 from typing import ClassVar
 
@@ -106,6 +107,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
     """Asks for one word for one change. Leaves when the question is no longer open."""
 
     ALLOW_SELECT = False
+    CSS_PATH = Path(__file__).with_name("confirm.tcss")
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(

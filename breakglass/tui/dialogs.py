@@ -1,6 +1,7 @@
 """Small dialogs: one line of text, one choice of several, a message. Esc goes back and sends nothing."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from rich.text import Text
@@ -14,6 +15,7 @@ from textual.widgets.option_list import Option
 
 from breakglass.transport.output import visible
 from breakglass.tui.base import cockpit
+from breakglass.tui.inputs import Choices, TextLine
 from breakglass.tui.text import plain
 
 if TYPE_CHECKING:
@@ -22,40 +24,11 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 
-class TextLine(Input, inherit_bindings=False):
-    """A line to type in, with the keys that every terminal sends the same. ^A and ^H stay unbound."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "cursor_left", show=False),
-        Binding("right", "cursor_right", show=False),
-        Binding("home", "home", show=False),
-        Binding("end", "end", show=False),
-        Binding("backspace", "delete_left", show=False),
-        Binding("delete", "delete_right", show=False),
-        Binding("ctrl+u", "delete_left_all", show=False),
-        Binding("ctrl+w", "delete_left_word", show=False),
-        Binding("enter", "submit", show=False),
-    ]
-
-
-class Choices(OptionList, inherit_bindings=False):
-    """A list to choose from."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "cursor_down", show=False),
-        Binding("up,k", "cursor_up", show=False),
-        Binding("g,home", "first", show=False),
-        Binding("G,end", "last", show=False),
-        Binding("pagedown,space", "page_down", show=False),
-        Binding("pageup,b", "page_up", show=False),
-        Binding("enter", "select", show=False),
-    ]
-
-
 class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
     """A dialog with a title, words, and something to answer with."""
 
     ALLOW_SELECT = False
+    CSS_PATH = Path(__file__).with_name("dialogs.tcss")
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "go_back", show=False)]
 
     def __init__(self, title: str, words: str = "") -> None:

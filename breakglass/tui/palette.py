@@ -10,7 +10,8 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from breakglass.tui.actions import Action
-from breakglass.tui.dialogs import Choices, Dialog, TextLine
+from breakglass.tui.dialogs import Dialog
+from breakglass.tui.inputs import Choices, TextLine
 from breakglass.tui.text import padded
 
 

@@ -212,3 +212,6 @@ def variables(palette: Palette) -> dict[str, str]:
         "block-cursor-background": palette.accent,
         "block-cursor-foreground": palette.background,
     }
+
+
+THEMES: dict[str, Theme] = {name: textual_theme(palette) for name, palette in PALETTES.items()}

@@ -31,6 +31,8 @@ class WatchCockpit(Cockpit):
         super().__init__(lambda session: 0)
         self._following = following
 
-    def open_first(self) -> None:
-        self.push_screen(WatchView(self._following))
+    def first_screen(self) -> WatchView:
+        return WatchView(self._following)
+
+    def on_mount(self) -> None:
         self.run_worker(self._following.follow(), name="follow")

@@ -194,8 +194,8 @@ class Stage(Cockpit):
         self._made = made
         self.attention: list[str] = []
 
-    def open_first(self) -> None:
-        self.push_screen(self._made())
+    def first_screen(self) -> Screen[None]:
+        return self._made()
 
     def draw_attention(self, words: str) -> None:
         self.attention.append(words)

@@ -10,8 +10,9 @@ from textual.dom import DOMNode
 from breakglass.tui.actions import ACTIONS, Place, actions_of, bindings
 from breakglass.tui.app import Cockpit
 from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.dialogs import AskLine, Choices, Choose, HostKey, Message, TextLine
+from breakglass.tui.dialogs import AskLine, Choose, HostKey, Message
 from breakglass.tui.footer import footer_line
+from breakglass.tui.inputs import Choices, TextLine
 from breakglass.tui.palette import Palette, matching
 from breakglass.tui.theme import Look
 from breakglass.tui.walk.screen import WalkScreen

@@ -238,7 +238,7 @@ async def test_an_unexpected_error_shows_where_it_was_and_no_values(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     class Broken(Cockpit):
-        def open_first(self) -> None:
+        def on_mount(self) -> None:
             password = "hunter2"
             raise RuntimeError(f"with {password}")
 
@@ -248,7 +248,7 @@ async def test_an_unexpected_error_shows_where_it_was_and_no_values(
             pass
     said = capsys.readouterr().err
     assert "RuntimeError" in said
-    assert "open_first" in said
+    assert "on_mount" in said
     assert "hunter2" not in said
 
 

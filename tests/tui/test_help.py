@@ -24,8 +24,8 @@ class Help(Cockpit):
         self.unicode = True
         self.of: Place = of
 
-    def open_first(self) -> None:
-        self.push_screen(HelpScreen(self.of))
+    def first_screen(self) -> HelpScreen:
+        return HelpScreen(self.of)
 
 
 @pytest.mark.parametrize("place", get_args(Place))

@@ -152,7 +152,8 @@ async def test_the_library_can_be_used_while_past_sessions_are_still_read(
     rehearsed(state)
     app = Library()
     async with app.run_test(size=(100, 30)) as pilot:
-        await seen(app, pilot, "reading past sessions")
+        await seen(app, pilot, "vault-raft-recovery")
+        assert "reading past sessions" in flat(app)
         await pilot.press("j", "enter")
         assert [found.name for found in app.opened] == ["vault-raft-recovery"]
         gate.set()

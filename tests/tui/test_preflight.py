@@ -48,8 +48,8 @@ class Preflight(Cockpit):
         self.checks = checks
         self.begun: list[Request] = []
 
-    def open_first(self) -> None:
-        self.push_screen(PreflightScreen(self.found, self.checks))
+    def first_screen(self) -> PreflightScreen:
+        return PreflightScreen(self.found, self.checks)
 
     def begin(self, request: Request) -> None:
         self.begun.append(request)

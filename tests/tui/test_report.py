@@ -40,8 +40,8 @@ class Report(Cockpit):
         self.past = fold(read(folder.path / FILE_NAME).records)
         self.suspended = 0
 
-    def open_first(self) -> None:
-        self.push_screen(ReportScreen(self.past, load_runbook(ROOT / OUTPOST.path)))
+    def first_screen(self) -> ReportScreen:
+        return ReportScreen(self.past, load_runbook(ROOT / OUTPOST.path))
 
     @contextmanager
     def suspend(self) -> Generator[None]:

@@ -41,8 +41,7 @@ class Asking(Stage):
         super().__init__(lambda: walking(session), theme)
         self.session = session
 
-    def open_first(self) -> None:
-        super().open_first()
+    def on_mount(self) -> None:
         assert self.session.state.waiting is not None
         self.push_screen(ConfirmDialog(self.session, self.session.state.waiting, quiet=0.0))
 

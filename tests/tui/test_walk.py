@@ -210,7 +210,7 @@ async def test_no_key_on_the_walk_confirms_a_change(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         for code in range(33, 127):
             await pilot.press(chr(code))
-            while app.screen is not app.screen_stack[1]:
+            while app.screen is not app.screen_stack[0]:
                 app.pop_screen()
                 await pilot.pause()
         assert not [each for each in session.commands if isinstance(each, c.Confirm)]

@@ -8,15 +8,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from breakglass.runbook.library import Found, all_runbooks
-from breakglass.runbook.model import Runbook
-from breakglass.runbook.position import InvalidFileError
-from breakglass.session import events as e
-from breakglass.session.folders import all_sessions
-from breakglass.session.journal import FILE_NAME, JournalError, read
-from breakglass.session.state import State, fold
+
+if TYPE_CHECKING:
+    from breakglass.runbook.model import Runbook
+    from breakglass.runbook.search import Index
+    from breakglass.session.state import State
 
 RehearsalResult: TypeAlias = Literal[
     "recovered", "not recovered", "not this incident", "escalated", "stopped"
@@ -28,7 +27,7 @@ class Entry:
     """A runbook that was found. One that cannot be used has its first problem, and how many there are."""
 
     found: Found
-    runbook: Runbook | None
+    runbook: "Runbook | None"
     problem: str = ""
     problems: int = 0
 
@@ -47,7 +46,7 @@ class Rehearsed:
 class Past:
     """What the sessions in the state folder say. `rehearsed` goes by the runbook's name."""
 
-    unfinished: tuple[State, ...] = ()
+    unfinished: "tuple[State, ...]" = ()
     rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict[str, Rehearsed])
     latest: Mapping[str, str] = field(default_factory=dict[str, str])
     """Each runbook's newest session."""
@@ -55,13 +54,17 @@ class Past:
     """Why a journal was left out."""
 
 
-def read_entries() -> tuple[Entry, ...]:
-    """Every runbook that can be found, by name."""
-    return tuple(_entry(found) for found in all_runbooks())
+def read_entries() -> "tuple[tuple[Entry, ...], Index]":
+    """Every runbook that can be found, by name, and what finds those that can be used."""
+    from breakglass.runbook.search import index
+
+    entries = tuple(_entry(found) for found in all_runbooks())
+    return entries, index(entry.runbook for entry in entries if entry.runbook is not None)
 
 
 def _entry(found: Found) -> Entry:
     from breakglass.runbook.load import load_runbook
+    from breakglass.runbook.position import InvalidFileError
 
     try:
         return Entry(found, load_runbook(found.path))
@@ -73,7 +76,10 @@ def _entry(found: Found) -> Entry:
 
 def read_past(state_root: Path) -> Past:
     """All sessions of a state folder. A journal that is damaged or unreadable is named, and left out."""
+    from breakglass.session.folders import all_sessions
+    from breakglass.session.journal import FILE_NAME, JournalError, read
     from breakglass.session.opening import unfinished
+    from breakglass.session.state import fold
 
     states: dict[str, State] = {}
     damaged: list[str] = []
@@ -91,7 +97,7 @@ def read_past(state_root: Path) -> Past:
     )
 
 
-def _rehearsed(states: Iterable[State]) -> Iterable[tuple[str, Rehearsed]]:
+def _rehearsed(states: "Iterable[State]") -> Iterable[tuple[str, Rehearsed]]:
     """Rehearsals by runbook; of several, the last one given."""
     for state in states:
         if state.mode == "rehearsal" and state.scenario and state.started is not None:
@@ -99,7 +105,7 @@ def _rehearsed(states: Iterable[State]) -> Iterable[tuple[str, Rehearsed]]:
             yield state.runbook, Rehearsed(state.session, state.started.time, state.scenario, result)
 
 
-def rehearsal_result(state: State) -> RehearsalResult:
+def rehearsal_result(state: "State") -> RehearsalResult:
     """How a rehearsal went: what the walk claims counts only where the simulated world agrees."""
     result = state.ended.result if state.ended is not None else "stopped"
     if result == "stopped":
@@ -108,7 +114,9 @@ def rehearsal_result(state: State) -> RehearsalResult:
         return "not this incident"
     if result == "escalate":
         return "escalated"
+    from breakglass.session.events import Happened
+
     recovered = any(
-        isinstance(each.event, e.Happened) and each.event.kind == "recovered" for each in state.happened
+        isinstance(each.event, Happened) and each.event.kind == "recovered" for each in state.happened
     )
     return "recovered" if recovered else "not recovered"

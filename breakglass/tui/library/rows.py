@@ -1,15 +1,18 @@
 """The library's rows and preview as styled text, for a width. Nothing from a file is parsed as markup."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from breakglass.runbook.model import Runbook
-from breakglass.runbook.search import Match
-from breakglass.session.state import State
 from breakglass.tui.library.catalogue import Entry, Past, RehearsalResult, Rehearsed
 from breakglass.tui.text import folded, labelled, plain
 from breakglass.tui.theme import BANDS, Look
+
+if TYPE_CHECKING:
+    from breakglass.runbook.model import Runbook
+    from breakglass.runbook.search import Match
+    from breakglass.session.state import State
 
 INDENT = 5
 
@@ -22,7 +25,7 @@ RESULT_MARKS: dict[RehearsalResult, str] = {
 }
 
 
-def runbook_row(entry: Entry, past: Past, match: Match | None, look: Look, width: int) -> list[Text]:
+def runbook_row(entry: Entry, past: Past, match: "Match | None", look: Look, width: int) -> list[Text]:
     """Severity, name and last rehearsal; then title and owner, or the phrase that a search found."""
     muted = look.style("muted")
     if entry.runbook is None:
@@ -67,7 +70,7 @@ def rehearsed_words(rehearsed: Rehearsed | None, look: Look) -> Text:
     )
 
 
-def session_row(state: State, look: Look, width: int) -> list[Text]:
+def session_row(state: "State", look: Look, width: int) -> list[Text]:
     """Mode, runbook and site; then since when, and where it stopped."""
     began = f"{state.started.time:%Y-%m-%d %H:%M}Z" if state.started is not None else "?"
     first = Text.assemble(
@@ -81,7 +84,7 @@ def session_row(state: State, look: Look, width: int) -> list[Text]:
     ]
 
 
-def where_it_stopped(state: State, look: Look) -> Text:
+def where_it_stopped(state: "State", look: Look) -> Text:
     """The step that a session is at. A change that may have happened is said first."""
     if state.unknown or any(view.last and view.last.open_intents for view in state.steps.values()):
         words, mark = "a change may have happened", "unknown"
@@ -128,7 +131,7 @@ def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
     return Text("\n").join(lines)
 
 
-def session_preview(state: State, look: Look) -> Text:
+def session_preview(state: "State", look: Look) -> Text:
     """An unfinished session: what it was, how far it came, and what resuming will do."""
     lines = [
         Text.assemble((f" {BANDS[state.mode].word} ", BANDS[state.mode].style), f"  {plain(state.site)}"),
@@ -159,7 +162,7 @@ def _list(title: str, items: Iterable[str], look: Look, width: int) -> Iterable[
     return [heading(title, look), *rows, Text()] if rows else []
 
 
-def _uses(runbook: Runbook) -> Iterable[str]:
+def _uses(runbook: "Runbook") -> Iterable[str]:
     for kind in ("clusters", "hosts", "endpoints", "secrets", "variables"):
         names: tuple[str, ...] = getattr(runbook.uses, kind)
         if names:

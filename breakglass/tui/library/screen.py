@@ -1,7 +1,8 @@
 """The library screen: find the runbook, see whether it was rehearsed, or go on where a session stopped."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import events
@@ -11,20 +12,19 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, OptionList, Static
 
 from breakglass.errors import UserError
-from breakglass.runbook.search import Index, Match, index
-from breakglass.session import events as e
-from breakglass.session.folders import find_session, state_folder
-from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.state import State, fold
 from breakglass.threads import in_thread
 from breakglass.tui.actions import Action, bindings
 from breakglass.tui.base import CockpitScreen, cockpit
-from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
+from breakglass.tui.inputs import TextLine
 from breakglass.tui.library.catalogue import Entry, Past, read_entries, read_past
 from breakglass.tui.library.rows import entry_preview, heading, runbook_row, session_preview, session_row
 from breakglass.tui.rows import Row, RowList
 from breakglass.tui.theme import Look
+
+if TYPE_CHECKING:
+    from breakglass.runbook.search import Index, Match
+    from breakglass.session.state import State
 
 LONGEST_PASTE = 2000
 """Characters of a pasted text that are searched for."""
@@ -46,7 +46,7 @@ class LibraryScreen(CockpitScreen):
     def __init__(self) -> None:
         super().__init__()
         self._entries: tuple[Entry, ...] = ()
-        self._index: Index = index(())
+        self._index: Index | None = None
         self._past = Past()
         self._read_entries = self._read_past = False
 
@@ -67,18 +67,28 @@ class LibraryScreen(CockpitScreen):
     def on_screen_resume(self) -> None:
         """Read everything again: a session may have ended since, and a runbook may have been edited.
 
-        It begins when the screen is drawn, since the drawing would wait for it.
+        It begins when the screen is on the terminal, since the drawing would wait for it. What is asked of
+        the application is done after Textual's batch at the start, in which nothing is drawn.
         """
+        cockpit(self).call_later(self._read_when_drawn)
+
+    def _read_when_drawn(self) -> None:
+        self.refresh()
         self.call_after_refresh(lambda: self.run_worker(self._read(), exclusive=True, group="reading"))
 
     async def _read(self) -> None:
-        self._entries = await in_thread(read_entries)
-        self._index = index(entry.runbook for entry in self._entries if entry.runbook is not None)
+        self._entries, self._index = await in_thread(read_entries)
         self._read_entries = True
         self._show()
-        self._past = await in_thread(lambda: read_past(state_folder()))
+        self._past = await in_thread(self._read_sessions)
         self._read_past = True
         self._show()
+
+    @staticmethod
+    def _read_sessions() -> Past:
+        from breakglass.session.folders import state_folder
+
+        return read_past(state_folder())
 
     # ---------------------------------------------------------------- what is shown
     @property
@@ -91,7 +101,7 @@ class LibraryScreen(CockpitScreen):
 
     def _show(self) -> None:
         look = cockpit(self).look
-        matches = self._index.search(self._search.value)
+        matches = self._index.search(self._search.value) if self._index is not None else []
         self.query_one("#heading", Static).update(self._heading_line())
         self._list.show([*self._session_rows(matches), *self._runbook_rows(matches)])
         self._show_preview()
@@ -109,14 +119,14 @@ class LibraryScreen(CockpitScreen):
             (" breakglass ", f"bold {look.style('accent')}"), (f" library   {words}", look.style("muted"))
         )
 
-    def _session_rows(self, matches: list[Match]) -> list[Row]:
+    def _session_rows(self, matches: "Sequence[Match]") -> list[Row]:
         look = cockpit(self).look
         names = {match.runbook.name for match in matches}
         some = [s for s in self._past.unfinished if not self._search.value.strip() or s.runbook in names]
         rows = [Row(f"session:{s.session}", lambda width, s=s: session_row(s, look, width)) for s in some]
         return [_heading_row("UNFINISHED SESSIONS", look), *rows] if rows else []
 
-    def _runbook_rows(self, matches: list[Match]) -> list[Row]:
+    def _runbook_rows(self, matches: "Sequence[Match]") -> list[Row]:
         look, past = cockpit(self).look, self._past
         by_runbook = {entry.runbook.name: entry for entry in self._entries if entry.runbook is not None}
         shown = [(by_runbook[match.runbook.name], match) for match in matches]
@@ -154,7 +164,7 @@ class LibraryScreen(CockpitScreen):
         name = self._list.chosen.removeprefix("runbook:")
         return next((entry for entry in self._entries if entry.found.name == name), None)
 
-    def _chosen_session(self) -> State | None:
+    def _chosen_session(self) -> "State | None":
         name = self._list.chosen.removeprefix("session:")
         return next((state for state in self._past.unfinished if state.session == name), None)
 
@@ -208,7 +218,7 @@ class LibraryScreen(CockpitScreen):
         if state is not None:
             self._resume(state)
 
-    def _resume(self, state: State) -> None:
+    def _resume(self, state: "State") -> None:
         from breakglass.session.opening import Request
 
         cockpit(self).begin(Request(resume=state.session))
@@ -234,9 +244,13 @@ class LibraryScreen(CockpitScreen):
 
         def read_it() -> ReportScreen:
             from breakglass.runbook.load import load_runbook
+            from breakglass.session.events import SessionStarted
+            from breakglass.session.folders import find_session, state_folder
+            from breakglass.session.journal import FILE_NAME, read
+            from breakglass.session.state import fold
 
             state = fold(read(find_session(state_folder(), session).path / FILE_NAME).records)
-            assert state.started is not None and isinstance(state.started.event, e.SessionStarted)
+            assert state.started is not None and isinstance(state.started.event, SessionStarted)
             return ReportScreen(state, load_runbook(Path(state.started.event.runbook_path)))
 
         if not session:

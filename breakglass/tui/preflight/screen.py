@@ -26,8 +26,8 @@ from breakglass.site.model import Site
 from breakglass.threads import in_thread
 from breakglass.tui.actions import bindings
 from breakglass.tui.base import cockpit
-from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
+from breakglass.tui.inputs import TextLine
 from breakglass.tui.page import Page, PageScreen
 from breakglass.tui.preflight.checks import Checks, site_checks
 from breakglass.tui.preflight.fields import LineField, Pressed, PressRow, Unpasted

@@ -23,8 +23,8 @@ from breakglass.session.state import State
 from breakglass.threads import in_thread
 from breakglass.tui.actions import bindings
 from breakglass.tui.base import cockpit
-from breakglass.tui.dialogs import TextLine
 from breakglass.tui.footer import Footer
+from breakglass.tui.inputs import TextLine
 from breakglass.tui.page import Page, PageScreen
 from breakglass.tui.report.lines import draft_lines, sections, timeline_lines
 from breakglass.tui.text import flowed, plain

@@ -9,7 +9,7 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from breakglass.session.state import Attempt, State, StepView
-from breakglass.tui.dialogs import TextLine
+from breakglass.tui.inputs import TextLine
 from breakglass.tui.walk.contents import Contents, timeline_lines, value_lines
 from breakglass.tui.walk.lines import Search, Written
 from breakglass.tui.walk.output import OutputPane

@@ -7,6 +7,7 @@ watches gets this view; who walks gets `WalkScreen`, which adds the decisions.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -48,6 +49,7 @@ class WalkView(CockpitScreen):
     """Shows one session. `now` gives the time of day, `speed` how much faster than life a rehearsal runs."""
 
     AUTO_FOCUS = ""
+    CSS_PATH = Path(__file__).with_name("walk.tcss")
     place = "watch"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("watch")]
 
