@@ -10,6 +10,20 @@ from breakglass.tui.text import folded, padded, plain, seconds
 from breakglass.tui.theme import Look
 from breakglass.tui.walk.words import strip_window
 
+NEAR = 60
+"""Steps that are drawn on each side of the one that is shown; a key press must not wait for a thousand."""
+
+
+def _near(runbook: Runbook, shown: str) -> range:
+    """Which steps are drawn."""
+    steps = runbook.steps
+    at = next((index for index, step in enumerate(steps) if step.id == shown), 0)
+    return range(max(at - NEAR, 0), min(at + NEAR + 1, len(steps)))
+
+
+def _left_out(count: int, where: str, width: int, look: Look) -> list[Text]:
+    return [Text(padded(f"{count} {where}", width), look.style("muted"))] if count else []
+
 
 def _mark(step: Step) -> str:
     return {Risk.DESTRUCTIVE: "!!", Risk.CHANGE: "!", Risk.PROBE: "!"}.get(effective_risk(step), "")
@@ -30,12 +44,14 @@ def step_rows(
     runbook: Runbook, state: State, shown: str, width: int, look: Look
 ) -> tuple[list[Text], dict[int, str], int]:
     """The column: its lines, which line belongs to which step, and the line of the step that is shown."""
-    lines: list[Text] = []
+    near = _near(runbook, shown)
+    lines = _left_out(near.start, "before", width, look)
     owners: dict[int, str] = {}
     at = 0
     phase = ""
     indent = cell_len(look.mark("ok")) + 6
-    for number, step in enumerate(runbook.steps, start=1):
+    for index in near:
+        step = runbook.steps[index]
         if step.phase != phase:
             phase = step.phase
             lines.append(Text(padded(plain(phase), width), f"bold {look.style('muted')}"))
@@ -52,7 +68,7 @@ def step_rows(
                 [
                     (here, "bold"),
                     (padded(look.mark(status), indent - 5), look.mark_style(status)),
-                    f"{number:>2}  ",
+                    f"{index + 1:>2}  ",
                 ]
                 if row == 0
                 else [(" " * indent, look.style("muted"))]
@@ -67,14 +83,17 @@ def step_rows(
             lines.append(text)
         if step.id == shown:
             at = first
+    lines += _left_out(len(runbook.steps) - near.stop, "after", width, look)
     return lines, owners, at
 
 
 def strip(runbook: Runbook, state: State, shown: str, width: int, look: Look) -> Text:
     """One line of numbers around the step that is shown: `[ok]1 [ok]2 >3< [ ]4!! [ ]5`."""
+    near = _near(runbook, shown)
     pieces: list[Text] = []
     at = 0
-    for index, step in enumerate(runbook.steps):
+    for index in near:
+        step = runbook.steps[index]
         status = _status(state, step)
         number, mark = str(index + 1), _mark(step)
         if step.id == state.current:
@@ -82,13 +101,14 @@ def strip(runbook: Runbook, state: State, shown: str, width: int, look: Look) ->
         else:
             piece = Text.assemble((f"{look.mark(status)}{number}{mark}", look.mark_style(status)))
         if step.id == shown:
-            at = index
+            at = len(pieces)
             if step.id != state.current:
                 piece.stylize(look.palette.selected)
         pieces.append(piece)
     widths = [piece.cell_len + 1 for piece in pieces]
     window = strip_window(len(pieces), at, width - 10, widths)
-    before = f"{window.start} < " if window.start else ""
-    after = f" > {len(pieces) - window.stop}" if window.stop < len(pieces) else ""
+    first, last = near.start + window.start, near.start + window.stop
+    before = f"{first} < " if first else ""
+    after = f" > {len(runbook.steps) - last}" if last < len(runbook.steps) else ""
     inside = Text(" ").join(pieces[window.start : window.stop])
     return Text.assemble((before, look.style("muted")), inside, (after, look.style("muted")), no_wrap=True)
