@@ -30,7 +30,7 @@ from breakglass.session.checks import Check, checks, unused
 from breakglass.session.folders import state_folder
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
-from breakglass.transport.output import visible_line
+from breakglass.transport.visible import visible_line
 
 GLYPHS = {"ok": "[ok]", "suspect": "[?] ", "failed": "[XX]", "unknown": "[??]"}
 

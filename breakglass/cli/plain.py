@@ -18,7 +18,7 @@ from breakglass.session import events as e
 from breakglass.session.opening import Request, open_session, operator_name
 from breakglass.session.outside import Prompts
 from breakglass.session.state import Recorded, State
-from breakglass.transport.output import visible, visible_line
+from breakglass.transport.visible import visible, visible_line
 
 Line = Callable[[str], None]
 

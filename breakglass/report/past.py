@@ -13,7 +13,7 @@ from breakglass.session.adhoc import adhoc_runbook
 from breakglass.session.folders import all_sessions, state_folder
 from breakglass.session.journal import FILE_NAME, JournalError, read
 from breakglass.session.state import State, fold
-from breakglass.transport.output import visible
+from breakglass.transport.visible import visible
 
 
 def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> str:

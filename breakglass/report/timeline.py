@@ -6,7 +6,7 @@ from datetime import datetime
 
 from breakglass.session import events as e
 from breakglass.session.state import Recorded, State
-from breakglass.transport.output import visible
+from breakglass.transport.visible import visible
 
 
 @dataclass(frozen=True, slots=True)

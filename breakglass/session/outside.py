@@ -30,7 +30,8 @@ from breakglass.transport.base import (
     Transport,
 )
 from breakglass.transport.endpoint import Forward
-from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder, visible_line
+from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder
+from breakglass.transport.visible import visible_line
 from breakglass.values import Json
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Where text from outside is made safe: raw bytes in, lines out that can be stored and shown.
+"""Output on its way from a far side to the screen and the record: raw bytes in, safe lines out.
 
 A `Recorder` takes the output of one request as it comes, and makes of each stream, piece by piece: text
 (invalid UTF-8 made visible), text without secrets, text without control characters, lines. The lines go to a
@@ -9,7 +9,6 @@ for expressions, the ends for the journal, and an index for whoever draws.
 import codecs
 import hashlib
 import os
-import re
 import tempfile
 import threading
 from array import array
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from breakglass.errors import UserError
 from breakglass.site.redaction import Redaction, Redactor
+from breakglass.transport.visible import visible
 
 if TYPE_CHECKING:
     from breakglass.transport.base import Stream
@@ -60,38 +60,6 @@ class Finished:
     lines: int
     head: str
     tail: str
-
-
-_HIDDEN: Final = (
-    "\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
-    "\ufff9-\ufffb\U000e0000-\U000e0fff"
-)
-_UNSAFE: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
-_PLAIN: Final = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
-"""What nobody obeys or hides, of ASCII."""
-_UNSAFE_IN_LINE: Final = re.compile(f"[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
-
-
-def visible(text: str) -> str:
-    r"""The text with everything that a terminal would obey or hide written out: `\x1b`, `\u202e`.
-
-    Line ends and tabs stay. This is the only place where that is decided; it changes nothing the second time.
-    """
-    if text.isascii() and not text.encode().translate(None, _PLAIN):
-        return text  # as most output is; the expression takes 15 times as long to find nothing
-    return _UNSAFE.sub(_written_out, text)
-
-
-def visible_line(text: str) -> str:
-    """The same for what must stay on one line: line ends are written out too, and tabs are spaces."""
-    return _UNSAFE_IN_LINE.sub(_written_out, text).replace("\t", "    ")
-
-
-def _written_out(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code == 0x0A:
-        return "\\n"
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def shortened(line: str, limit: int = LONGEST_LINE) -> str:

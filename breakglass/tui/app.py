@@ -25,7 +25,7 @@ from textual.worker import WorkerFailed
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
-from breakglass.transport.output import visible, visible_line
+from breakglass.transport.visible import visible, visible_line
 from breakglass.tui.actions import Place
 from breakglass.tui.base import CockpitScreen
 from breakglass.tui.terminal import Terminal
