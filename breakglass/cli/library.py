@@ -2,11 +2,8 @@
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
-
-from breakglass.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from breakglass.session.opening import Request, Session
@@ -15,9 +12,11 @@ SLOW_FRAMES = "10"
 """Frames a second over SSH."""
 
 
-def run(arguments: Namespace) -> int:
-    """The library: find a runbook, rehearse it, run it, go on with a session."""
+def open_library() -> int:
+    """The library: find a runbook, rehearse it, run it, go on with a session. Returns the exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from breakglass.cli.exit_codes import ExitCode
+
         print("the library needs a terminal; see breakglass --help for what works without", file=sys.stderr)
         return ExitCode.USAGE
     return open_cockpit(None)
@@ -35,7 +34,11 @@ def open_cockpit(request: "Request | None") -> int:
     code = app.run()
     if app.failure is not None:
         raise app.failure
-    return ExitCode.INTERRUPTED if code is None else code
+    if code is None:
+        from breakglass.cli.exit_codes import ExitCode
+
+        return ExitCode.INTERRUPTED
+    return code
 
 
 def _code_of(session: "Session") -> int:

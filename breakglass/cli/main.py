@@ -69,10 +69,19 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     if words == ["--version"]:
         print(f"breakglass {__version__}")
         return 0
-    name = next((word for word in words if not word.startswith("-")), "")
-    arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
-    run: Callable[[Namespace], int] = getattr(arguments, "run", None) or _command("library").run
-    return _guarded(run, arguments)
+    return _guarded(lambda: _run(words))
+
+
+def _run(words: "Sequence[str]") -> int:
+    if words:
+        name = next((word for word in words if not word.startswith("-")), "")
+        arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
+        run: Callable[[Namespace], int] | None = getattr(arguments, "run", None)
+        if run is not None:
+            return run(arguments)
+    from breakglass.cli.library import open_library
+
+    return open_library()
 
 
 def program(*loaded: str) -> "ArgumentParser":
@@ -109,21 +118,26 @@ def _command(name: str) -> "Command":
     return cast("Command", import_module(f"breakglass.cli.{name}"))
 
 
-def _guarded(run: "Callable[[Namespace], int]", arguments: "Namespace") -> int:
-    from breakglass.cli.exit_codes import ExitCode
+def _guarded(run: "Callable[[], int]") -> int:
     from breakglass.errors import UserError
 
     try:
-        return run(arguments)
+        return run()
     except UserError as error:
         print(error, file=sys.stderr)
-        return ExitCode.USAGE
+        return _code("USAGE")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return ExitCode.INTERRUPTED
+        return _code("INTERRUPTED")
     except BrokenPipeError:
         sys.stderr.close()
-        return ExitCode.DONE
+        return _code("DONE")
+
+
+def _code(name: str) -> int:
+    from breakglass.cli.exit_codes import ExitCode
+
+    return ExitCode[name]
 
 
 if __name__ == "__main__":
