@@ -1,9 +1,11 @@
-"""How the program grows: with steps, hosts and output, beside itself at a smaller size.
+"""How the program grows: with steps, events, hosts and output, beside itself at a smaller size.
 
-A ratio of 1 is linear: the time for each step, host or megabyte, beside that of the size before.
+A ratio of 1 is linear: the time for each step, event, host or megabyte, beside that of the size before.
+Runbooks are checked and hosts read in a Python of its own each time: one remembers the expressions that it
+has compiled, and closes connections for a while after it has read.
 """
 
-import asyncio
+import gc
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,28 +14,27 @@ from pathlib import Path
 
 from bench.journals import STEPS, a_start, walked
 from bench.many_hosts import many_sshds
-from bench.measure import Line, Sample, called, median
-from bench.read_hosts import read_all
-from breakglass.runbook.load import load_runbook
+from bench.measure import Line, Sample, called, median, timed
 from breakglass.session.state import Recorded, fold
 from breakglass.site.redaction import Redactor
 from breakglass.transport.output import Recorder
 
-READ_STEPS = (10, 100, 400)
-"""Steps of a runbook; it holds 400 at most."""
+READ_STEPS = (10, 100, 1_000)
+"""Steps of a runbook; it holds 1,000 at most."""
 EVENTS = (1_000, 10_000, 100_000)
 HOSTS = (10, 50, 200)
 OUTPUT = (1, 10, 100)
 """Megabytes."""
+ROUNDS = 5
 LINEAR = 1.25
 """What the time for one may grow by from one size to the next; a busy machine wavers by about that."""
 
 
 def measure(work: Path) -> list[Line]:
     with many_sshds(work, max(HOSTS)) as places:
-        hosts = _grown(
-            "hosts read", HOSTS, lambda count: called(lambda: asyncio.run(read_all(places, count))), rounds=1
-        )
+        described = work / "places.json"
+        places.write(described)
+        hosts = _grown("hosts read", HOSTS, lambda count: _hosts(described, count))
     return [
         *_grown("steps checked", READ_STEPS, lambda count: _steps(work, count)),
         *_grown(f"events folded, {STEPS} steps", EVENTS, _events),
@@ -42,13 +43,11 @@ def measure(work: Path) -> list[Line]:
     ]
 
 
-def _grown(
-    what: str, sizes: tuple[int, ...], measured: Callable[[int], Sample], *, rounds: int = 3
-) -> list[Line]:
+def _grown(what: str, sizes: tuple[int, ...], measured: Callable[[int], Sample]) -> list[Line]:
     lines: list[Line] = []
     before: float | None = None
     for size in sizes:
-        each = median([measured(size) for _ in range(rounds)]).cpu * 1e6 / size
+        each = median([measured(size) for _ in range(ROUNDS)]).cpu * 1e6 / size
         beside = "" if before is None else "the size before"
         lines.append(
             Line(f"{size:,} {what}, CPU for one", each, "µs", beside, before, LINEAR if before else None)
@@ -58,12 +57,17 @@ def _grown(
 
 
 def _steps(work: Path, count: int) -> Sample:
+    imports = "from breakglass.runbook.load import load_runbook; load_runbook(paths[0])"
+    return timed("load_runbook(paths[1])", _runbook(work, 1), _runbook(work, count), before=imports)
+
+
+def _runbook(work: Path, count: int) -> Path:
     path = work / f"steps-{count}.yaml"
     head = (
         "runbook: long\ntitle: Long\nsummary: Many steps.\nseverity: sev3\nuses: {clusters: [main]}\nsteps:\n"
     )
     path.write_text(head + "".join(_step(number) for number in range(count)))
-    return called(lambda: load_runbook(path))
+    return path
 
 
 def _step(number: int) -> str:
@@ -74,10 +78,18 @@ def _step(number: int) -> str:
     )
 
 
+def _hosts(places: Path, count: int) -> Sample:
+    ready = "import asyncio; from bench.read_hosts import places_in, read_all"
+    ready += "; places = places_in(paths[0]); asyncio.run(read_all(places, 1))"
+    return timed(f"asyncio.run(read_all(places, {count}))", places, before=ready)
+
+
 def _events(count: int) -> Sample:
     now = datetime.now(UTC)
     events = [a_start("bench"), *islice(walked(), count - 1)]
     records = [Recorded(number, now, 0.0, event) for number, event in enumerate(events, start=1)]
+    gc.collect()
+    gc.freeze()  # as reading a journal leaves its records
     return called(lambda: fold(records))
 
 

@@ -19,3 +19,16 @@ class Places:
         words = {"key": str(self.key), "known_hosts": str(self.known_hosts)}
         plain = {"address": self.address, "ports": self.ports, "user": self.user, "command": self.command}
         path.write_text(json.dumps({**words, **plain}))
+
+
+def places_in(path: Path) -> Places:
+    """Where the hosts are, as it was written down."""
+    read = json.loads(path.read_text())
+    return Places(
+        address=read["address"],
+        ports=tuple(read["ports"]),
+        key=Path(read["key"]),
+        known_hosts=Path(read["known_hosts"]),
+        user=read["user"],
+        command=read["command"],
+    )

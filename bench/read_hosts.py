@@ -1,11 +1,10 @@
 """One read on many hosts through the program's own transport: `python -m bench.read_hosts PLACES`."""
 
 import asyncio
-import json
 import sys
 from pathlib import Path
 
-from bench.places import Places
+from bench.places import Places, places_in
 from bench.ssh_step import NoSecrets
 from breakglass.site.model import Host, Site
 from breakglass.transport.base import SshRequest
@@ -39,13 +38,5 @@ async def read_all(places: Places, count: int) -> None:
 
 
 if __name__ == "__main__":
-    read = json.loads(Path(sys.argv[1]).read_text())
-    given = Places(
-        address=read["address"],
-        ports=tuple(read["ports"]),
-        key=Path(read["key"]),
-        known_hosts=Path(read["known_hosts"]),
-        user=read["user"],
-        command=read["command"],
-    )
+    given = places_in(Path(sys.argv[1]))
     asyncio.run(read_all(given, len(given.ports)))
