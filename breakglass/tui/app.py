@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rich.text import Text
+from textual._styles_cache import StylesCache
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.filter import Monochrome
@@ -86,6 +88,12 @@ class Cockpit(App[int], inherit_bindings=False):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return variables(DARK)
 
+    def watch_theme(self) -> None:
+        """Tell the screens. A screen that watches the theme itself is never let go by Textual."""
+        for each in self.screen_stack:
+            if isinstance(each, CockpitScreen) and each.is_mounted:
+                each.recolour()
+
     def on_mount(self) -> None:
         if not self.unicode:
             self.add_class("-ascii")
@@ -121,6 +129,14 @@ class Cockpit(App[int], inherit_bindings=False):
         from breakglass.tui.help.screen import HelpScreen
 
         self.push_screen(HelpScreen(place))
+
+    def pop_screen(self) -> AwaitComplete:
+        """Leave a screen, and let go of what it painted. Textual 8 keeps that of the last thousand widgets, as
+        keys of this cache of colours: megabytes for each help that was open."""
+        forget = getattr(StylesCache.get_inner_outer, "cache_clear", None)
+        if forget is not None:
+            forget()
+        return super().pop_screen()
 
     def go_back(self) -> None:
         """Leave the screen that is on top; leaving the first one ends the program."""

@@ -27,6 +27,9 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
     ALLOW_SELECT = False
     place: ClassVar[Place]
 
+    def recolour(self) -> None:
+        """Draw what is in colours of its own again, since the theme is another one."""
+
     def available(self) -> tuple[Action, ...]:
         """What can be done now. Footer and palette show these."""
         return actions_of(self.place)

@@ -1,9 +1,11 @@
 """Help shows every key of a screen, and has them from the table of actions alone."""
 
+import gc
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from textual.strip import Strip
 
 from breakglass.tui.actions import Place, actions_of
 from breakglass.tui.app import Cockpit
@@ -51,6 +53,28 @@ async def test_it_opens_over_any_screen_and_closes_again(state: Path) -> None:
         await seen(app, pilot, "KEYS OF THE LIBRARY")
         await pilot.press("question_mark")
         await seen(app, pilot, "RUNBOOKS")
+
+
+async def test_what_was_painted_is_let_go_of_when_it_closes(state: Path) -> None:
+    app = Cockpit(lambda session: 0)
+
+    def kept(kind: type[object]) -> int:
+        gc.collect()
+        return sum(isinstance(each, kind) for each in gc.get_objects())
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await seen(app, pilot, "outpost-shm-purge")
+
+        async def look_at_help() -> int:
+            await pilot.press("question_mark")
+            await seen(app, pilot, "KEYS OF THE LIBRARY")
+            await pilot.press("question_mark")
+            await seen(app, pilot, "RUNBOOKS")
+            return kept(Strip)
+
+        painted = [await look_at_help() for _ in range(5)]
+        assert kept(HelpScreen) <= 1
+        assert painted[-1] - painted[0] < 24, "lines of the screen"
 
 
 async def test_it_scrolls_by_keyboard(state: Path) -> None:

@@ -36,8 +36,8 @@ class HelpScreen(PageScreen):
             yield Static(id="lines", markup=False)
         yield Footer()
 
-    def on_mount(self) -> None:
-        self.watch(cockpit(self), "theme", self._show, init=False)
+    def recolour(self) -> None:
+        self._show()
 
     def on_resize(self) -> None:
         self._show()

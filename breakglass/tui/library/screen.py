@@ -59,9 +59,11 @@ class LibraryScreen(CockpitScreen):
                 yield Static(id="preview", markup=False)
         yield Footer()
 
+    def recolour(self) -> None:
+        self._show()
+
     def on_mount(self) -> None:
         self._list.focus()
-        self.watch(cockpit(self), "theme", self._show, init=False)
         self._show()
 
     def on_screen_resume(self) -> None:

@@ -85,8 +85,10 @@ class PreflightScreen(PageScreen):
             yield PressRow(self._begin_words, id="begin")
         yield Footer()
 
+    def recolour(self) -> None:
+        self._show()
+
     async def on_mount(self) -> None:
-        self.watch(cockpit(self), "theme", self._show, init=False)
         try:
             self._runbook = await in_thread(lambda: load_runbook(self._found.path))
         except UserError as error:

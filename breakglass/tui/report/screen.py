@@ -82,8 +82,10 @@ class ReportScreen(PageScreen):
         yield TextLine(id="file", placeholder="file", select_on_focus=False)
         yield Footer()
 
+    def recolour(self) -> None:
+        self._show()
+
     def on_mount(self) -> None:
-        self.watch(cockpit(self), "theme", self._show, init=False)
         self.run_worker(self._read(), exclusive=True, group="reading")
 
     async def _read(self) -> None:

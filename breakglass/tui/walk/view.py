@@ -89,8 +89,10 @@ class WalkView(CockpitScreen):
         self._unsubscribe = self.walk.subscribe(self.hear)
         self.set_interval(FRAME, self._poll)
         self.set_interval(1.0, self._tick)
-        self.watch(cockpit(self), "theme", self.draw, init=False)
         self._arrange()
+
+    def recolour(self) -> None:
+        self.draw()
 
     def on_unmount(self) -> None:
         self._unsubscribe()
