@@ -131,7 +131,7 @@ class Cockpit(App[int], inherit_bindings=False):
         self.push_screen(HelpScreen(place))
 
     def pop_screen(self) -> AwaitComplete:
-        """Leave a screen, and let go of what it painted. Textual 8 keeps that of the last thousand widgets, as
+        """Leave a screen, and let go of what it painted. Textual 8 keeps that of the last 1,024 widgets, as
         keys of this cache of colours: megabytes for each help that was open."""
         forget = getattr(StylesCache.get_inner_outer, "cache_clear", None)
         if forget is not None:
