@@ -13,11 +13,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import TypedDict
 
 from breakglass.errors import UserError
 from breakglass.session.events import DURABLE, Event, decode, encode
@@ -32,7 +32,19 @@ FILE_NAME = "journal.jsonl"
 LARGE = 1 << 20
 """Bytes from which the garbage collector is kept out of reading a journal."""
 
-_first_value = json.JSONDecoder().raw_decode
+
+class _Line(TypedDict):
+    """What a record's line holds, beside its own hash."""
+
+    seq: int
+    time: str
+    elapsed: float
+    type: str
+    data: dict[str, Json]
+    prev: str
+
+
+_first_value: Callable[[str], tuple[_Line, int]] = json.JSONDecoder().raw_decode
 """The JSON at the beginning of a text, and where it ends. `json.loads` asks each line for its encoding first,
 which is a quarter of its time."""
 
@@ -131,16 +143,15 @@ def _parse(path: Path, number: int, line: bytes, previous: str) -> tuple[Recorde
         raise _damaged(path, number, "was changed or cut: its hash does not fit")
     try:
         text = line.decode()
-        fields, end = cast(tuple[dict[str, Json], int], _first_value(text))
+        fields, end = _first_value(text)
         if end != len(text):
             raise ValueError(f"something follows it at character {end}")
         if fields["prev"] != previous:
             raise _damaged(path, number, "does not follow the one before: removed, moved or inserted")
         if fields["seq"] != number:
             raise _damaged(path, number, f"calls itself {fields['seq']}")
-        event = decode(cast(str, fields["type"]), cast(dict[str, Json], fields["data"]))
-        moment = datetime.fromisoformat(cast(str, fields["time"]))
-        return Recorded(number, moment, cast(float, fields["elapsed"]), event), digest
+        event = decode(fields["type"], fields["data"])
+        return Recorded(number, datetime.fromisoformat(fields["time"]), fields["elapsed"], event), digest
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, number, f"cannot be understood: {error}") from error
 

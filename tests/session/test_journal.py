@@ -1,8 +1,11 @@
 """The journal keeps every record, in order, and any damage to it is found."""
 
+import gc
+import hashlib
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from breakglass.session import events as e
 from breakglass.session.journal import (
     FILE_NAME,
+    LARGE,
     JournalError,
     JournalUnwritableError,
     SessionHeldError,
@@ -63,6 +67,30 @@ def test_a_removed_record_is_found(tmp_path: Path) -> None:
     path.write_bytes(lines[0] + lines[2])
     with pytest.raises(JournalError, match="record 2"):
         read(path)
+
+
+def test_a_line_that_is_more_than_a_record_is_found(tmp_path: Path) -> None:
+    path = write_some(tmp_path)
+    whole = path.read_bytes().splitlines(keepends=True)[0]
+    body = whole[:-1] + b"{}"
+    path.write_bytes(body + b',"hash":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
+    with pytest.raises(JournalError, match="record 1 cannot be understood"):
+        read(path)
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged\n"])
+def test_a_large_journal_whole_or_damaged_leaves_the_garbage_collector_on(
+    tmp_path: Path, damage: bytes
+) -> None:
+    journal = open_journal(tmp_path, create=True)
+    for _ in range(10):
+        journal.append(e.NoteAdded("step", "x" * (LARGE // 8), "operator"))
+    journal.close()
+    with journal.path.open("ab") as file:
+        file.write(damage)
+    with pytest.raises(JournalError, match="record 11") if damage else nullcontext():
+        assert len(read(journal.path).records) == 10
+    assert gc.isenabled()
 
 
 def test_exchanged_records_are_found(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 
 from breakglass.cli.library import prepare_environment
 from breakglass.cli.walking import code_of
+from breakglass.session.journal import FILE_NAME, Journal, JournalError
 from breakglass.session.opening import OpeningError, Request
 from breakglass.transport.ssh import HostKeyQuestion
 from breakglass.tui.app import Cockpit
@@ -210,6 +212,33 @@ async def test_opening_says_what_is_waited_for_and_for_how_long() -> None:
         app.screen.draw()
         await pilot.pause()
         assert "4.0 s" in flat(app)
+
+
+async def test_a_journal_that_takes_long_to_read_can_be_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = tmp_path / "state" / "sessions" / "long-walk"
+    session.mkdir(parents=True, mode=0o700)
+    (session / FILE_NAME).touch()
+    for folder in (session.parent, session.parent.parent):
+        folder.chmod(0o700)
+    asked, read_on = threading.Event(), threading.Event()
+
+    def slowly(folder: Path) -> Journal:
+        asked.set()
+        read_on.wait(20)
+        raise JournalError("given up long ago")
+
+    monkeypatch.setattr("breakglass.session.opening.open_journal", slowly)
+    try:
+        async with opened(Request(resume="long-walk")) as (app, pilot):
+            await until(app, pilot, lambda app: asked.is_set() and isinstance(app.screen, Opening))
+            assert "Opening the session long-walk" in flat(app)
+            await pilot.press("ctrl+c")
+            await until(app, pilot, lambda app: not app.is_running)
+    finally:
+        read_on.set()
+    assert app.return_value == 130
 
 
 async def test_what_cannot_be_opened_leads_back_with_the_reason() -> None:
