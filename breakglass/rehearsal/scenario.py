@@ -40,7 +40,7 @@ from breakglass.rehearsal.shapes.drill import EXPECTED, RULE, TRAP, WALK
 from breakglass.rehearsal.shapes.machines import ENDPOINT, HOST
 from breakglass.rehearsal.world import NAMES
 from breakglass.runbook.actions import EXPRESSION, SITE_NAME
-from breakglass.runbook.expression import check
+from breakglass.runbook.expression import check, expect
 from breakglass.runbook.model import Expression, Template
 from breakglass.runbook.position import InvalidFileError, Problem
 from breakglass.runbook.shape import (
@@ -212,6 +212,7 @@ def scenario_schema() -> dict[str, Json]:
 
 
 def _wrong_expressions(scenario: Scenario) -> Iterator[Problem]:
+    expect(NAMES)
     for expression in _expressions(scenario):
         yield from check(expression, NAMES)
 

@@ -6,6 +6,8 @@ reading its tokens, so that a cockpit can show the values beside the expectation
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
@@ -30,6 +32,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _ERROR_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 
@@ -175,8 +178,25 @@ def _chain_from(tokens: list[_Token], index: int) -> str:
     return chain
 
 
+def expect(names: frozenset[str]) -> None:
+    """Say which names the expressions to come have between them: it makes compiling them quicker."""
+    _expected.set(names)
+
+
+_expected = ContextVar("names that expressions have between them", default=frozenset[str]())
+
+
 @lru_cache(maxsize=4096)
 def _program(source: str, declared: frozenset[str]) -> "cel.Expression":
+    """The expression, compiled where nothing but `declared` has a value. Raises RuntimeError.
+
+    The first expression of an environment takes ten times as long as those that follow. So one environment
+    serves all expressions in whose text none of its other names occurs, in whatever role.
+    """
+    shared = _expected.get()
+    if declared <= shared and shared.intersection(_WORD.findall(source)) <= declared:
+        with suppress(RuntimeError):
+            return _environment(shared).compile(source)
     return _environment(declared).compile(source)
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from breakglass.runbook.expression import check, names
+from breakglass.runbook.expression import check, expect, names
 from breakglass.runbook.lint_flow import Flow, reaches_out
 from breakglass.runbook.model import (
     Action,
@@ -68,6 +68,8 @@ class _Names:
             self._members["inputs"] = frozenset(each.name for each in runbook.inputs)
 
     def problems(self) -> Iterator[Problem]:
+        captured = {name for read in self._flow.steps for name in _captures_of(read.step)}
+        expect(ALWAYS | RESERVED | captured)
         for number, read in enumerate(self._flow.steps):
             yield from self._step(read, ALWAYS | self._captured[number])
         for triage in self._runbook.triage:

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from breakglass.runbook.expression import EvaluationError, check, evaluate, holds, names, observed
+from breakglass.runbook import expression as expressions
+from breakglass.runbook.expression import EvaluationError, check, evaluate, expect, holds, names, observed
 from breakglass.runbook.model import Expression
-from breakglass.runbook.position import Position
+from breakglass.runbook.position import Position, Problem
 from breakglass.values import Json
 
 PODS: Json = {"items": [{"metadata": {"name": "a", "uid": "1"}}, {"metadata": {"name": "b", "uid": "2"}}]}
@@ -96,3 +99,44 @@ def test_what_was_observed_shows_values_and_the_size_of_lists() -> None:
 def test_a_number_that_does_not_fit_is_an_error_and_no_traceback(source: str, value: int | None) -> None:
     with pytest.raises(EvaluationError, match=r"(?i)range|overflow"):
         evaluate(expression(source), {"text": "20000000000000000000", "number": value})
+
+
+PARTS = (
+    *("uid", "pod", "math", "list", "p", "result", "type", "size", "greatest", "exists", "all", "lines"),
+    *(".", ".", ".", "(", ")", "[", "]", "{", "}", ",", ":", "==", "&&", "!", "?", "in", " ", " "),
+    *("1", "'uid'", "r'\\'", '"', "'", "// ", "\n"),
+)
+WHOLE = (
+    *("p.pod == uid", "[1].exists(p, p == uid)", "[1].exists(uid, uid > 0) && uid", ".uid", "1 in .uid"),
+    *(
+        "math.greatest(1, 2)",
+        "math.uid",
+        "type(uid) == list",
+        "r'\\' + uid + 'x'",
+        "result.uid",
+        "uid{pod: 1}",
+    ),
+    *("[[1]].all(p, p.exists(pod, pod == uid))", "[1].map(p, p, p, uid)", "has(result.uid)", "size(lines)"),
+)
+
+
+NAMES = st.frozensets(
+    st.sampled_from(["uid", "pod", "math", "p", "result", "type", "size", "greatest", "list"])
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.sampled_from(WHOLE) | st.lists(st.sampled_from(PARTS), min_size=1, max_size=12).map("".join),
+    NAMES,
+    NAMES,
+)
+def test_names_that_others_use_change_nothing_about_an_expression(
+    source: str, known: frozenset[str], others: frozenset[str]
+) -> None:
+    def found(expected: frozenset[str]) -> list[Problem]:
+        vars(expressions)["_program"].cache_clear()
+        expect(expected)
+        return check(expression(source), known)
+
+    assert found(known | others) == found(frozenset())
