@@ -42,6 +42,8 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"no benchmark is called {', '.join(unknown)}; there are: {', '.join(ALL)}", file=sys.stderr)
         return 2
+    # An installed program has its bytecode: each side writes it in the round that does not count.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     lines: list[Line] = []
     for name in names or ALL:
         print(f"{name} ...", file=sys.stderr, flush=True)

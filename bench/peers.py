@@ -14,6 +14,8 @@ PACKAGES = {
     "ansible": "ansible-core==2.19.14",
     "asyncssh": "asyncssh==2.24.1",
     "harlequin": "harlequin==2.17.0",
+    # With the tree-sitter that it would get today, 0.26, this posting ends in a segmentation fault.
+    "posting": "posting==2.11.1 tree-sitter==0.25.2",
     "pyinfra": "pyinfra==3.10.0",
 }
 
@@ -27,7 +29,8 @@ def peer(package: str, program: str = "") -> Path:
     done = venv / "installed"
     if not done.exists() or done.read_text() != wanted:
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        subprocess.run([venv / "bin" / "pip", "install", "--quiet", wanted], check=True, stdout=sys.stderr)
+        pip = [venv / "bin" / "pip", "install", "--quiet"]
+        subprocess.run([*pip, *wanted.split()], check=True, stdout=sys.stderr)
         done.write_text(wanted)
     return venv / "bin" / (program or package)
 

@@ -25,7 +25,7 @@ class Bare(App):
 
 Bare().run()
 """
-BESIDE: dict[str, float | None] = {"bare Textual app": 1.25, "harlequin": 1 / 3}
+BESIDE: dict[str, float | None] = {"bare Textual app": 1.25, "harlequin": 1 / 3, "posting": None}
 
 
 def measure(work: Path) -> list[Line]:
@@ -41,6 +41,7 @@ def measure(work: Path) -> list[Line]:
         "breakglass": ([breakglass], b" library "),
         "bare Textual app": ([sys.executable, bare], b"a bare application"),
         "harlequin": ([peer("harlequin"), "--no-download-tzdata"], b"Data Catalog"),
+        "posting": ([peer("posting")], b"Posting"),
     }
 
     def side(name: str, *, cold: bool) -> Sample:
