@@ -6,7 +6,6 @@ say whether the request arrived. Nothing here sends a change twice, and aiohttp 
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from types import SimpleNamespace
 from typing import Literal, cast
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
@@ -29,6 +27,7 @@ from breakglass.transport.kubectl.faults import (
     from_status,
     warnings,
 )
+from breakglass.transport.resolver import ThreadResolver
 from breakglass.values import Json
 
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -55,32 +54,6 @@ class Sending:
     sent: bool = False
     refusal: tuple[int, bytes] | None = None
     warnings: list[str] = field(default_factory=list[str])
-
-
-class ThreadResolver(AbstractResolver):
-    """Names are resolved in a thread that keeps nobody waiting when the resolver is dead."""
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        def look() -> list[ResolveResult]:
-            found = socket.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
-            return [
-                ResolveResult(
-                    hostname=host,
-                    host=str(address[0]),
-                    port=int(address[1]),
-                    family=kind,
-                    proto=protocol,
-                    flags=socket.AI_NUMERICHOST,
-                )
-                for kind, _, protocol, _, address in found
-            ]
-
-        return await in_thread(look)
-
-    async def close(self) -> None:
-        return None
 
 
 @dataclass
