@@ -1,5 +1,6 @@
 """Requests to a registry's HTTP API, over one pool of kept connections.
 
+A walk is thousands of small requests, and httpx would take most of its time; aiohttp's parser is compiled.
 Facts about the API are from the Docker Registry HTTP API V2 specification and from distribution 2.8, against
 which the tests hold this.
 """
@@ -10,12 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
-import httpx
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
 
 from breakglass.site.model import Endpoint
+from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
-from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of
-from breakglass.transport.http_client import answer_to, connections_to, fault_of, where_of
+from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of, tls_of
+from breakglass.transport.http_client import KEPT_FOR, USER_AGENT, fault_of, where_of
+from breakglass.transport.resolver import ThreadResolver
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -63,17 +68,29 @@ class RegistryClient:
     """One registry. `requests` counts what was sent, repeats included."""
 
     def __init__(
-        self,
-        connections: httpx.AsyncHTTPTransport,
-        endpoint: Endpoint,
-        door: Door,
-        authorization: str | None,
+        self, connector: aiohttp.TCPConnector, endpoint: Endpoint, door: Door, authorization: str | None
     ) -> None:
         self.requests = 0
-        self._connections = connections
         self._endpoint = endpoint
         self._door = door
+        self._base = door.base.rstrip("/")
         self._authorization = authorization
+        self._headers = CIMultiDict({"Host": door.host, "Accept": "*/*", "Accept-Encoding": "identity"})
+        self._headers["User-Agent"] = USER_AGENT
+        self._headers.update(endpoint.headers)
+        if authorization is not None:
+            self._headers["Authorization"] = authorization
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=REQUEST_TIMEOUT, sock_read=REQUEST_TIMEOUT
+            ),
+            middlewares=(self._counted,),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
 
     @property
     def has_credentials(self) -> bool:
@@ -109,50 +126,69 @@ class RegistryClient:
     async def _send(
         self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool = False
     ) -> Answer:
-        """Send a request; once more where the connection broke before an answer, as kept ones may."""
+        """Send a request; once more where the connection broke, as kept ones may.
+
+        Where it broke before the answer began, aiohttp has sent it again already.
+        """
         try:
             return await self._once(path, headers, whole=whole, anonymous=anonymous)
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
-            pass
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, TimeoutError, ValueError) as error:
             return await self._unanswered(error)
+        except aiohttp.ClientError:
+            pass
         try:
             return await self._once(path, headers, whole=whole, anonymous=anonymous)
-        except httpx.HTTPError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             return await self._unanswered(error)
 
     async def _once(self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool) -> Answer:
-        self.requests += 1
-        sent = httpx.Headers(self._endpoint.headers)
+        sent = self._headers.copy()
         sent.update(headers)
-        if self._authorization is not None:
-            sent["Authorization"] = self._authorization
         if anonymous:
-            sent.pop("Authorization", None)
-        url = self._endpoint.url.rstrip("/") + path
-        response = await answer_to(self._connections, self._door, "GET", url, sent, timeout=REQUEST_TIMEOUT)
-        try:
+            sent.popall("Authorization", None)
+        async with self._session.get(
+            URL(self._base + path, encoded=True),
+            headers=sent,
+            allow_redirects=False,
+            server_hostname=self._door.name,
+            auto_decompress=whole,
+        ) as response:
             return await (_read_whole(response) if whole else _read_little(response))
-        finally:
-            await response.aclose()
 
-    async def _unanswered(self, error: httpx.HTTPError) -> Answer:
-        if isinstance(error, httpx.TimeoutException):
-            where = where_of(self._endpoint, self._door)
-            fault = Fault("timeout", f"{where} did not answer within {REQUEST_TIMEOUT:.0f} s")
-        else:
-            fault = await fault_of(error, self._endpoint, self._door)
+    async def _counted(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Count what is sent; this is called again for what aiohttp sends again."""
+        self.requests += 1
+        return await handler(request)
+
+    async def _unanswered(self, error: aiohttp.ClientError | TimeoutError | ValueError) -> Answer:
+        where = where_of(self._endpoint, self._door)
+        match error:
+            case TimeoutError():
+                fault = Fault("timeout", f"{where} did not answer within {REQUEST_TIMEOUT:.0f} s")
+            case aiohttp.ClientConnectorError():
+                cause = error.__cause__ or error
+                fault = await fault_of(cause, self._endpoint, self._door, connecting=True)
+            case aiohttp.ClientResponseError():
+                said = error.message.partition("\n")[0].rstrip(":")
+                words = f"does not answer as HTTP does: {said}; is this the right port?"
+                fault = Fault("malformed", f"{where} {words}")
+            case ValueError():
+                fault = Fault("configuration", f"{where}: the request cannot be sent: {error}")
+            case _:
+                fault = await fault_of(error, self._endpoint, self._door)
         return Answer(0, why=str(error) or type(error).__name__, fault=fault)
 
 
-async def _read_whole(response: httpx.Response) -> Answer:
+async def _read_whole(response: aiohttp.ClientResponse) -> Answer:
     body = bytearray()
-    async for part in response.aiter_bytes():
+    async for part in response.content.iter_any():
         body += part
         if len(body) > LARGEST_BODY:
-            return Answer(response.status_code, why=f"the answer is larger than {LARGEST_BODY} bytes")
+            return Answer(response.status, why=f"the answer is larger than {LARGEST_BODY} bytes")
     return Answer(
-        response.status_code,
+        response.status,
         bytes(body),
         len(body),
         response.headers.get("Docker-Content-Digest", ""),
@@ -162,44 +198,44 @@ async def _read_whole(response: httpx.Response) -> Answer:
     )
 
 
-async def _read_little(response: httpx.Response) -> Answer:
+async def _read_little(response: aiohttp.ClientResponse) -> Answer:
     """Read a blob's first bytes, or all of it where it is so small that its connection is worth keeping."""
     size = _size(response)
-    enough = 1 if response.status_code == 200 and (size is None or size > DRAINED) else DRAINED
+    enough = 1 if response.status == 200 and (size is None or size > DRAINED) else DRAINED
     read = bytearray()
     try:
-        async for part in response.aiter_raw():
+        async for part in response.content.iter_any():
             read += part
             if len(read) >= enough:
                 break
-    except httpx.TransportError:
-        if not read and response.status_code in (200, 206):
+    except aiohttp.ClientError:
+        if not read and response.status in (200, 206):
             why = "the registry says that it is there and sends none of it"
-            return Answer(response.status_code, size=0, why=why, own=_own(response, b""))
+            return Answer(response.status, size=0, why=why, own=_own(response, b""))
         raise
-    return Answer(response.status_code, size=size, own=_own(response, bytes(read)))
+    return Answer(response.status, size=size, own=_own(response, bytes(read)))
 
 
-def _own(response: httpx.Response, body: bytes) -> bool:
+def _own(response: aiohttp.ClientResponse, body: bytes) -> bool:
     """A registry names its API's version, or gives its errors as a list; the page of a proxy does neither."""
     return "Docker-Distribution-Api-Version" in response.headers or body.lstrip().startswith(b'{"errors"')
 
 
-def _size(response: httpx.Response) -> int | None:
+def _size(response: aiohttp.ClientResponse) -> int | None:
     """The whole size of a blob, of which one byte was asked for."""
-    if response.status_code in (206, 416):
+    if response.status in (206, 416):
         match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         return int(match[1]) if match else None
     length = response.headers.get("Content-Length", "")
-    return int(length) if response.status_code == 200 and length.isdecimal() else None
+    return int(length) if response.status == 200 and length.isdecimal() else None
 
 
-def _next_page(response: httpx.Response) -> str:
+def _next_page(response: aiohttp.ClientResponse) -> str:
     """Path and query of the next page. Only these are taken from the link: the host stays the endpoint's."""
     match = _NEXT.search(response.headers.get("Link", ""))
     if match is None:
         return ""
-    path = response.request.url.join(match[1]).raw_path.decode("ascii", "replace")
+    path = response.url.join(URL(match[1])).raw_path_qs
     return path[path.find("/v2/") :] if "/v2/" in path else ""
 
 
@@ -213,5 +249,12 @@ async def registry_client(
     """
     authorization = await authorization_of(endpoint, secrets)
     door = await door_of(endpoint, forward)
-    async with await connections_to(endpoint, kept=parallel, most=parallel) as connections:
-        yield RegistryClient(connections, endpoint, door, authorization)
+    context = await in_thread(lambda: tls_of(endpoint))
+    connector = aiohttp.TCPConnector(
+        ssl=context, limit=parallel, keepalive_timeout=KEPT_FOR, resolver=ThreadResolver()
+    )
+    client = RegistryClient(connector, endpoint, door, authorization)
+    try:
+        yield client
+    finally:
+        await client.close()

@@ -1,5 +1,4 @@
-"""Connections to an endpoint and requests over them, the same for every step and probe; and why no answer
-came.
+"""Connections to an endpoint and requests of steps over them; and why no answer came, to a step or a probe.
 
 httpx's transport is used without its client: what that adds (cookies, redirects, logins, proxies of the
 environment, a second reading of `Location`) must not happen here unasked.
@@ -38,15 +37,15 @@ _CUT_OFF = ("disconnected", "closed connection")
 
 
 async def connections_to(
-    endpoint: Endpoint, *, certificate: bool = True, kept: int = 8, most: int | None = None
+    endpoint: Endpoint, *, certificate: bool = True, kept: int = 8
 ) -> httpx.AsyncHTTPTransport:
     """Connections with the endpoint's trust.
 
     certificate: whether the endpoint's client certificate is shown. kept: idle connections that are kept.
-    most: connections at a time. Raises OSError for certificate files that cannot be read.
+    Raises OSError for certificate files that cannot be read.
     """
     context = await in_thread(lambda: tls_of(endpoint, certificate=certificate))
-    limits = httpx.Limits(max_connections=most, max_keepalive_connections=kept, keepalive_expiry=KEPT_FOR)
+    limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=KEPT_FOR)
     return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
 
 
@@ -58,14 +57,13 @@ async def answer_to(
     headers: httpx.Headers,
     *,
     body: bytes | None = None,
-    timeout: float | None = None,
     trace: Trace | None = None,
 ) -> httpx.Response:
     """Send a request through a door. The answer is there with its headers; its body is still to be read, and
     it must be closed.
 
-    url: with the endpoint's own name, in place of which the door's address is put. timeout: seconds for each
-    phase. Raises httpx.HTTPError, and ValueError or httpx.InvalidURL for what cannot be sent.
+    url: with the endpoint's own name, in place of which the door's address is put. Raises httpx.HTTPError,
+    and ValueError or httpx.InvalidURL for what cannot be sent.
     """
     scheme, _, rest = url.partition("://")
     target = rest[len(urlsplit(url).netloc) :]
@@ -74,7 +72,7 @@ async def answer_to(
     sent.update(headers)
     extensions: dict[str, object] = {
         "sni_hostname": door.name,
-        "timeout": httpx.Timeout(timeout).as_dict(),
+        "timeout": httpx.Timeout(None).as_dict(),
     }
     if trace is not None:
         extensions["trace"] = trace
@@ -93,10 +91,16 @@ def where_of(endpoint: Endpoint, door: Door | None) -> str:
 
 
 async def fault_of(
-    error: BaseException, endpoint: Endpoint, door: Door | None, *, patience: float = PATIENCE
+    error: BaseException,
+    endpoint: Endpoint,
+    door: Door | None,
+    *,
+    connecting: bool = False,
+    patience: float = PATIENCE,
 ) -> Fault:
     """Why no answer came, with the endpoint's name and what to do next.
 
+    connecting: whether it is known that there was no connection, for errors that are not httpx's.
     Where the certificate was not trusted, the server is asked for it once more, for at most `patience`
     seconds, so that it can be named.
     """
@@ -110,7 +114,7 @@ async def fault_of(
             return Fault("tls", f"{where}: {distrust(each, shown, door.name if door else endpoint.url)}")
         if isinstance(each, ssl.SSLError):
             return Fault("tls", f"{where}: {_handshake(each)}")
-    kind, words = _unanswered(error, chain, door)
+    kind, words = _unanswered(error, chain, door, connecting=connecting)
     return Fault(kind, f"{where}{words}")
 
 
@@ -123,7 +127,9 @@ def _handshake(error: ssl.SSLError) -> str:
     return f"the TLS handshake failed: {error.reason or 'cut off'}; check its `ca` and `client_certificate`"
 
 
-def _unanswered(error: BaseException, chain: list[BaseException], door: Door | None) -> tuple[FaultKind, str]:
+def _unanswered(
+    error: BaseException, chain: list[BaseException], door: Door | None, *, connecting: bool
+) -> tuple[FaultKind, str]:
     pinned = door is not None and door.address
     numbers = {each.errno for each in chain if isinstance(each, OSError)}
     if errno.ECONNREFUSED in numbers:
@@ -133,7 +139,7 @@ def _unanswered(error: BaseException, chain: list[BaseException], door: Door | N
     if numbers & _UNREACHABLE:
         advice = "is the pinned address right?" if pinned else "is there a route?"
         return "unreachable", f" cannot be reached: {_reason(chain)}; {advice}"
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+    if connecting or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return "unreachable", f" cannot be reached: {_reason(chain)}"
     if isinstance(error, httpx.RemoteProtocolError) and not any(word in str(error) for word in _CUT_OFF):
         return "malformed", f" does not answer as HTTP does: {error}; is this the right port?"
