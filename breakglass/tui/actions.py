@@ -7,8 +7,7 @@ and ^H belong to multiplexers, job control and the terminal itself, and are neve
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from textual.binding import Binding
 
@@ -39,8 +38,7 @@ WRITTEN: Mapping[str, str] = {
 """Textual's names of keys as people write them; a key that is not here is written as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """Something that a person can do on some screens.
 
     `label` is the footer's word for it and `help` one sentence. `rank` orders the footer, lowest first; 0

@@ -6,16 +6,14 @@ computes. The bands of the three modes are the same in every theme, so that hand
 
 import locale
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from textual.theme import Theme
 
 Tone: TypeAlias = Literal["plain", "muted", "ok", "suspect", "failed", "unknown", "accent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Palette:
+class Palette(NamedTuple):
     """The colours of one theme, as #RRGGBB."""
 
     name: str
@@ -94,8 +92,7 @@ HIGH_CONTRAST = Palette(
 PALETTES: Mapping[str, Palette] = {each.name: each for each in (DARK, LIGHT, HIGH_CONTRAST)}
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(NamedTuple):
     """The band of a mode: its word and its two colours."""
 
     word: str
@@ -114,8 +111,7 @@ BANDS: Mapping[str, Band] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A state as a glyph, in ASCII where the terminal can do no other, and the tone that repeats it."""
 
     glyph: str
@@ -136,8 +132,7 @@ MARKS: Mapping[str, Mark] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How things are drawn: the theme's colours, and whether the terminal shows more than ASCII."""
 
     palette: Palette = DARK

@@ -5,10 +5,10 @@ What they need, they import there, so that the first frame does not wait for it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from breakglass.runbook.library import Found, all_runbooks
 
@@ -22,8 +22,7 @@ RehearsalResult: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A runbook that was found. One that cannot be used has its first problem, and how many there are."""
 
     found: Found
@@ -32,8 +31,7 @@ class Entry:
     problems: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
+class Rehearsed(NamedTuple):
     """The newest rehearsal of a runbook."""
 
     session: str
@@ -42,13 +40,12 @@ class Rehearsed:
     result: RehearsalResult
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(NamedTuple):
     """What the sessions in the state folder say. `rehearsed` goes by the runbook's name."""
 
     unfinished: "tuple[State, ...]" = ()
-    rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict[str, Rehearsed])
-    latest: Mapping[str, str] = field(default_factory=dict[str, str])
+    rehearsed: Mapping[str, Rehearsed] = MappingProxyType({})
+    latest: Mapping[str, str] = MappingProxyType({})
     """Each runbook's newest session."""
     damaged: tuple[str, ...] = ()
     """Why a journal was left out."""
