@@ -27,6 +27,7 @@ from textual.worker import WorkerFailed
 
 from breakglass.errors import UserError
 from breakglass.runbook.library import Found
+from breakglass.threads import in_thread
 from breakglass.transport.visible import visible, visible_line
 from breakglass.tui.actions import Place
 from breakglass.tui.base import CockpitScreen
@@ -157,6 +158,7 @@ class Cockpit(App[int], inherit_bindings=False):
         from breakglass.tui.opening import Opening
 
         await self.push_screen(Opening(request))
+        from breakglass.tui.ready import make_ready
         from breakglass.tui.report.screen import ReportScreen
         from breakglass.tui.walk.screen import WalkScreen
 
@@ -165,6 +167,10 @@ class Cockpit(App[int], inherit_bindings=False):
                 world = session.rehearsal
                 walk = WalkScreen(session.engine, speed=world.speed if world is not None else 1.0)
                 await self._show_walk(walk)
+                if not self.is_headless:
+                    uses = session.engine.runbook.uses
+                    ready = in_thread(lambda: make_ready(uses))
+                    self.run_worker(ready, name="ready", group="ready", exit_on_error=False)
                 self._walked = session.engine
                 await session.engine.run()
                 self.code = self._code_of(session)
