@@ -155,13 +155,14 @@ async def _greet(client: Client, words: str, entries: tuple[Entry, ...], budget:
 
 
 def _prefer(client: Client, types: set[str]) -> None:
-    """Ask first for the kinds of host key that are known, as OpenSSH does: a host has several."""
+    """Ask first for the kinds of host key that are known, as OpenSSH does: a host has several.
+
+    And for AES-GCM, as OpenSSH does since 10.0: it needs no second pass over what came.
+    """
     options = client.get_security_options()
     wanted = {name for each in types for name in _algorithms(each)}
-    options.key_types = (
-        *(each for each in options.key_types if each in wanted),
-        *(each for each in options.key_types if each not in wanted),
-    )
+    options.key_types = tuple(sorted(options.key_types, key=lambda each: each not in wanted))
+    options.ciphers = tuple(sorted(options.ciphers, key=lambda each: "-gcm" not in each))
 
 
 def _algorithms(key_type: str) -> tuple[str, ...]:

@@ -93,6 +93,22 @@ async def test_a_server_with_other_ciphers_only(tmp_path: Path) -> None:
     assert "no common algorithm" in ran.message
 
 
+@pytest.mark.parametrize(
+    ("options", "cipher"),
+    [
+        (["LogLevel DEBUG1"], "aes128-gcm@openssh.com"),
+        (["LogLevel DEBUG1", "Ciphers aes256-ctr"], "aes256-ctr"),
+    ],
+)
+async def test_the_quickest_cipher_that_the_server_has_is_agreed_on(
+    tmp_path: Path, options: list[str], cipher: str
+) -> None:
+    with openssh(tmp_path, options=options) as server:
+        async with transport(server.host()) as ssh:
+            assert (await run(ssh, "echo in")).stdout == b"in\n"
+        assert f"cipher: {cipher} " in server.log.read_text()
+
+
 async def test_an_address_without_a_route(tmp_path: Path) -> None:
     ran = await tried(plain_host(tmp_path, 22, address="255.255.255.255"))
     assert ran.fault == "unreachable"
