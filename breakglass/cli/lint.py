@@ -11,7 +11,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
-from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, cache_folder
+from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
 from breakglass.runbook.library import all_runbooks, find_runbook
 from breakglass.runbook.position import InvalidFileError, Problem
 
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     files = [path for name in arguments.what for path in _files(name)] or list(_all())
-    cache = CheckCache(None if arguments.no_cache else cache_folder())
+    cache = CheckCache() if arguments.no_cache else open_cache()
     problems = [problem for path in files for problem in _problems(path, cache)]
     cache.save()
     for problem in problems:

@@ -9,7 +9,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, cache_folder
+from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
 from breakglass.runbook.library import all_runbooks
 from breakglass.runbook.position import InvalidFileError
 
@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     broken = 0
-    cache = CheckCache(cache_folder())
+    cache = open_cache()
     for found in all_runbooks():
         scenarios = [path.stem for path in found.scenarios]
         try:

@@ -74,13 +74,12 @@ class Reading:
 
 
 class CheckCache:
-    """The checks that are kept in a folder; without a folder, none."""
+    """The checks that the program with this mark keeps in a file; without a file, none."""
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        # Taken before the code that checks is imported: code that changes later does not fit the mark.
-        self._program = program_mark() if folder is not None else b""
-        self._kept = _stored(folder / FILE_NAME, self._program) if folder is not None else dict[str, object]()
+    def __init__(self, file: Path | None = None, program: bytes = b"") -> None:
+        self._file = file
+        self._program = program
+        self._kept = _stored(file, program) if file is not None else dict[str, object]()
         self._new: dict[str, object] = {}
 
     def find(self, path: Path) -> Checked | None:
@@ -93,7 +92,7 @@ class CheckCache:
 
     def keep(self, reading: Reading, checked: Checked) -> None:
         """Keep what a check found, unless that is an error."""
-        if self._folder is None or any(not problem.warning for problem in checked.problems):
+        if self._file is None or any(not problem.warning for problem in checked.problems):
             return
         paths = list(reading.texts)
         with suppress(OSError):
@@ -106,14 +105,27 @@ class CheckCache:
 
     def save(self) -> None:
         """Write what is new, together with what was there of files that still exist."""
-        if self._folder is None or not self._new:
+        if self._file is None or not self._new:
             return
         old = {key: kept for key, kept in self._kept.items() if key not in self._new and _exists(key)}
         newest = list({**old, **self._new}.items())[-MOST_CHECKS:]
         body = json.dumps(dict(newest)).encode()
         with suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(self._folder / FILE_NAME, _seal(self._program, body) + b"\n" + body)
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(self._file, _seal(self._program, body) + b"\n" + body)
+
+
+def open_cache() -> CheckCache:
+    """The user's own; one that keeps nothing where there is no place for it, or no source to take a mark of.
+
+    To be opened before the code that checks is imported, so that code which changes meanwhile does not fit
+    the mark.
+    """
+    folder = cache_folder()
+    if folder is not None:
+        with suppress(OSError):
+            return CheckCache(folder / FILE_NAME, program_mark())
+    return CheckCache()
 
 
 def cache_folder() -> Path | None:
@@ -132,7 +144,10 @@ def cache_folder() -> Path | None:
 
 def program_mark() -> bytes:
     """A digest that changes with the program: this Python, the sources of breakglass, and the folders that
-    packages are installed in, whose times an installation, an upgrade or a removal changes."""
+    packages are installed in, whose times an installation, an upgrade or a removal changes.
+
+    Raises OSError where the sources are not files.
+    """
     facts: list[object] = [sys.version, sorted(_sources(str(PACKAGE)))]
     for place in sys.path:
         with suppress(OSError):

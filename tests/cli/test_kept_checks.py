@@ -374,6 +374,17 @@ def test_a_change_of_the_program_or_of_what_is_installed_changes_its_mark(
     changed()
 
 
+@pytest.mark.parametrize("place", ["archive.pyz/breakglass", "file"])
+def test_a_program_whose_sources_cannot_be_looked_at_keeps_nothing(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (folder.path / "file").touch()
+    anew = told("lint", "--no-cache")
+    monkeypatch.setattr(check_cache, "PACKAGE", folder.path / place)
+    assert told("lint") == anew
+    assert not folder.cache.exists()
+
+
 def test_another_program_checks_anew(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     told("list")
     folder.seal(folder.cache.read_bytes().partition(b"\n")[2].replace(b"An example", b"Something"))
