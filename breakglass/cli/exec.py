@@ -16,7 +16,7 @@ from pathlib import Path
 
 from breakglass.cli.exit_codes import exit_code
 from breakglass.cli.plain import Lines, answer_confirmation, or_stop
-from breakglass.cli.walking import ending_on_signals, on_a_terminal, telling_of_the_disk
+from breakglass.cli.walking import ending_on_signals, on_a_terminal, record_words, telling_of_the_disk
 from breakglass.report.timeline import words_of
 from breakglass.session import commands as c
 from breakglass.session import events as e
@@ -67,7 +67,7 @@ async def _run(request: Request) -> int:
                 await engine.run()
         finally:
             answering.cancel()
-        print(f"record: {engine.desk.journal.path}", file=sys.stderr)
+        print(record_words(session), file=sys.stderr)
         return exit_code(engine.state, None)
 
 

@@ -179,6 +179,13 @@ def _tell_the_end(session: Session, code: ExitCode) -> None:
     if as_expected(session):
         result += ", as the scenario expects"
     print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
-    print(f"record: {session.engine.desk.journal.path}", file=sys.stderr)
-    print(f"report: breakglass report {state.session}", file=sys.stderr)
+    print(record_words(session), file=sys.stderr)
+    if not session.engine.desk.journal.nowhere:
+        print(f"report: breakglass report {state.session}", file=sys.stderr)
     sys.stdout.flush()
+
+
+def record_words(session: Session) -> str:
+    """Where the record of a session is."""
+    journal = session.engine.desk.journal
+    return "no record was kept: there is nowhere to write" if journal.nowhere else f"record: {journal.path}"

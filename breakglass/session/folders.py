@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 import stat
+import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,10 @@ NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.
 
 class StateFolderError(UserError):
     """The state directory cannot be used. The message names it, why, and which one could be."""
+
+
+class NowhereToWriteError(StateFolderError):
+    """Neither the state directory nor a local one takes a file, so no record can be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,12 @@ def prepare(folder: Path) -> Path:
         for each in (folder, folder / "sessions"):
             _check_rights(each)
     except OSError as error:
-        raise _unusable(folder, f"cannot be made or read: {error.strerror}") from error
+        raise _unwritable(folder, f"cannot be made or read: {error.strerror}") from error
     kind = file_system_of(folder)
     if kind in NETWORK_FILE_SYSTEMS:
         raise _unusable(folder, f"is on a network file system ({kind}), which may be what is down")
     if not os.access(folder / "sessions", os.W_OK):
-        raise _unusable(folder, "cannot be written")
+        raise _unwritable(folder, "cannot be written")
     return folder
 
 
@@ -82,6 +87,17 @@ def _check_rights(folder: Path) -> None:
         raise _unusable(folder, f"belongs to user id {facts.st_uid}, not to you")
     if stat.S_IMODE(facts.st_mode) & 0o077:
         raise _unusable(folder, f"is open to others (mode {stat.S_IMODE(facts.st_mode):04o}); chmod 700 it")
+
+
+def _unwritable(folder: Path, why: str) -> StateFolderError:
+    alternative = local_alternative()
+    try:
+        alternative.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=alternative) as file:
+            file.write(b"0" * 4096)
+    except OSError as error:
+        return NowhereToWriteError(f"{folder}: {why}; nor does {alternative} take a file: {error.strerror}")
+    return _unusable(folder, why)
 
 
 def _unusable(folder: Path, why: str) -> StateFolderError:
@@ -107,15 +123,20 @@ def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> st
     return kind
 
 
-def new_session(state: Path, runbook: str) -> SessionFolder:
-    """A new, empty session folder, named after the moment and the runbook. Raises StateFolderError."""
+def name_session(state: Path, runbook: str) -> SessionFolder:
+    """Where a new session would be, named after the moment and the runbook."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    folder = SessionFolder(state / "sessions" / f"{stamp}-{runbook}-{secrets.token_hex(2)}")
+    return SessionFolder(state / "sessions" / f"{stamp}-{runbook}-{secrets.token_hex(2)}")
+
+
+def new_session(state: Path, runbook: str) -> SessionFolder:
+    """A new, empty session folder. Raises StateFolderError."""
+    folder = name_session(state, runbook)
     try:
         folder.path.mkdir(mode=0o700)
         folder.output.mkdir(mode=0o700)
     except OSError as error:
-        raise _unusable(state, f"cannot be written: {error.strerror}") from error
+        raise _unwritable(state, f"cannot be written: {error.strerror}") from error
     return folder
 
 

@@ -161,14 +161,18 @@ def _damaged(path: Path, number: int, how: str) -> JournalError:
 
 
 class Journal:
-    """A journal open for appending, held by a lock that ends with the process."""
+    """A journal open for appending, held by a lock that ends with the process.
 
-    def __init__(self, path: Path, descriptor: int, reading: Reading) -> None:
+    nowhere: why there is no disk for it. It is in memory then, and `require` always refuses.
+    """
+
+    def __init__(self, path: Path, descriptor: int, reading: Reading, *, nowhere: str = "") -> None:
         self.path = path
         self.records = list(reading.records)
         self.torn = reading.torn
-        self.fault = ""
-        """Why records wait in memory; empty while every record is on disk."""
+        self.nowhere = nowhere
+        self.fault = nowhere
+        """Why records are in memory alone; empty while every record is on disk."""
         self._descriptor = descriptor
         self._last_hash = reading.last_hash
         self._written = self._synced = reading.good_bytes
@@ -201,6 +205,11 @@ class Journal:
         """Raise JournalUnwritableError unless everything appended so far is on disk."""
         if self._waiting:
             self._flush(durable=True)
+        if self.nowhere:
+            raise JournalUnwritableError(
+                f"{self.path}: {self.nowhere}; so nothing is changed in this session: make room for a "
+                "record, then begin a new one"
+            )
         if self.fault:
             raise JournalUnwritableError(
                 f"{self.path}: cannot be written ({self.fault}); nothing will be changed until it "
@@ -225,7 +234,7 @@ class Journal:
         self._unsynced = [] if durable else [*self._unsynced, *self._waiting]
         self._synced = self._written if durable else self._synced
         self._waiting.clear()
-        self.fault = ""
+        self.fault = self.nowhere
 
     def _sync(self) -> None:
         """Put what was written on the disk. After a failure the kernel drops what it could not write, and
@@ -286,6 +295,11 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
         raise
     _say_who_holds(folder)
     return Journal(path, descriptor, reading)
+
+
+def unkept_journal(folder: Path, why: str) -> Journal:
+    """A journal in memory, for a session that can read and change nothing, since no disk takes its record."""
+    return Journal(folder / FILE_NAME, os.memfd_create("journal", os.MFD_CLOEXEC), NOTHING, nowhere=why)
 
 
 def _say_who_holds(folder: Path) -> None:

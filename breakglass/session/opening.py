@@ -21,13 +21,15 @@ from breakglass.session.commands import CommandRefusedError
 from breakglass.session.desk import Desk, typed_value
 from breakglass.session.engine import Engine, Pace
 from breakglass.session.folders import (
+    NowhereToWriteError,
     SessionFolder,
     find_session,
+    name_session,
     new_session,
     prepare,
     state_folder,
 )
-from breakglass.session.journal import open_journal
+from breakglass.session.journal import open_journal, unkept_journal
 from breakglass.session.outside import Outside, Prompts
 from breakglass.session.presence import Arrive, Presence
 from breakglass.session.state import Recorded, State
@@ -81,19 +83,17 @@ async def open_session(request: Request, prompts: Prompts | None = None) -> Asyn
 
     Raises OpeningError, InvalidFileError, StateFolderError, or a JournalError such as SessionHeldError.
     """
-    state_root = prepare(state_folder())
     async with AsyncExitStack() as stack:
         if request.resume is not None:
-            session = await _resumed(request, find_session(state_root, request.resume), prompts, stack)
+            folder = find_session(prepare(state_folder()), request.resume)
+            session = await _resumed(request, folder, prompts, stack)
         else:
-            session = await _begun(request, state_root, prompts, stack)
+            session = await _begun(request, prompts, stack)
         stack.push_async_callback(session.engine.close)
         yield session
 
 
-async def _begun(
-    request: Request, state_root: Path, prompts: Prompts | None, stack: AsyncExitStack
-) -> Session:
+async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStack) -> Session:
     if request.runbook is None:
         raise OpeningError("name a runbook")
     from_file = isinstance(request.runbook, Path)
@@ -101,12 +101,12 @@ async def _begun(
     scenario = _scenario(request)
     inputs = typed_inputs(runbook, {**_told(runbook, scenario), **request.inputs})
     site = _site(request, runbook)
-    folder = new_session(state_root, runbook.name)
+    folder, nowhere = _new_folder(request, runbook.name)
     site, rehearsal, clock = await _world(request, site, scenario, folder, stack)
     check_uses(runbook, site)
-    desk = Desk(open_journal(folder.path, create=True))
+    desk = Desk(unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True))
     outside = Outside(site, folder.output, clock, prompts or Prompts())
-    arrive = _arrive(folder, runbook, site, request.mode, stack)
+    arrive = None if nowhere else _arrive(folder, runbook, site, request.mode, stack)
     engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive)
     if rehearsal is not None:
         join(engine, rehearsal)
@@ -132,6 +132,18 @@ async def _begun(
         )
     )
     return Session(engine, folder, rehearsal)
+
+
+def _new_folder(request: Request, runbook: str) -> tuple[SessionFolder, str]:
+    """A new session's folder. On a real site one may read even where nothing can be written: then the folder
+    is not made, and the reason comes with it."""
+    state = state_folder()
+    try:
+        return new_session(prepare(state), runbook), ""
+    except NowhereToWriteError as error:
+        if request.scenario is not None:
+            raise
+        return name_session(state, runbook), str(error)
 
 
 async def _resumed(

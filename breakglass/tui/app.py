@@ -175,7 +175,8 @@ class Cockpit(App[int], inherit_bindings=False):
                 await session.engine.run()
                 self.code = self._code_of(session)
                 await walk.dismiss_dialogs()
-                await self._replace(ReportScreen(session.engine.state, session.engine.runbook))
+                engine = session.engine
+                await self._replace(ReportScreen(engine.state, engine.desk.journal.last_hash, engine.runbook))
         except UserError as error:
             await self._end_opening()
             self._cannot_open(error)

@@ -37,11 +37,12 @@ class Report(Cockpit):
     def __init__(self, folder: SessionFolder) -> None:
         super().__init__(lambda session: 0)
         self.unicode = True
-        self.past = fold(read(folder.path / FILE_NAME).records)
+        reading = read(folder.path / FILE_NAME)
+        self.past, self.last_hash = fold(reading.records), reading.last_hash
         self.suspended = 0
 
     def first_screen(self) -> ReportScreen:
-        return ReportScreen(self.past, load_runbook(ROOT / OUTPOST.path))
+        return ReportScreen(self.past, self.last_hash, load_runbook(ROOT / OUTPOST.path))
 
     @contextmanager
     def suspend(self) -> Generator[None]:

@@ -251,9 +251,11 @@ class LibraryScreen(CockpitScreen):
             from breakglass.session.journal import FILE_NAME, read
             from breakglass.session.state import fold
 
-            state = fold(read(find_session(state_folder(), session).path / FILE_NAME).records)
+            reading = read(find_session(state_folder(), session).path / FILE_NAME)
+            state = fold(reading.records)
             assert state.started is not None and isinstance(state.started.event, SessionStarted)
-            return ReportScreen(state, load_runbook(Path(state.started.event.runbook_path)))
+            runbook = load_runbook(Path(state.started.event.runbook_path))
+            return ReportScreen(state, reading.last_hash, runbook)
 
         if not session:
             return

@@ -18,7 +18,6 @@ from breakglass.report.postmortem import file_name
 from breakglass.report.timeline import timeline
 from breakglass.runbook.model import Runbook
 from breakglass.session.folders import find_session, state_folder
-from breakglass.session.journal import FILE_NAME, read
 from breakglass.session.state import State
 from breakglass.threads import in_thread
 from breakglass.tui.actions import bindings
@@ -47,11 +46,10 @@ class Draft:
     problem: str = ""
 
 
-def read_draft(state: State, runbook: Runbook) -> Draft:
-    """The post-mortem draft of a session, whose hash comes from the journal on disk. Blocks."""
+def read_draft(state: State, last_hash: str, runbook: Runbook) -> Draft:
+    """The post-mortem draft of a session. Blocks: it may look at earlier ones."""
     try:
-        journal = find_session(state_folder(), state.session).path / FILE_NAME
-        return Draft(report_of(state, read(journal).last_hash, runbook))
+        return Draft(report_of(state, last_hash, runbook))
     except UserError as error:
         return Draft(problem=str(error))
 
@@ -64,9 +62,11 @@ class ReportScreen(PageScreen):
     CSS_PATH = "report.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("report")]
 
-    def __init__(self, state: State, runbook: Runbook) -> None:
+    def __init__(self, state: State, last_hash: str, runbook: Runbook) -> None:
+        """last_hash: the one of the journal's last record."""
         super().__init__()
         self._state = state
+        self._last_hash = last_hash
         self._runbook = runbook
         self._draft = Draft()
         self._views = ["draft", "timeline", "follow-ups", *(["review"] if state.mode == "rehearsal" else [])]
@@ -89,7 +89,7 @@ class ReportScreen(PageScreen):
         self.run_worker(self._read(), exclusive=True, group="reading")
 
     async def _read(self) -> None:
-        self._draft = await in_thread(lambda: read_draft(self._state, self._runbook))
+        self._draft = await in_thread(lambda: read_draft(self._state, self._last_hash, self._runbook))
         if self._draft.problem:
             self._say(self._draft.problem)
         self._show()
