@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from rich.text import Text
 from textual.strip import Strip
+from textual.widgets import Static
 
 from breakglass.tui.actions import Place, actions_of
 from breakglass.tui.app import Cockpit
 from breakglass.tui.help.lines import MARK_WORDS, MODE_WORDS, help_lines
 from breakglass.tui.help.screen import HelpScreen
-from breakglass.tui.theme import BANDS, MARKS, Look
+from breakglass.tui.theme import BANDS, MARKS, PALETTES, Look, Palette
 from tests.tui.past_support import SIZES, seen, state, when_seen
 from tests.tui.support import flat
 
@@ -75,6 +77,29 @@ async def test_what_was_painted_is_let_go_of_when_it_closes(state: Path) -> None
         painted = [await look_at_help() for _ in range(5)]
         assert kept(HelpScreen) <= 1
         assert painted[-1] - painted[0] < 24, "lines of the screen"
+
+
+async def test_a_theme_that_is_chosen_over_it_is_also_that_of_the_screen_below(state: Path) -> None:
+    app = Cockpit(lambda session: 0)
+
+    def drawn_in(palette: Palette) -> list[bool]:
+        return [
+            any(
+                palette.accent in str(each.content.spans)
+                for each in screen.query(Static)
+                if isinstance(each.content, Text)
+            )
+            for screen in app.screen_stack
+        ]
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await seen(app, pilot, "outpost-shm-purge")
+        await pilot.press("question_mark")
+        await seen(app, pilot, "KEYS OF THE LIBRARY")
+        assert (drawn_in(PALETTES["dark"]), drawn_in(PALETTES["light"])) == ([True, True], [False, False])
+        app.theme = "light"
+        await pilot.pause()
+        assert (drawn_in(PALETTES["dark"]), drawn_in(PALETTES["light"])) == ([False, False], [True, True])
 
 
 async def test_it_scrolls_by_keyboard(state: Path) -> None:
