@@ -13,6 +13,17 @@ from breakglass.session.state import Recorded, State
 
 TO_FILL = "_to be written_"
 
+_MARKUP = re.compile(
+    r"[`*\[\]<&~]|\\(?=[!-/:-@\[-`{-~])|(?<!\w)_|_(?!\w)"  # emphasis, code, links, HTML, escapes
+    r"|(?<=:)//|(?<=www)\."  # what becomes a link by itself
+)
+"""What would be more than a character in Markdown."""
+
+_ESCAPED = re.compile(
+    r"(?P<code>(?<!`)(?P<fence>`+)(?!`).+?(?<!`)(?P=fence)(?!`))"  # in which a backslash is one
+    r"|\\(?P<mark>[!-/:-@\[-`{-~])"
+)
+
 
 def post_mortem(state: State, runbook: Runbook, last_hash: str, review: str = "") -> str:
     """The draft as Markdown. `last_hash` pins the journal; `review` is a rehearsal's after-action review."""
@@ -62,15 +73,13 @@ def _header(state: State, runbook: Runbook, started: Recorded, ended: Recorded) 
         "Date": started.time.strftime("%Y-%m-%d"),
         "Walked for": f"{minutes:.1f} min ({_clock(started)} to {_clock(ended)} UTC)",
         "Severity": runbook.severity.upper(),
-        "Affected": ", ".join(runbook.affected) or TO_FILL,
+        "Affected": cell(", ".join(runbook.affected)) or TO_FILL,
         "Issue": TO_FILL,
         "Status": f"draft; the walk {_result_words(result)}",
-        "Site and mode": f"{state.site}, {state.mode}",
-        "Operator": state.operator,
+        "Site and mode": cell(f"{state.site}, {state.mode}"),
+        "Operator": cell(state.operator),
     }
-    return "\n".join(
-        ["| | |", "|---|---|", *(f"| {name} | {cell(value)} |" for name, value in rows.items()), ""]
-    )
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items()), ""])
 
 
 def _result_words(result: str) -> str:
@@ -105,7 +114,7 @@ def _changes(state: State) -> str:
                 outcome = outcomes.get(intent.item, "unknown")
                 words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
                 ended = state_words(attempt.state) if attempt.state else "open"
-                lines.append(f"- `{intent.command}` on {intent.where}: {words}; step {ended}")
+                lines.append(f"- {code(intent.command)} on {inline(intent.where)}: {words}; step {ended}")
     if len(lines) == 2:
         lines.append("Nothing was changed." if state.mode != "dry-run" else "Nothing: this was a dry run.")
     return "\n".join([*lines, ""])
@@ -118,13 +127,13 @@ def _causes(state: State) -> str:
         for judged in last.judged if last else ():
             seen = ", ".join(f"{key} = {value}" for key, value in judged.observed.items())
             held = "held" if judged.holds else "did not hold"
-            lines.append(f"- {name}: `{judged.that}` {held} ({seen})")
+            lines.append(f"- {name}: {code(judged.that)} {held} ({inline(seen)})")
     return "\n".join([*lines, "", "## Contributing factors", "", f"- {TO_FILL}", ""])
 
 
 def _deferred(state: State) -> str:
     skipped = [
-        f"- {name}: {view.skip_reason}"
+        f"- {name}: {inline(view.skip_reason)}"
         for name, view in state.steps.items()
         if view.status == "skipped" and not view.skip_reason.startswith("does not apply")
     ]
@@ -145,7 +154,7 @@ def _prevention(runbook: Runbook, state: State) -> str:
 
 def _lessons(state: State) -> str:
     notes = [
-        f"- {each.event.text} ({each.event.by}, {_clock(each)})"
+        f"- {inline(each.event.text)} ({inline(each.event.by)}, {_clock(each)})"
         for each in state.notes
         if isinstance(each.event, e.NoteAdded)
     ]
@@ -154,9 +163,26 @@ def _lessons(state: State) -> str:
     )
 
 
+def inline(text: str) -> str:
+    """Text from outside in a line of Markdown: it stays on that line, and every character of it is shown."""
+    return _MARKUP.sub(r"\\\g<0>", text).replace("\n", " ⏎ ")
+
+
 def cell(text: str) -> str:
-    """Text inside a Markdown table: one line, and no cell border of its own."""
-    return text.replace("|", "\\|").replace("\n", " ⏎ ")
+    """The same inside a table, with no cell border of its own."""
+    return inline(text).replace("|", "\\|")
+
+
+def unescaped(line: str) -> str:
+    """A line as it reads where Markdown is drawn: without the escapes of `inline` and `cell`."""
+    return _ESCAPED.sub(lambda found: found["code"] or found["mark"], line)
+
+
+def code(text: str) -> str:
+    """Text as code, in more backticks than follow each other in it."""
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    blank = " " if "`" in text else ""
+    return f"{fence}{blank}{text}{blank}{fence}".replace("\n", " ⏎ ")
 
 
 def offset(elapsed: float) -> str:

@@ -6,11 +6,11 @@ import pytest
 
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
+from breakglass.report.past import report_of
 from breakglass.session import events as e
 from breakglass.session import folders
 from breakglass.session.folders import NowhereToWriteError, StateFolderError, prepare
 from breakglass.session.opening import Request, open_session
-from breakglass.tui.report.screen import read_draft
 from tests.rehearsal.kubernetes.conftest import Start
 from tests.rehearsal.kubernetes.conftest import start as start
 from tests.rehearsal.kubernetes.support import pod
@@ -75,7 +75,7 @@ async def test_reading_goes_on_and_the_change_is_refused_before_anything_is_sent
         async with open_session(request) as session:
             state = await walk(session.engine, confirm)
             engine = session.engine
-            draft = read_draft(state, engine.desk.journal.last_hash, engine.runbook)
+            draft = report_of(state, engine.desk.journal.last_hash, engine.runbook)
     pods, purge = state.steps["pods"], state.steps["purge"].last
     assert pods.status == "ok"
     assert "nor does" in engine.journal_fault
@@ -83,7 +83,7 @@ async def test_reading_goes_on_and_the_change_is_refused_before_anything_is_sent
     assert "so nothing is changed in this session" in purge.say
     assert events_of(state, e.Confirmed), "the operator had said yes"
     assert arrived.changes({}, engine.runbook) == []
-    assert "# Post-mortem: Nowhere" in draft.text
+    assert "# Post-mortem: Nowhere" in draft
     assert set(tmp_path.rglob("*")) == before
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from breakglass.report.postmortem import TO_FILL, offset
+from breakglass.report.postmortem import TO_FILL, offset, unescaped
 from breakglass.report.timeline import Entry
 from breakglass.tui.text import folded, padded, plain
 from breakglass.tui.theme import Look
@@ -78,7 +78,7 @@ def _line(line: str, width: int, look: Look) -> list[Text]:
         style = f"bold {look.style('accent')}" if level < 3 else "bold"
         return [Text(each, style) for each in folded(line.lstrip("# "), width)]
     indent = "  " if re.match(r"(- |\d+\. )", line) else ""
-    first, *rest = folded(line, max(width - len(indent), 1))
+    first, *rest = folded(unescaped(line), max(width - len(indent), 1))
     return [_filled(first, look), *(_filled(f"{indent}{each}", look) for each in rest)]
 
 
@@ -91,7 +91,7 @@ def _filled(line: str, look: Look) -> Text:
 
 def _cells(row: str) -> list[str]:
     cells = _CELL_BORDER.split(row.strip().removeprefix("|").removesuffix("|"))
-    return [plain(cell.strip().replace("\\|", "|")) for cell in cells]
+    return [plain(unescaped(cell.strip())) for cell in cells]
 
 
 def _table(rows: Sequence[Sequence[str]], width: int, look: Look) -> list[Text]:

@@ -3,7 +3,6 @@
 import os
 import shlex
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -38,22 +37,6 @@ DRAFT_NAME = "post-mortem.md"
 """The file in the session's folder that an editor opens when the draft was not saved elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The report as read: its text, or why it could not be made."""
-
-    text: str = ""
-    problem: str = ""
-
-
-def read_draft(state: State, last_hash: str, runbook: Runbook) -> Draft:
-    """The post-mortem draft of a session. Blocks: it may look at earlier ones."""
-    try:
-        return Draft(report_of(state, last_hash, runbook))
-    except UserError as error:
-        return Draft(problem=str(error))
-
-
 class ReportScreen(PageScreen):
     """One session's report. The session is over, or it was cut short; nothing here changes its record."""
 
@@ -68,7 +51,7 @@ class ReportScreen(PageScreen):
         self._state = state
         self._last_hash = last_hash
         self._runbook = runbook
-        self._draft = Draft()
+        self._draft = ""
         self._views = ["draft", "timeline", "follow-ups", *(["review"] if state.mode == "rehearsal" else [])]
         self._view = "review" if state.mode == "rehearsal" and state.ended is not None else "draft"
         self._file: Path | None = None
@@ -89,9 +72,7 @@ class ReportScreen(PageScreen):
         self.run_worker(self._read(), exclusive=True, group="reading")
 
     async def _read(self) -> None:
-        self._draft = await in_thread(lambda: read_draft(self._state, self._last_hash, self._runbook))
-        if self._draft.problem:
-            self._say(self._draft.problem)
+        self._draft = await in_thread(lambda: report_of(self._state, self._last_hash, self._runbook))
         self._show()
 
     def on_resize(self) -> None:
@@ -127,8 +108,8 @@ class ReportScreen(PageScreen):
         look = cockpit(self).look
         if self._view == "timeline":
             return timeline_lines(timeline(self._state, least=0), width, look)
-        if not self._draft.text:
-            words = "There is no draft." if self._draft.problem else "reading the record"
+        if not self._draft:
+            words = "reading the record"
             return [Text(words, look.style("muted"))]
         return draft_lines(self._text(), width, look)
 
@@ -140,8 +121,8 @@ class ReportScreen(PageScreen):
                 for entry in timeline(self._state, least=0)
             )
         if self._view == "draft":
-            return self._draft.text
-        return sections(self._draft.text, FOLLOW_UPS if self._view == "follow-ups" else REVIEW)
+            return self._draft
+        return sections(self._draft, FOLLOW_UPS if self._view == "follow-ups" else REVIEW)
 
     def _say(self, words: str) -> None:
         self.query_one("#said", Static).update(Text(plain(words)))
@@ -166,7 +147,7 @@ class ReportScreen(PageScreen):
 
     def action_save_report(self) -> None:
         """Ask for the file's name. Enter writes, Esc leaves it."""
-        if not self._draft.text:
+        if not self._draft:
             self._say("there is nothing to save yet")
             return
         field = self.query_one("#file", Input)
@@ -176,7 +157,7 @@ class ReportScreen(PageScreen):
         field.focus()
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
-        text = self._draft.text
+        text = self._draft
         if not event.value.strip():
             self._say("a file's name is wanted; nothing was written")
             return
@@ -203,7 +184,7 @@ class ReportScreen(PageScreen):
 
     async def action_edit(self) -> None:
         """Open the saved file, else a draft in the session's folder, which is written once."""
-        if not self._draft.text:
+        if not self._draft:
             self._say("there is nothing to edit yet")
             return
         try:
@@ -221,7 +202,7 @@ class ReportScreen(PageScreen):
         path = find_session(state_folder(), self._state.session).path / DRAFT_NAME
         if not path.exists():
             with path.open("x", encoding="utf-8") as file:
-                file.write(self._draft.text)
+                file.write(self._draft)
         return path
 
     def _run_editor(self, path: Path) -> None:
