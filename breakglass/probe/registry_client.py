@@ -42,7 +42,8 @@ REQUEST_TIMEOUT = 10.0
 """Seconds for each phase of one request; the probe's own deadline is around all of them."""
 
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?')
-_RANGE = re.compile(r"bytes (?:\d+-\d+|\*)/(\d+)")
+_RANGE = re.compile(r"bytes [^/]*/(\d+)")
+"""Go says `0--1` of the last byte of nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,12 @@ class RegistryClient:
     async def blob(self, repository: str, digest: str) -> Answer:
         """Whether a blob is there to be read.
 
-        One byte is asked for, since a HEAD is answered from the registry's memory, which may hold blobs that
-        the disk no longer has. A blob that breaks off before its first byte has size 0.
+        Its last byte is asked for, since a HEAD is answered from the registry's memory, which may hold blobs
+        that the disk no longer has, or has cut short. A blob that breaks off before that byte has size 0. For
+        its first byte distribution 2.8 would read 4 MiB from the disk, for its last one no more than that.
         """
         return await self._send(
-            f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {"Range": "bytes=0-0"}, whole=False
+            f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {"Range": "bytes=-1"}, whole=False
         )
 
     async def _whole(self, path: str, headers: Mapping[str, str], *, anonymous: bool = False) -> Answer:
@@ -199,7 +201,7 @@ async def _read_whole(response: aiohttp.ClientResponse) -> Answer:
 
 
 async def _read_little(response: aiohttp.ClientResponse) -> Answer:
-    """Read a blob's first bytes, or all of it where it is so small that its connection is worth keeping."""
+    """Read the start of what came of a blob, or all of it where it is so small that its connection is worth keeping."""
     size = _size(response)
     enough = 1 if response.status == 200 and (size is None or size > DRAINED) else DRAINED
     read = bytearray()

@@ -118,7 +118,7 @@ PLANTED = [
         lambda registry, name, index: registry.blob(index.children[0].layers[1]).write_bytes(b""),
         "layer",
         _layer,
-        416,
+        206,
     ),
     Planted(
         "layer cut short",
@@ -226,6 +226,18 @@ async def test_a_layer_that_the_registry_only_remembers_is_found(tmp_path: Path)
         gone = index.children[0].layers[0]
         registry.blob(gone).unlink()
         assert registry.client.head(f"/v2/infra-ci/blobs/{gone}").status_code == 200
+
+        result = await walked(endpoint_of(registry))
+
+        assert faults(result) == faults_on_disk(registry, "infra-ci")
+        assert [(row["kind"], row["size"]) for row in rows(result)] == [("layer", 0)]
+
+
+async def test_a_layer_that_was_cut_short_since_the_registry_remembers_it_is_found(tmp_path: Path) -> None:
+    with docker_registry(tmp_path, cache=True) as registry:
+        index = registry.push_image("infra-ci", "it", tags=["latest"])
+        cut = registry.blob(index.children[0].layers[0])
+        cut.write_bytes(cut.read_bytes()[:-1])
 
         result = await walked(endpoint_of(registry))
 
