@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
-from bench.journals import STEPS, a_start, walked
+from bench.journals import STEPS, a_start, folder_in_memory, walked
 from bench.many_hosts import many_sshds
 from bench.measure import Line, Sample, called, median, timed
 from breakglass.session.state import Recorded, fold
@@ -26,6 +26,22 @@ HOSTS = (10, 50, 200)
 OUTPUT = (1, 10, 100)
 """Megabytes."""
 ROUNDS = 5
+WALK = """
+import asyncio, os
+from breakglass.session.autopilot import Script, walk
+from breakglass.session.opening import Request, open_session
+os.environ["BREAKGLASS_STATE"] = str(paths[2])
+loop = asyncio.Runner()
+
+sessions = [open_session(Request("live", paths[0], paths[1], pace="never")) for _ in range(2)]
+engines = [loop.run(each.__aenter__()).engine for each in sessions]
+
+def walked(engine):
+    return loop.run(walk(engine, Script(confirms=False), "operator"))
+
+walked(engines[0])
+"""
+"""Walks once before, so that nothing is imported or compiled when it counts."""
 LINEAR = 1.25
 """What the time for one may grow by from one size to the next; a busy machine wavers by about that."""
 
@@ -37,6 +53,7 @@ def measure(work: Path) -> list[Line]:
         hosts = _grown("hosts read", HOSTS, lambda count: _hosts(described, count))
     return [
         *_grown("steps checked", READ_STEPS, lambda count: _steps(work, count)),
+        *_grown("steps walked", READ_STEPS, lambda count: _walk(work, count)),
         *_grown(f"events folded, {STEPS} steps", EVENTS, _events),
         *hosts,
         *_grown("MB recorded", OUTPUT, _output),
@@ -59,6 +76,23 @@ def _grown(what: str, sizes: tuple[int, ...], measured: Callable[[int], Sample])
 def _steps(work: Path, count: int) -> Sample:
     imports = "from breakglass.runbook.load import load_runbook; load_runbook(paths[0])"
     return timed("load_runbook(paths[1])", _runbook(work, 1), _runbook(work, count), before=imports)
+
+
+def _walk(work: Path, count: int) -> Sample:
+    """A walk with nobody at the keyboard, of steps that capture a value and judge it and send nothing."""
+    path, site = work / f"walk-{count}.yaml", work / "site.yaml"
+    head = "runbook: long\ntitle: Long\nsummary: Many steps.\nseverity: sev3\nsteps:\n"
+    path.write_text(
+        head
+        + "".join(
+            f"  - {{id: step-{number}, title: Count, capture: {{count_{number}: {number} + 1}}, "
+            f"expect: [{{that: count_{number} > {number}, else: Too few.}}]}}\n"
+            for number in range(count)
+        )
+    )
+    site.write_text("site: bench\nproduction: false\n")
+    with folder_in_memory() as state:
+        return timed("walked(engines[1])", path, site, state, before=WALK)
 
 
 def _runbook(work: Path, count: int) -> Path:

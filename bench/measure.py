@@ -148,7 +148,7 @@ def _row(line: Line) -> tuple[str, str, str, str, str, str, str]:
     reach = ""
     if line.reach is not None:
         bound = "≥" if line.at_least else "≤"
-        reach = f"{bound} {line.reach:.3g}" + (f" {line.unit}" if line.theirs is None else "")
+        reach = f"{bound} {line.reach:,.4g}" + (f" {line.unit}" if line.theirs is None else "")
     return (
         line.what,
         f"{_number(line.ours)} {line.unit}",

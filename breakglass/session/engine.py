@@ -7,6 +7,7 @@ is a command. Resuming is the same walk from the state that the journal folds to
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -82,6 +83,8 @@ class Engine:
         self._arrive = arrive
         self._pace: Pace = pace
         self._phase: str | None = None
+        self._steps = {step.id: step for step in runbook.steps}
+        self._following = {step.id: after.id for step, after in pairwise(runbook.steps)}
         self._look_first = ""
         """A step whose outcome is unknown and that the operator tries again: its verification comes first."""
 
@@ -108,7 +111,7 @@ class Engine:
 
     def command(self, command: c.Command) -> None:
         """Take a command. Raises CommandRefusedError when it does not apply now, with what would."""
-        if isinstance(command, c.Jump) and command.goto not in {step.id for step in self.runbook.steps}:
+        if isinstance(command, c.Jump) and command.goto not in self._steps:
             raise c.CommandRefusedError(f"there is no step {command.goto!r}")
         self.desk.command(command)
 
@@ -116,7 +119,7 @@ class Engine:
         """Walk until the runbook ends, a person stops it, or it is cancelled."""
         onward: Onward = await self._beside_others() or await self._entry()
         while isinstance(onward, Go):
-            onward = await self._visit(self.runbook.step(onward.step))
+            onward = await self._visit(self._steps[onward.step])
         self.desk.record(e.SessionEnded(onward.result, onward.reason))
         return onward.result
 
@@ -381,9 +384,8 @@ class Engine:
         self.desk.record(e.StepFinished(step.id, attempt, state, say, goto))
 
     def _after(self, step: Step) -> Onward:
-        steps = self.runbook.steps
-        index = steps.index(step) + 1
-        return Go(steps[index].id) if index < len(steps) else End("completed")
+        following = self._following.get(step.id)
+        return Go(following) if following is not None else End("completed")
 
     def _ends(self, step: Step) -> End | None:
         if step.ends == "recovered" and self.state.mode == "dry-run":

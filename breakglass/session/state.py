@@ -190,11 +190,11 @@ def _set(whole: State | StepView | Attempt, **fields: object) -> None:
 
 def _apart(state: State, step: str) -> State:
     """A copy that shares nothing with the state of what an event at this step may change in place."""
-    steps, view = dict(state.steps), state.steps.get(step)
-    if view is not None:
-        attempts = (*view.attempts[:-1], *(replace(last) for last in view.attempts[-1:]))
-        steps[step] = replace(view, attempts=attempts)
-    return replace(state, steps=steps)
+    view = state.steps.get(step)
+    if view is None:
+        return replace(state)
+    attempts = (*view.attempts[:-1], *(replace(last) for last in view.attempts[-1:]))
+    return replace(state, steps={**state.steps, step: replace(view, attempts=attempts)})
 
 
 def _take(state: State, recorded: Recorded) -> None:
