@@ -22,6 +22,7 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from breakglass.mounts import network_file_system
 from breakglass.runbook.position import InvalidFileError, Position, Problem
 from breakglass.runbook.text_file import read_text
 
@@ -117,12 +118,13 @@ class CheckCache:
 
 def open_cache() -> CheckCache:
     """The user's own; one that keeps nothing where there is no place for it, or no source to take a mark of.
+    A network file system is none: it may be what is down.
 
     To be opened before the code that checks is imported, so that code which changes meanwhile does not fit
     the mark.
     """
     folder = cache_folder()
-    if folder is not None:
+    if folder is not None and not network_file_system(folder):
         with suppress(OSError):
             return CheckCache(folder / FILE_NAME, program_mark())
     return CheckCache()

@@ -5,7 +5,6 @@ is named instead.
 """
 
 import os
-import re
 import secrets
 import stat
 import tempfile
@@ -16,8 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from breakglass.errors import UserError
-
-NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "ceph", "afs"})
+from breakglass.mounts import network_file_system
 
 
 class StateFolderError(UserError):
@@ -64,6 +62,9 @@ def prepare(folder: Path) -> Path:
     Raises StateFolderError when it is on a network file system, owned by someone else, open to others, or
     cannot be written.
     """
+    kind = network_file_system(folder)
+    if kind:
+        raise _unusable(folder, f"is on a network file system ({kind}), which may be what is down")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for each in (folder, folder / "sessions"):
@@ -72,9 +73,6 @@ def prepare(folder: Path) -> Path:
             _check_rights(each)
     except OSError as error:
         raise _unwritable(folder, f"cannot be made or read: {error.strerror}") from error
-    kind = file_system_of(folder)
-    if kind in NETWORK_FILE_SYSTEMS:
-        raise _unusable(folder, f"is on a network file system ({kind}), which may be what is down")
     if not os.access(folder / "sessions", os.W_OK):
         raise _unwritable(folder, "cannot be written")
     return folder
@@ -102,25 +100,6 @@ def _unwritable(folder: Path, why: str) -> StateFolderError:
 
 def _unusable(folder: Path, why: str) -> StateFolderError:
     return StateFolderError(f"{folder}: {why}. Use a local one: BREAKGLASS_STATE={local_alternative()}")
-
-
-def file_system_of(folder: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
-    """The type of the file system that holds a folder, from the kernel's list; never touches the mount."""
-    best, kind = "", ""
-    real = os.path.realpath(folder)
-    try:
-        lines = mounts.read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) < 3:
-            continue
-        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields[1])
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= len(best):
-            best, kind = point, fields[2]
-    return kind
 
 
 def name_session(state: Path, runbook: str) -> SessionFolder:
