@@ -9,6 +9,7 @@ import binascii
 import ipaddress
 import os
 import ssl
+import sys
 import tempfile
 import time
 import urllib.request
@@ -28,6 +29,9 @@ from breakglass.transport.kubectl.kubeconfig import Choice, Section, check_tls, 
 
 if TYPE_CHECKING:
     from kubernetes.aio.client import Configuration
+
+PACKAGE = "kubernetes.aio.config.kube_config"
+"""What takes the longest to import of the package."""
 
 RENEW_BEFORE = 60.0
 """Seconds before a credential's end at which a new one is asked for."""
@@ -103,7 +107,8 @@ def _file_expiry(choice: Choice) -> float | None:
 async def load_package() -> None:
     """Import the `kubernetes` package, off the event loop. It may take seconds on a busy machine, which must
     not count against the first request's time."""
-    await in_thread(lambda: import_module("kubernetes.aio.config.kube_config"))
+    if PACKAGE not in sys.modules:
+        await in_thread(lambda: import_module(PACKAGE))
 
 
 def _configured(
