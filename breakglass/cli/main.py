@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "list": "the runbooks that can be found",
     "show": "one runbook, as it would be walked",
+    "triage": "ask which runbook it is: their checks on a site, all at once",
     "run": "walk a runbook on a real site, or dry-run it there",
     "rehearse": "walk a runbook against a simulated incident",
     "doctor": "look whether everything that a runbook needs is there",
@@ -48,6 +49,7 @@ EXAMPLES = """\
 examples:
   breakglass                                        open the library
   breakglass rehearse outpost-shm-purge             walk it against its recorded incident
+  breakglass triage --site site.yaml                which of the runbooks is it? changes nothing
   breakglass run outpost-shm-purge --site site.yaml --dry-run
   breakglass run outpost-shm-purge --site site.yaml
   breakglass resume last

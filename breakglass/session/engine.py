@@ -5,13 +5,12 @@ is a command. Resuming is the same walk from the state that the journal folds to
 """
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from breakglass.runbook.expression import EvaluationError, evaluate, holds
+from breakglass.runbook.expression import EvaluationError, holds
 from breakglass.runbook.model import AskAction, ChooseAction, ManualAction, Option, Risk, Runbook, Step
 from breakglass.runbook.risk import effective_risk
 from breakglass.session import commands as c
@@ -127,27 +126,6 @@ class Engine:
         """Close every connection and let go of the journal."""
         await self._outside.close()
         self.desk.journal.close()
-
-    async def triage(self) -> None:
-        """Run the runbook's triage checks and put their verdicts on record. Only reads are run."""
-        for check in self.runbook.triage:
-            step = self.runbook.step(check.step)
-            if effective_risk(step) is not Risk.READ:
-                continue
-            self.desk.record(e.StepStarted(step.id, self._attempts(step) + 1))
-            scope = self._reader.scope()
-            seen = await self._reader.step(step, self._attempts(step), scope)
-            verdict, message = "unknown", seen.fault
-            inner = {**scope, **captured(step, scope, seen), "result": seen.value}
-            for name in ("confirmed", "suspect", "ok"):
-                condition = check.verdicts.get(name)
-                try:
-                    if condition is not None and not seen.fault and holds(condition, inner):
-                        verdict = name
-                        break
-                except EvaluationError as error:
-                    message = str(error)
-            self.desk.record(e.Triaged(step.id, verdict, message))
 
     async def _beside_others(self) -> Onward | None:
         """Warn where others are in the same runbook on the same site. None goes on, beside them."""
@@ -398,15 +376,6 @@ class Engine:
 
     def _hint(self, step_id: str) -> str:
         return next((step.hint or "" for step in self.runbook.steps if step.id == step_id), "")
-
-
-def captured(step: Step, scope: Scope, seen: Seen) -> dict[str, Json]:
-    """What the step's captures give before the walk has begun; those that need more are left out."""
-    values: dict[str, Json] = {}
-    for name, expression in step.capture.items():
-        with suppress(EvaluationError):
-            values[name] = evaluate(expression, {**scope, **values, "result": seen.value})
-    return values
 
 
 def _onward(goto: str) -> Onward:

@@ -276,7 +276,10 @@ class HintShown:
 
 @dataclass(frozen=True, slots=True)
 class Triaged:
-    """A triage check's verdict: `confirmed`, `suspect`, `ok` (not this incident) or `unknown`."""
+    """A triage check's verdict: `confirmed`, `suspect`, `ok` (not this incident) or `unknown`.
+
+    Nothing records it any more, since triage keeps no journal; a journal that has one can still be read.
+    """
 
     type: ClassVar[str] = "triaged"
     step: str

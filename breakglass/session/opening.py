@@ -290,6 +290,14 @@ def input_value(definition: Input, text: str) -> Json:
 def check_uses(runbook: Runbook, site: Site) -> None:
     """Raise OpeningError for every cluster, host, endpoint, secret and variable that the site does not
     have."""
+    missing = missing_uses(runbook, site)
+    if missing:
+        where = site.path or f"site {site.name}"
+        raise OpeningError(f"{where} lacks what runbook {runbook.name} uses: {'; '.join(missing)}")
+
+
+def missing_uses(runbook: Runbook, site: Site) -> list[str]:
+    """What the runbook uses and the site does not have, in words, kind by kind."""
     wanted = {
         "clusters": (runbook.uses.clusters, site.clusters),
         "hosts": (runbook.uses.hosts, site.hosts),
@@ -297,14 +305,11 @@ def check_uses(runbook: Runbook, site: Site) -> None:
         "secrets": (runbook.uses.secrets, site.secrets),
         "variables": (runbook.uses.variables, site.variables),
     }
-    missing = [
+    return [
         f"{kind}: {', '.join(absent)}"
         for kind, (names, there) in wanted.items()
         if (absent := [name for name in names if name not in there])
     ]
-    if missing:
-        where = site.path or f"site {site.name}"
-        raise OpeningError(f"{where} lacks what runbook {runbook.name} uses: {'; '.join(missing)}")
 
 
 def unfinished(states: Mapping[str, State]) -> list[State]:

@@ -142,7 +142,6 @@ class State:
     waiting: e.Asked | None = None
     approvals: tuple[str, ...] = ()
     """Who has given their word for the change now asked about."""
-    verdicts: Mapping[str, e.Triaged] = field(default_factory=dict[str, e.Triaged])
     notes: tuple[Recorded, ...] = ()
     happened: tuple[Recorded, ...] = ()
     hints: tuple[e.HintShown, ...] = ()
@@ -282,7 +281,7 @@ def _take(state: State, recorded: Recorded) -> None:
         case e.HintShown():
             _set(state, hints=(*state.hints, event))
         case e.Triaged():
-            _set(state, verdicts={**state.verdicts, event.step: event})
+            pass
         case e.Happened():
             _set(state, happened=(*state.happened, recorded))
 

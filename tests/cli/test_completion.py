@@ -36,6 +36,7 @@ def test_the_first_word_is_a_command() -> None:
 
 def test_a_runbook_is_completed_by_name() -> None:
     assert candidates(["show", "outpost"]) == ["outpost-shm-purge"]
+    assert candidates(["triage", "--site", "site.yaml", "outpost"]) == ["outpost-shm-purge"]
 
 
 def test_lint_takes_any_number_of_runbooks() -> None:

@@ -347,47 +347,6 @@ async def test_the_walk_stops_at_the_end_of_a_phase(tmp_path: Path) -> None:
     assert len(far.sent) == 3
 
 
-async def test_a_triage_verdict_sees_what_its_step_captures(tmp_path: Path) -> None:
-    triage = """
-        triage:
-          - use: look
-            verdict: {confirmed: used > 90}
-    """
-    steps = """
-    - id: look
-      title: Look
-      kubectl: get pods -n web -o json
-      capture: {no_value: 1 / (size(result.json.items) - 2), used: size(result.json.items) * 50}
-    """
-    engine, _ = session_of(tmp_path, steps, {"kubectl get": ok('{"items": [1, 2]}')}, triage=triage)
-    await engine.triage()
-    (triaged,) = events_of(engine.state, e.Triaged)
-    assert isinstance(triaged, e.Triaged)
-    assert triaged.verdict == "confirmed"
-
-
-async def test_triage_gives_a_verdict_for_each_check_and_runs_reads_only(tmp_path: Path) -> None:
-    triage = """
-        triage:
-          - {use: ask, verdict: {confirmed: result.status == 400, ok: result.status == 302}}
-          - {use: host, verdict: {suspect: "result.text.contains('load')", ok: 'true'}}
-        """
-    engine, _ = session_of(
-        tmp_path,
-        """
-        - {id: ask, title: Ask the app, http: {get: app}}
-        - {id: host, title: Ask the host, ssh: {host: pve, run: [uptime]}}
-        """,
-        {"GET app": ok(status=400), "ssh pve": fault("refused", "refused")},
-        triage=triage,
-    )
-    await engine.triage()
-    assert {name: each.verdict for name, each in engine.state.verdicts.items()} == {
-        "ask": "confirmed",
-        "host": "unknown",
-    }
-
-
 async def test_a_step_can_end_the_walk_and_say_what_it_means(tmp_path: Path) -> None:
     engine, far = session_of(
         tmp_path,
