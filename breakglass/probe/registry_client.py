@@ -201,7 +201,7 @@ async def _read_whole(response: aiohttp.ClientResponse) -> Answer:
 
 
 async def _read_little(response: aiohttp.ClientResponse) -> Answer:
-    """Read the start of what came of a blob, or all of it where it is so small that its connection is worth keeping."""
+    """Read what came of a blob: its start, or all where it is so little that its connection is kept."""
     size = _size(response)
     enough = 1 if response.status == 200 and (size is None or size > DRAINED) else DRAINED
     read = bytearray()
