@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -37,6 +38,13 @@ from breakglass.values import Json
 if TYPE_CHECKING:
     from breakglass.transport.kubectl import Kubectl
     from breakglass.transport.ssh import HostKeyQuestion
+
+PACKAGES: Mapping[type[Request], str] = {
+    KubectlRequest: "breakglass.transport.kubectl",
+    SshRequest: "breakglass.transport.ssh",
+    HttpRequest: "breakglass.transport.http",
+    ProbeRequest: "breakglass.probe",
+}
 
 SECRET_NAME = re.compile(r"\bsecrets\.([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -102,7 +110,8 @@ class Outside:
                 recorder(stream, data)
 
         try:
-            result = await self._transport(request).send(request, sink)
+            transport = await self._transport(type(request))
+            result = await transport.send(request, sink)
         except SecretError as error:
             result = Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", str(error)))
         except asyncio.CancelledError:
@@ -145,8 +154,10 @@ class Outside:
             result, headers={name: redact(value) for name, value in result.headers.items()}, fault=fault
         )
 
-    def _transport(self, request: Request) -> Transport:
-        kind = type(request)
+    async def _transport(self, kind: type[Request]) -> Transport:
+        """The transport of a kind of requests. Its package is imported, off the event loop, on first use."""
+        if kind not in self._transports:
+            await in_thread(lambda: import_module(PACKAGES[kind]))
         if kind not in self._transports:
             self._transports[kind] = self._made(kind)
         return self._transports[kind]
@@ -166,14 +177,14 @@ class Outside:
             return Http(self.site, self.secrets, forward=self._forward)
         return Probes(self.site, self.secrets, self._forward)
 
-    def _kubectl(self) -> "Kubectl":
-        return cast("Kubectl", self._transport(KubectlRequest("", (), 0.0)))
+    async def _kubectl(self) -> "Kubectl":
+        return cast("Kubectl", await self._transport(KubectlRequest))
 
     async def _kubernetes_secret(self, secret: KubernetesSecret) -> bytes:
-        return await self._kubectl().read_secret(secret)
+        return await (await self._kubectl()).read_secret(secret)
 
     async def _forward(self, forward: PortForward) -> tuple[str, int]:
-        return await self._kubectl().forward(forward)
+        return await (await self._kubectl()).forward(forward)
 
 
 class Probes:
