@@ -86,6 +86,8 @@ class Outside:
         self._clock = clock
         self._prompts = prompts
         self._transports: dict[type[Request], Transport] = dict(transports or {})
+        self._forwarded: Kubectl | None = None
+        """What carries port-forwards, once there is one."""
 
     async def secret_values(self, action: Action) -> tuple[dict[str, Json], dict[str, Json]]:
         """The `secrets` that an action names: as they are shown, and as they are sent.
@@ -117,7 +119,7 @@ class Outside:
         except asyncio.CancelledError:
             recorder.discard()
             raise
-        result = self._without_secrets(result)
+        result = self._without_secrets(self._with_reason(request, result))
         if redact:
             recorder("stdout", f"[{dropped} bytes of secret output, neither shown nor stored]\n".encode())
         note = ""
@@ -143,6 +145,17 @@ class Outside:
         for transport in self._transports.values():
             await transport.close()
         self._transports.clear()
+
+    def _with_reason(self, request: Request, result: Result) -> Result:
+        """A broken connection through a port-forward with what the cluster said of it."""
+        endpoint = self.site.endpoints.get(request.endpoint) if isinstance(request, HttpRequest) else None
+        if result.fault is None or endpoint is None or endpoint.forward is None or self._forwarded is None:
+            return result
+        said = self._forwarded.refused_forward(endpoint.forward)
+        if not said:
+            return result
+        message = f"{result.fault.message}; the port-forward says: {said}"
+        return replace(result, fault=replace(result.fault, message=message))
 
     def _without_secrets(self, result: Result) -> Result:
         """Headers and a fault's words may repeat what the far side said, as the output does."""
@@ -184,7 +197,8 @@ class Outside:
         return await (await self._kubectl()).read_secret(secret)
 
     async def _forward(self, forward: PortForward) -> tuple[str, int]:
-        return await (await self._kubectl()).forward(forward)
+        self._forwarded = await self._kubectl()
+        return await self._forwarded.forward(forward)
 
 
 class Probes:

@@ -10,9 +10,12 @@ from breakglass.runbook.model import Expression
 from breakglass.runbook.position import Position
 from breakglass.session.clock import Clock
 from breakglass.session.outside import Outside, Prompts, Sight
-from breakglass.site.model import EnvironmentSecret, Site
+from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, PortForward, Site
 from breakglass.transport.base import HttpRequest
 from breakglass.values import Json
+from tests.rehearsal.kubernetes.conftest import Start
+from tests.rehearsal.kubernetes.conftest import start as start
+from tests.rehearsal.kubernetes.support import pod
 from tests.transport.http_support import PLENTY, Seen, endpoint_at, serving
 
 SECRET = "hunter2-hunter2"
@@ -79,3 +82,20 @@ async def test_data_that_is_nested_as_deep_as_allowed_is_data(tmp_path: Path) ->
     sight = await seen_by(tmp_path, web.Response(body=body, content_type="application/json"))
     expression = Expression("has(result.json.a.a.a)", Position(tmp_path, 1, 1))
     assert evaluate(expression, {"result": sight.value}) is True
+
+
+async def test_a_refused_port_forward_says_why(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front", node_name="node1"), dial=lambda pod, asked: None)
+    forward = PortForward("main", "web", "pod/front", 9999)
+    site = Site(
+        "loopback",
+        clusters={"main": Cluster("main", kubeconfig=cluster.server.kubeconfig)},
+        endpoints={"app": Endpoint("app", "http://app.lab.example", forward=forward)},
+    )
+    outside = Outside(site, tmp_path, Clock(), Prompts())
+    try:
+        sight = await outside.send(HttpRequest("GET", "app", PLENTY))
+    finally:
+        await outside.close()
+    assert sight.result.fault is not None
+    assert "the port-forward says: " in sight.result.fault.message

@@ -145,6 +145,11 @@ class Kubectl:
                 self._forwards[forward] = opened
             return self._addresses[forward]
 
+    def refused_forward(self, forward: PortForward) -> str:
+        """Why the far side refused the last connection through a forward; empty when it did not."""
+        opened = self._forwards.get(forward)
+        return opened.last_error.strip() if opened is not None else ""
+
     async def close(self) -> None:
         for forward in self._forwards.values():
             await forward.close()

@@ -40,7 +40,7 @@ class ForwardError(UserError):
 
 @dataclass(eq=False)
 class Forward:
-    """One local listener. `last_error` is what the far side last said when it refused a connection."""
+    """One local listener. `last_error` is why the far side refused the last connection, if it did."""
 
     asked: PortForward
     api: Api
@@ -96,6 +96,7 @@ class Forward:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self.last_error = ""
         try:
             await self._carry(reader, writer)
         except FaultError as error:
