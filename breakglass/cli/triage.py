@@ -75,7 +75,7 @@ def run(arguments: Namespace) -> int:
             print("\n".join(lines_of(row, command)))
     if not arguments.json:
         counted = ", ".join(f"{sum(r.verdict == v for r in rows)} {WORDS[v][6:]}" for v in WORST_FIRST)
-        print(f"\n{visible_line(site.name)}: {counted}")
+        print(f"\n{visible_line(site.name)}{' (prod)' if site.production else ''}: {counted}")
     return code_of(rows, broken=bool(broken))
 
 

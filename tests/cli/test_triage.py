@@ -89,7 +89,7 @@ async def test_the_worst_comes_first_with_what_was_seen_and_how_to_go_on(
     assert lines[2] == "      breakglass run app-down --site site.yaml"
     assert any("site test lacks what it uses: endpoints: elsewhere" in line for line in lines)
     assert any("it cannot be used: " in line and "`breakglass lint torn` says all" in line for line in lines)
-    assert lines[-1] == "test: 1 confirmed, 0 suspect, 2 unknown, 1 not this incident"
+    assert lines[-1] == "test (prod): 1 confirmed, 0 suspect, 2 unknown, 1 not this incident"
     assert code == ExitCode.NOT_RECOVERED
     assert err == "", "nobody waits at a terminal"
 
