@@ -10,6 +10,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
@@ -135,6 +136,8 @@ class SshServer:
         while True:
             try:
                 return future.result(LOOK_EVERY)
+            except FutureCancelledError:  # the loop ends, with all that runs in it
+                raise asyncio.CancelledError from None
             except FutureTimeoutError:
                 if future.done():
                     raise
@@ -209,7 +212,8 @@ class _Session(paramiko.ServerInterface):
         except (asyncio.CancelledError, OSError, EOFError, paramiko.SSHException):
             pass  # the client or the whole rehearsal is gone; there is nobody to tell
         finally:
-            channel.close()
+            with contextlib.suppress(OSError, EOFError):
+                channel.close()
 
     def _send(self, channel: paramiko.Channel, answer: Answer, gone: Callable[[], bool]) -> None:
         channel.sendall(answer.stdout)
