@@ -14,7 +14,7 @@ test: develop
 	$(BIN)/ruff format --check breakglass tests bench tools
 	$(BIN)/pyright
 	$(BIN)/lint-imports
-	$(BIN)/breakglass lint --strict
+	$(BIN)/breakglass lint --strict --no-cache
 	$(BIN)/pytest -n 2
 
 install: $(VENV)/installed
