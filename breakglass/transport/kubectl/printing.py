@@ -25,23 +25,30 @@ LEAST_WIDTH, PADDING = 6, 3
 def as_json(value: Json) -> str:
     """JSON with sorted keys and four spaces, as `-o json` gives it."""
     text = _indented(value, "\n")
-    return re.sub("[<>&\u2028\u2029]", lambda match: _HTML[match[0]], text) + "\n"
+    for mark, escape in _HTML.items():
+        text = text.replace(mark, escape)
+    return text + "\n"
 
 
 def _indented(value: Json, line: str) -> str:
-    """What `json.dumps` gives with an indent, in half the time of its generators.
+    """What `json.dumps` gives with an indent, in less than half the time of its generators.
 
-    line: the end of a line and the indent of the next.
+    line: the end of a line and the indent of the next. Texts, which most values are, need no call of this.
     """
-    if isinstance(value, str):
-        return encode_text(value)
     below = line + "    "
     if isinstance(value, dict) and value:
-        entries = [f"{encode_text(key)}: {_indented(value[key], below)}" for key in sorted(value)]
+        entries = [
+            f"{encode_text(key)}: {encode_text(each) if isinstance(each, str) else _indented(each, below)}"
+            for key, each in sorted(value.items())
+        ]
         return f"{{{below}{f',{below}'.join(entries)}{line}}}"
     if isinstance(value, list) and value:
         return f"[{below}{f',{below}'.join([_indented(each, below) for each in value])}{line}]"
-    return json.dumps(value)
+    if isinstance(value, str):
+        return encode_text(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else json.dumps(value)
 
 
 class _Dumper(yaml.SafeDumper):
