@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.journals import STEPS, a_start, folder_in_memory, walked
 from bench.many_hosts import many_sshds
 from bench.measure import Line, Sample, called, median, timed
+from breakglass.cli.main import COLLECT_AFTER
 from breakglass.session.state import Recorded, fold
 from breakglass.site.redaction import Redactor
 from breakglass.transport.output import Recorder
@@ -42,6 +43,7 @@ def walked(engine):
 walked(engines[0])
 """
 """Walks once before, so that nothing is imported or compiled when it counts."""
+LOAD = "from breakglass.runbook.load import load_runbook; load_runbook(paths[0])"
 LINEAR = 1.25
 """What the time for one may grow by from one size to the next; a busy machine wavers by about that."""
 
@@ -74,8 +76,8 @@ def _grown(what: str, sizes: tuple[int, ...], measured: Callable[[int], Sample])
 
 
 def _steps(work: Path, count: int) -> Sample:
-    imports = "from breakglass.runbook.load import load_runbook; load_runbook(paths[0])"
-    return timed("load_runbook(paths[1])", _runbook(work, 1), _runbook(work, count), before=imports)
+    before = f"import gc; gc.set_threshold(*{COLLECT_AFTER})\n{LOAD}"
+    return timed("load_runbook(paths[1])", _runbook(work, 1), _runbook(work, count), before=before)
 
 
 def _walk(work: Path, count: int) -> Sample:

@@ -3,6 +3,7 @@
 Commands are imported when they are asked for, so that `--version` and `list` cost no more than they use.
 """
 
+import gc
 import sys
 from io import TextIOWrapper
 
@@ -61,8 +62,14 @@ Exit codes: 0 done and verified, 1 not recovered, 2 usage or lint, 3 unreachable
 """
 
 
+COLLECT_AFTER = (5_000, 10, 10)
+"""How many new objects there are until garbage is sought, and how often further back. Nearly all that a
+command makes stays until it ends, and with Python's own 700 the search takes a tenth of checking runbooks."""
+
+
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the program; the return value is the exit code."""
+    gc.set_threshold(*COLLECT_AFTER)
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end a walk.
