@@ -3,8 +3,8 @@
 Beside a loop of `skopeo inspect` over every tag and every child, and a plain `httpx` that sends the probe's
 requests with the same concurrency and looks at no answer. The loop is run over a part of the references and
 its time is scaled to all of them; it reads manifests and configs and looks at no layer, so the probe is run
-without blobs as well, and only then is a reach set beside the loop. Bare sockets show what the registry itself
-takes for the same requests.
+without blobs as well, and only then is a reach set beside the loop. Bare sockets show what the registry
+itself takes for the same requests.
 """
 
 import asyncio
