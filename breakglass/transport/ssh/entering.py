@@ -157,7 +157,7 @@ async def _greet(client: Client, words: str, entries: tuple[Entry, ...], budget:
 def _prefer(client: Client, types: set[str]) -> None:
     """Ask first for the kinds of host key that are known, as OpenSSH does: a host has several.
 
-    And for AES-GCM, as OpenSSH does since 10.0: it needs no second pass over what came.
+    And for AES-GCM before AES-CTR, as OpenSSH 10.0 does: it needs no second pass over what came.
     """
     options = client.get_security_options()
     wanted = {name for each in types for name in _algorithms(each)}
