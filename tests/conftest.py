@@ -1,13 +1,17 @@
-"""What holds for every test: each journal that is written, read back, folds to what was in memory, and no
-check is kept from one test to the next."""
+"""What holds for every test: each journal that is written, read back, folds to what was in memory; no check
+is kept from one test to the next; and no example has a deadline, since none asserts a time."""
 
 from collections.abc import Generator
 from itertools import count
 
 import pytest
+from hypothesis import settings
 
 from breakglass.session.journal import Journal, read
 from breakglass.session.state import fold
+
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 FOLDED_UP_TO = 5_000
 """Records. A longer journal is a test's own load, and has its own test."""

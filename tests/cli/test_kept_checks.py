@@ -130,7 +130,7 @@ def test_lint_sees_each_edit_and_each_repair(folder: Folder, name: str, text: st
     lint_is_the_same_without_the_cache(folder.path)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.sampled_from([(name, text) for name in NAMES for text in VARIANTS[name]]), max_size=6))
 def test_no_row_of_edits_makes_lint_or_the_list_differ(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[str, str | None]]

@@ -401,7 +401,7 @@ def _plant(
             pass
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     images=st.lists(
         st.lists(st.tuples(st.sampled_from(FAULTS), st.integers(0, 2), st.integers(0, 1)), max_size=3),

@@ -125,7 +125,7 @@ NAMES = st.frozensets(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.sampled_from(WHOLE) | st.lists(st.sampled_from(PARTS), min_size=1, max_size=12).map("".join),
     NAMES,

@@ -80,7 +80,7 @@ def judged(text: str) -> list[Problem]:
     return problems
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     st.lists(st.tuples(st.integers(0, len(EVERYTHING)), st.integers(0, 12), SNIPPETS), min_size=1, max_size=4)
 )
@@ -91,7 +91,7 @@ def test_a_runbook_with_holes_and_patches_is_read_or_refused(edits: list[tuple[i
     judged(text)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_a_runbook_with_lines_moved_is_read_or_refused(data: st.DataObject):
     lines = list(LINES)
@@ -104,7 +104,7 @@ def test_a_runbook_with_lines_moved_is_read_or_refused(data: st.DataObject):
     judged("\n".join(lines))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_a_runbook_with_a_part_of_the_wrong_kind_is_read_or_refused(data: st.DataObject):
     parts: list[Node] = list(_parts(TREE))
@@ -113,7 +113,7 @@ def test_a_runbook_with_a_part_of_the_wrong_kind_is_read_or_refused(data: st.Dat
     judged(_written(TREE, wrong, data.draw(st.sampled_from(others))))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=80))
 def test_any_text_is_read_or_refused(text: str):
     assert judged(text)

@@ -59,7 +59,7 @@ def test_any_value_stays_one_argument(value: str) -> None:
     assert render_words(words, {"v": value}) == ("echo", f"x{value}y")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=st.lists(VALUES.filter(lambda v: not v.startswith("-")), min_size=1, max_size=4))
 @example(values=list(NASTY))
 def test_a_real_shell_sees_each_value_as_exactly_one_argument(values: list[str]) -> None:

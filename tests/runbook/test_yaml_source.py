@@ -182,7 +182,7 @@ def test_what_is_no_ordinary_file_is_refused(tmp_path: Path):
             read_text(tmp_path / name)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=60) | st.text(alphabet=" \n\t:-[]{}&*!|>'\"#ab1<?,%@`", max_size=60))
 def test_any_text_is_a_tree_or_has_problems_inside_it(text: str):
     problems: list[Problem] = []

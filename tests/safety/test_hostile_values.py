@@ -209,7 +209,7 @@ VALUES = st.lists(
 
 @given(VALUES)
 @example(HARM)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_captured_value_is_one_argument_of_a_shell_and_of_kubectl(door: Door, values: list[str]) -> None:
     ran = walked(door, values, "words", "shell", "cluster")
     assert ran.state.values["v"] == values, "captured as it is"

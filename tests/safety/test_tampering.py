@@ -149,7 +149,7 @@ def test_whatever_is_done_to_its_bytes_the_records_are_the_first_ones_or_the_dam
 ) -> None:
     original = journal.read_bytes()
 
-    @settings(max_examples=400, deadline=None, database=None)
+    @settings(max_examples=400, database=None)
     @given(data=st.data())
     def damage(data: st.DataObject) -> None:
         start = data.draw(st.integers(0, len(original)))

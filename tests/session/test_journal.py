@@ -101,7 +101,7 @@ def test_exchanged_records_are_found(tmp_path: Path) -> None:
         read(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cut=st.integers(min_value=1, max_value=2000))
 def test_a_cut_at_the_end_leaves_a_shorter_whole_session(
     tmp_path_factory: pytest.TempPathFactory, cut: int

@@ -42,14 +42,14 @@ def recorded(events: Sequence[e.Event]) -> list[Recorded]:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(EVENTS)
 def test_all_at_once_and_one_after_the_other_come_to_the_same(events: list[e.Event]) -> None:
     records = recorded(events)
     assert fold(records) == reduce(apply, records, EMPTY)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(EVENTS, st.data())
 def test_an_event_leaves_the_state_before_it_as_it_was(events: list[e.Event], data: st.DataObject) -> None:
     records = recorded(events)

@@ -367,7 +367,7 @@ def test_what_cannot_be_read_does_not_fit_the_schema(text: str) -> None:
     assert list(faults(site_schema(), plain(parse(text, Path("site.yaml"))))) != []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(st.integers(0, len(EVERYTHING)), st.integers(0, 30), st.sampled_from(SNIPPETS)),

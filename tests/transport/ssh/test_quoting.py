@@ -102,7 +102,7 @@ def interpolations(words: list[str]) -> tuple[str, dict[str, Json]]:
 
 @given(WORDS)
 @example(NASTY)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_words_of_a_list_arrive_as_they_are(door: Door, words: list[str]) -> None:
     text, values = interpolations(words)
     action = SshAction(
@@ -113,7 +113,7 @@ def test_words_of_a_list_arrive_as_they_are(door: Door, words: list[str]) -> Non
 
 @given(WORDS)
 @example(NASTY)
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values_in_shell_text_arrive_as_one_word_each(door: Door, words: list[str]) -> None:
     text, values = interpolations(words)
     action = SshAction(
@@ -127,7 +127,7 @@ def test_values_in_shell_text_arrive_as_one_word_each(door: Door, words: list[st
 
 @given(WORDS)
 @example(NASTY)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_values_under_sudo_arrive_as_one_word_each(door: Door, words: list[str]) -> None:
     text, values = interpolations(words)
     action = SshAction(
