@@ -17,7 +17,7 @@ from breakglass.rehearsal.kubernetes.hooks import RequestInfo
 from breakglass.session.adhoc import adhoc_runbook
 from breakglass.session.changing import outcome_of
 from breakglass.session.outside import Sight
-from breakglass.site.model import Host
+from breakglass.site.model import Endpoint, Host
 from breakglass.transport.base import Delivery, Result
 from tests.rehearsal.kubernetes.conftest import Start
 from tests.rehearsal.kubernetes.conftest import start as start
@@ -25,7 +25,7 @@ from tests.rehearsal.kubernetes.support import TestHooks, pod
 from tests.support.openssh import OpenSsh, known_hosts_line, openssh
 from tests.support.proxy import HARMS, Harm, Proxy, proxy
 from tests.transport.http_support import Certificates, endpoint_at, sent, serving
-from tests.transport.kubectl.support import client
+from tests.transport.kubectl.support import Came, client
 from tests.transport.ssh.support import run
 from tests.transport.ssh.support import transport as ssh_transport
 
@@ -61,18 +61,29 @@ async def in_time() -> AsyncGenerator[None]:
 # ---------------------------------------------------------------- Kubernetes
 @dataclass
 class Trap:
-    """Harms a connection when the server gets a request of a kind, and counts those requests."""
+    """Once it is set, harms a connection when the server gets a request of a kind, and counts those."""
 
-    verb: str = ""
-    harm: Harm = "cut"
-    passing: int = 0
-    between: Proxy = field(default_factory=Proxy)
+    verb: str
+    harm: Harm
+    passing: int
+    between: Proxy | None = None
     hits: int = 0
 
     def __call__(self, request: RequestInfo) -> None:
-        if request.verb == self.verb and request.plural == "pods":
+        if self.between is not None and request.verb == self.verb and request.plural == "pods":
             self.hits += 1
             self.between.strike_after(self.harm, self.passing)
+
+
+async def caught_in(trap: Trap, start: Start, line: str) -> Came:
+    """What comes of a request over a connection that has served one before, and is then trapped."""
+    cluster = await start(pod("web-1"), hooks=TestHooks(on_request=trap))
+    async with proxy(*cluster.server.address) as between:
+        url = f"https://127.0.0.1:{between.port}"
+        async with client(cluster.server.kubeconfig, server=url) as kubectl, in_time():
+            assert (await kubectl("get pod web-1 -n web", timeout=PATIENT)).fault == ""
+            trap.between = between
+            return await kubectl(line, timeout=WITHIN)
 
 
 @EACH_HARM
@@ -97,14 +108,8 @@ async def test_a_change_that_cannot_get_to_the_api_server_is_not_sent(
 async def test_a_change_that_the_api_server_got_is_unknown_and_sent_once(
     start: Start, harm: Harm, passing: int
 ) -> None:
-    trap = Trap()
-    cluster = await start(pod("web-1"), hooks=TestHooks(on_request=trap))
-    async with proxy(*cluster.server.address) as between:
-        url = f"https://127.0.0.1:{between.port}"
-        async with client(cluster.server.kubeconfig, server=url) as kubectl, in_time():
-            assert (await kubectl("get pod web-1 -n web", timeout=PATIENT)).fault == ""
-            trap.verb, trap.harm, trap.passing, trap.between = "delete", harm, passing, between
-            came = await kubectl("delete pod web-1 -n web", timeout=WITHIN)
+    trap = Trap("delete", harm, passing)
+    came = await caught_in(trap, start, "delete pod web-1 -n web")
     assert trap.hits == 1
     assert came.delivery is Delivery.UNKNOWN
     assert outcome(came.result) == "unknown"
@@ -115,14 +120,8 @@ async def test_a_change_that_the_api_server_got_is_unknown_and_sent_once(
 async def test_a_read_whose_answer_does_not_come_whole_from_the_api_server_fails(
     start: Start, harm: Harm, passing: int
 ) -> None:
-    trap = Trap()
-    cluster = await start(pod("web-1"), hooks=TestHooks(on_request=trap))
-    async with proxy(*cluster.server.address) as between:
-        url = f"https://127.0.0.1:{between.port}"
-        async with client(cluster.server.kubeconfig, server=url) as kubectl, in_time():
-            assert (await kubectl("get pod web-1 -n web", timeout=PATIENT)).fault == ""
-            trap.verb, trap.harm, trap.passing, trap.between = "get", harm, passing, between
-            came = await kubectl("get pod web-1 -n web -o json", timeout=WITHIN)
+    trap = Trap("get", harm, passing)
+    came = await caught_in(trap, start, "get pod web-1 -n web -o json")
     assert trap.hits
     assert came.fault in ("disconnected", "timeout", "malformed", "unreachable", "tls")
     assert came.result.data is None
@@ -243,15 +242,16 @@ class App:
 
 
 @asynccontextmanager
-async def behind_tls(folder: Path, app: App) -> AsyncGenerator[tuple[Proxy, Path]]:
-    """The server behind TLS and the proxy, and the authority to trust."""
+async def behind_tls(folder: Path, app: App) -> AsyncGenerator[tuple[Proxy, Endpoint]]:
+    """The proxy before the server, which speaks TLS, and the endpoint that both of them are."""
     certificates = Certificates(folder, Authority("test"))
     async with (
         serving(app, certificates.server("127.0.0.1")) as port,
         proxy("127.0.0.1", port) as between,
     ):
         app.between = between
-        yield between, certificates.ca
+        url = f"https://127.0.0.1:{between.port}"
+        yield between, endpoint_at(between.port, url=url, ca=certificates.ca)
 
 
 @EACH_HARM
@@ -260,9 +260,8 @@ async def test_a_request_that_cannot_get_to_the_endpoint_is_not_sent(
     tmp_path: Path, harm: Harm, passing: int
 ) -> None:
     app = App(harm, passing)
-    async with behind_tls(tmp_path, app) as (between, ca), in_time():
+    async with behind_tls(tmp_path, app) as (between, endpoint), in_time():
         between.harm, between.after = harm, passing
-        endpoint = endpoint_at(between.port, url=f"https://127.0.0.1:{between.port}", ca=ca)
         result = await sent(endpoint, "POST", body=b"{}", timeout=WITHIN)
     assert between.connections
     assert app.methods == []
@@ -276,8 +275,7 @@ async def test_a_change_that_the_endpoint_got_is_unknown_and_sent_once(
     tmp_path: Path, harm: Harm, passing: int
 ) -> None:
     app = App(harm, passing)
-    async with behind_tls(tmp_path, app) as (between, ca), in_time():
-        endpoint = endpoint_at(between.port, url=f"https://127.0.0.1:{between.port}", ca=ca)
+    async with behind_tls(tmp_path, app) as (_, endpoint), in_time():
         result = await sent(endpoint, "POST", body=b"{}", timeout=WITHIN)
     assert app.methods == ["POST"]
     assert result.delivery is Delivery.UNKNOWN
@@ -290,8 +288,7 @@ async def test_a_read_whose_answer_does_not_come_whole_from_the_endpoint_fails(
     tmp_path: Path, harm: Harm, passing: int
 ) -> None:
     app = App(harm, passing)
-    async with behind_tls(tmp_path, app) as (between, ca), in_time():
-        endpoint = endpoint_at(between.port, url=f"https://127.0.0.1:{between.port}", ca=ca)
+    async with behind_tls(tmp_path, app) as (_, endpoint), in_time():
         result = await sent(endpoint, timeout=WITHIN)
     assert set(app.methods) == {"GET"}
     assert result.fault is not None

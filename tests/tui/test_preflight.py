@@ -1,6 +1,7 @@
 """Before a walk: is it the right runbook, and one deliberate choice after the other."""
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,13 +128,21 @@ async def test_an_input_without_a_default_is_asked_for(state: Path) -> None:
         assert "node ✗ needs a value" in flat(app)
 
 
-async def test_live_begins_only_after_the_name_of_the_site_is_typed(state: Path) -> None:
-    path = site_file(state)
+@asynccontextmanager
+async def asked_for_live() -> AsyncGenerator[tuple[Preflight, Pilot[int]]]:
+    """The preflight of a live run on the site `main`, which asks for the site's name."""
     app = Preflight()
     async with app.run_test(size=(100, 44)) as pilot:
         await seen(app, pilot, "begin the rehearsal")
         await choose(pilot, "live")
         await fill(app, pilot, "site", "~/s")
+        await seen(app, pilot, "type the site's name, main")
+        yield app, pilot
+
+
+async def test_live_begins_only_after_the_name_of_the_site_is_typed(state: Path) -> None:
+    path = site_file(state)
+    async with asked_for_live() as (app, pilot):
         await seen(app, pilot, "not yet: type the site's name, main")
         await pilot.press("escape", "enter")
         assert app.begun == []
@@ -149,12 +158,7 @@ async def test_live_begins_only_after_the_name_of_the_site_is_typed(state: Path)
 
 async def test_the_name_of_the_site_cannot_be_pasted(state: Path) -> None:
     site_file(state)
-    app = Preflight()
-    async with app.run_test(size=(100, 44)) as pilot:
-        await seen(app, pilot, "begin the rehearsal")
-        await choose(pilot, "live")
-        await fill(app, pilot, "site", "~/s")
-        await seen(app, pilot, "type the site's name, main")
+    async with asked_for_live() as (app, pilot):
         await pilot.press("escape", "enter")
         app.post_message(events.Paste("main"))
         await pilot.pause()
@@ -163,12 +167,7 @@ async def test_the_name_of_the_site_cannot_be_pasted(state: Path) -> None:
 
 async def test_the_typed_name_counts_for_one_site_and_one_choice_of_live(state: Path) -> None:
     site_file(state)
-    app = Preflight()
-    async with app.run_test(size=(100, 44)) as pilot:
-        await seen(app, pilot, "begin the rehearsal")
-        await choose(pilot, "live")
-        await fill(app, pilot, "site", "~/s")
-        await seen(app, pilot, "type the site's name, main")
+    async with asked_for_live() as (app, pilot):
         await fill(app, pilot, "typed", "main")
         await seen(app, pilot, "begin LIVE on main")
         await pilot.press("escape")
@@ -180,12 +179,7 @@ async def test_the_typed_name_counts_for_one_site_and_one_choice_of_live(state: 
 
 async def test_a_site_file_that_was_exchanged_meanwhile_is_not_begun_on(state: Path) -> None:
     site_file(state)
-    app = Preflight()
-    async with app.run_test(size=(100, 44)) as pilot:
-        await seen(app, pilot, "begin the rehearsal")
-        await choose(pilot, "live")
-        await fill(app, pilot, "site", "~/s")
-        await seen(app, pilot, "type the site's name, main")
+    async with asked_for_live() as (app, pilot):
         await fill(app, pilot, "typed", "main")
         await seen(app, pilot, "begin LIVE on main")
         site_file(state, "other")
