@@ -6,7 +6,6 @@ import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -201,8 +200,3 @@ def _seen(endpoint: str, request: web.Request, body: bytes) -> dict[str, Json]:
         "body": text,
         "json": parsed,
     }
-
-
-def host_of(url: str) -> str:
-    """The host name in a URL."""
-    return urlsplit(url).hostname or ""

@@ -6,7 +6,7 @@ exception is a secret: `secrets.NAME` is shown by its name and put in only for s
 
 import json as jsonlib
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -213,6 +213,3 @@ def text_or_reason(template: Template | None, scope: Scope) -> str:
         return words_of(template, scope)
     except EvaluationError as error:
         return f"{template.source} [{error}]"
-
-
-SecretNames: TypeAlias = Callable[[Action], frozenset[str]]

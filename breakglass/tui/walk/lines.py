@@ -3,7 +3,7 @@
 A source may have millions of lines; only those in view are ever asked for. Nothing here draws.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -250,7 +250,3 @@ def spans(text: str, wanted: str) -> Iterator[tuple[int, int]]:
     while at >= 0:
         yield at, at + len(needle)
         at = folded.find(needle, at + len(needle))
-
-
-Opened = Callable[[str], Lines | None]
-"""A stored output by its name; None while it is being opened."""
