@@ -114,7 +114,8 @@ def read_on(path: Path, before: Reading) -> Reading:
 def _no_garbage_sought() -> Generator[None]:
     """Make very many objects that stay: the collector, which would go through all of them again and again and
     find nothing, is off meanwhile, and leaves them out for ever. Without cycles they go when nobody needs
-    them."""
+    them. What was garbage before would stay with them, so it is collected first."""
+    gc.collect()
     was_on = gc.isenabled()
     gc.disable()
     try:

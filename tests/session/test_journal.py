@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import weakref
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -88,9 +89,21 @@ def test_a_large_journal_whole_or_damaged_leaves_the_garbage_collector_on(
     journal.close()
     with journal.path.open("ab") as file:
         file.write(damage)
+    garbage = _Circle()
+    still_there = weakref.ref(garbage)
+    del garbage
     with pytest.raises(JournalError, match="record 11") if damage else nullcontext():
         assert len(read(journal.path).records) == 10
     assert gc.isenabled()
+    gc.collect()
+    assert still_there() is None, "what was garbage before is kept for ever"
+
+
+class _Circle:
+    """Something that only the garbage collector takes away."""
+
+    def __init__(self) -> None:
+        self.itself = self
 
 
 def test_exchanged_records_are_found(tmp_path: Path) -> None:
