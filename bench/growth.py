@@ -16,7 +16,7 @@ from bench.journals import STEPS, a_start, folder_in_memory, walked
 from bench.many_hosts import many_sshds
 from bench.measure import Line, Sample, called, median, timed
 from breakglass.cli.main import COLLECT_AFTER
-from breakglass.session.state import Recorded, fold
+from breakglass.journal.state import Recorded, fold
 from breakglass.site.redaction import Redactor
 from breakglass.transport.output import Recorder
 
@@ -29,8 +29,8 @@ OUTPUT = (1, 10, 100)
 ROUNDS = 5
 WALK = """
 import asyncio, os
-from breakglass.session.autopilot import Script, walk
-from breakglass.session.opening import Request, open_session
+from breakglass.engine.autopilot import Script, walk
+from breakglass.engine.opening import Request, open_session
 os.environ["BREAKGLASS_STATE"] = str(paths[2])
 loop = asyncio.Runner()
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from bench.journals import extend, folder_in_memory
 from bench.measure import Line, by_turns, compared, timed
-from breakglass.session.journal import FILE_NAME
+from breakglass.journal.store import FILE_NAME
 
 EVENTS = 100_000
 LOADS = "[json.loads(line) for line in paths[0].open('rb')]"
 REPLAY = "fold(read(paths[0]).records)"
-IMPORTS = "from breakglass.session.journal import read; from breakglass.session.state import fold"
+IMPORTS = "from breakglass.journal.store import read; from breakglass.journal.state import fold"
 
 
 def measure(work: Path) -> list[Line]:

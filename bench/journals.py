@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from breakglass.session import events as e
-from breakglass.session.journal import open_journal
+from breakglass.journal import events as e
+from breakglass.journal.store import open_journal
 
 STEPS = 200
 IN_MEMORY = "/dev/shm"

@@ -10,11 +10,11 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from breakglass.rehearsal.clock import Clock
-from breakglass.rehearsal.kubernetes.hooks import PlainHooks
-from breakglass.rehearsal.kubernetes.objects import Object
-from breakglass.rehearsal.kubernetes.server import start_api_server
-from breakglass.rehearsal.kubernetes.store import ObjectStore
+from breakglass.simulator.clock import Clock
+from breakglass.simulator.kubernetes.hooks import PlainHooks
+from breakglass.simulator.kubernetes.objects import Object
+from breakglass.simulator.kubernetes.server import start_api_server
+from breakglass.simulator.kubernetes.store import ObjectStore
 
 SIZES = (1, 100, 5000)
 """Pods; those of each size are in the namespace `pods-SIZE`."""

@@ -15,10 +15,10 @@ from pathlib import Path
 from bench.journals import STEPS, a_start, folder_in_memory, walked
 from bench.measure import Line, Sample, by_turns, children_cpu
 from bench.terminal import in_terminal
+from breakglass.journal import events as e
+from breakglass.journal.folders import new_session, prepare
+from breakglass.journal.store import open_journal
 from breakglass.runbook.load import load_runbook
-from breakglass.session import events as e
-from breakglass.session.folders import new_session, prepare
-from breakglass.session.journal import open_journal
 
 EVENTS = 100_000
 AT, WORDS = "here", "Look at the clock on the wall."

@@ -3,3 +3,7 @@
 
 class UserError(Exception):
     """Something that the user can mend. Its text names what failed, where, and what to do next."""
+
+
+class CommandRefusedError(Exception):
+    """The command does not apply now; the message says why and what does."""

@@ -7,8 +7,8 @@ from itertools import count
 import pytest
 from hypothesis import settings
 
-from breakglass.session.journal import Journal, read
-from breakglass.session.state import fold
+from breakglass.journal.state import fold
+from breakglass.journal.store import Journal, read
 
 settings.register_profile("untimed", settings(), deadline=None)
 settings.load_profile("untimed")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from breakglass.tui.actions import actions_of
+from breakglass.tui.keys import actions_of
 
 README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- keys of the walk, from breakglass/tui/actions.py -->\n", "<!-- end of keys -->"
+BEGIN, END = "<!-- keys of the walk, from breakglass/tui/keys.py -->\n", "<!-- end of keys -->"
 
 
 def table() -> str:

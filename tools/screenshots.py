@@ -26,17 +26,17 @@ from termios import TIOCSWINSZ
 from textual.pilot import Pilot
 
 from breakglass.cli.walking import code_of
-from breakglass.session import events as e
-from breakglass.session.folders import SessionFolder, all_sessions
-from breakglass.session.following import follower
-from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.state import State, fold
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder, all_sessions
+from breakglass.journal.follow import follower
+from breakglass.journal.state import State, fold
+from breakglass.journal.store import FILE_NAME, read
 from breakglass.threads import in_thread
 from breakglass.tui.app import Cockpit
-from breakglass.tui.confirm import QUIET, ConfirmDialog
-from breakglass.tui.report.screen import ReportScreen
-from breakglass.tui.walk.screen import WalkScreen
-from breakglass.tui.watch import WatchCockpit
+from breakglass.tui.dialogs.confirm import QUIET, ConfirmDialog
+from breakglass.tui.screens.report.screen import ReportScreen
+from breakglass.tui.screens.walk.screen import WalkScreen
+from breakglass.tui.screens.watch import WatchCockpit
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZES = ((120, 40), (80, 24), (60, 20))

@@ -136,7 +136,7 @@ def _scenarios(given: Sequence[str]) -> list[str]:
 
 
 def _sessions(given: Sequence[str]) -> list[str]:
-    from breakglass.session.folders import all_sessions, state_folder
+    from breakglass.journal.folders import all_sessions, state_folder
 
     return ["last", *(folder.name for folder in reversed(all_sessions(state_folder())))]
 

@@ -23,11 +23,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from breakglass.cli.exit_codes import PERMISSION, UNREACHABLE, ExitCode
+from breakglass.engine.checks import Check, checks, unused
+from breakglass.journal.folders import state_folder
 from breakglass.runbook.library import all_runbooks, find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.session.checks import Check, checks, unused
-from breakglass.session.folders import state_folder
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.transport.visible import visible_line

@@ -17,13 +17,14 @@ from pathlib import Path
 from breakglass.cli.exit_codes import exit_code
 from breakglass.cli.plain import Lines, answer_confirmation, or_stop
 from breakglass.cli.walking import ending_on_signals, on_a_terminal, record_words, telling_of_the_disk
+from breakglass.engine import commands as c
+from breakglass.engine.adhoc import adhoc_runbook
+from breakglass.engine.gateway import Prompts
+from breakglass.engine.opening import Request, Session, open_session, operator_name
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.state import Recorded, State
 from breakglass.report.timeline import words_of
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.adhoc import adhoc_runbook
-from breakglass.session.opening import Request, Session, open_session, operator_name
-from breakglass.session.outside import Prompts
-from breakglass.session.state import Recorded, State
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -83,7 +84,7 @@ async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: Line
             try:
                 engine.command(command)
                 break
-            except c.CommandRefusedError as error:
+            except CommandRefusedError as error:
                 print(f"  {error}", file=sys.stderr)
 
 

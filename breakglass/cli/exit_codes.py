@@ -16,7 +16,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from breakglass.session.state import State
+    from breakglass.journal.state import State
 
 UNREACHABLE = frozenset({"timeout", "refused", "unreachable", "dns", "tls", "disconnected", "server-error"})
 PERMISSION = frozenset({"forbidden", "authentication", "host-key"})
@@ -50,7 +50,7 @@ def exit_code(state: "State", recovered: bool | None) -> ExitCode:
 
 
 def _stopped(state: "State") -> ExitCode:
-    from breakglass.session import events as e
+    from breakglass.journal import events as e
 
     view = state.steps.get(state.current)
     asked = next((each.event for each in reversed(state.timeline) if isinstance(each.event, e.Asked)), None)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
 from breakglass.runbook.library import all_runbooks, find_runbook
-from breakglass.runbook.position import InvalidFileError, Problem
+from breakglass.yamlio.position import InvalidFileError, Problem
 
 SITE_KEYS = frozenset({"site", "clusters", "endpoints", "secrets"})
 """One of these at the top makes a file a site, though its name may be missing."""
@@ -54,7 +54,7 @@ def _problems(path: Path, cache: CheckCache) -> list[Problem]:
 
 
 def _check(path: Path, cache: CheckCache) -> list[Problem]:
-    from breakglass.runbook.yaml_source import MappingNode, parse
+    from breakglass.yamlio.source import MappingNode, parse
 
     reading = Reading()
     text = reading(path)

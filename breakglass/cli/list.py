@@ -11,7 +11,7 @@ from pathlib import Path
 
 from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
 from breakglass.runbook.library import all_runbooks
-from breakglass.runbook.position import InvalidFileError
+from breakglass.yamlio.position import InvalidFileError
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from breakglass.cli.walking import code_of, ending_on_signals, tell, tell_the_end, telling_of_the_disk
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.opening import Request, open_session, operator_name
-from breakglass.session.outside import Prompts
-from breakglass.session.state import Recorded, State
+from breakglass.engine import commands as c
+from breakglass.engine.gateway import Prompts
+from breakglass.engine.opening import Request, open_session, operator_name
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.state import Recorded, State
 from breakglass.transport.visible import visible, visible_line
 
 Line = Callable[[str], None]
@@ -75,7 +76,7 @@ async def _answer_all(
             try:
                 command(await or_stop(_answer(question, state(), lines)))
                 break
-            except c.CommandRefusedError as error:
+            except CommandRefusedError as error:
                 lines.say(f"  {error}")
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from breakglass.cli.walking import add_walk_arguments, given_inputs, on_a_terminal, walk_with
+from breakglass.engine.autopilot import Script
+from breakglass.engine.opening import Request, Session
 from breakglass.runbook.library import find_runbook, find_scenario
-from breakglass.session.autopilot import Script
-from breakglass.session.opening import Request, Session
 
 if TYPE_CHECKING:
     from breakglass.rehearsal.drill import Walk

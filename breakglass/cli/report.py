@@ -12,11 +12,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.errors import UserError
+from breakglass.journal.folders import find_session, state_folder
+from breakglass.journal.state import fold
+from breakglass.journal.store import FILE_NAME, read
 from breakglass.report.past import report_of
 from breakglass.report.timeline import timeline
-from breakglass.session.folders import find_session, state_folder
-from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.state import fold
 
 
 class ReportFileError(UserError):

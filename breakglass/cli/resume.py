@@ -8,8 +8,8 @@ examples:
 from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.walking import add_walk_arguments, walk_with
-from breakglass.session.autopilot import Script
-from breakglass.session.opening import Request
+from breakglass.engine.autopilot import Script
+from breakglass.engine.opening import Request
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -10,9 +10,9 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.cli.walking import add_walk_arguments, given_inputs, walk_with
+from breakglass.engine.autopilot import Script
+from breakglass.engine.opening import Request
 from breakglass.runbook.library import find_runbook
-from breakglass.session.autopilot import Script
-from breakglass.session.opening import Request
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.errors import UserError
-from breakglass.session.folders import find_session, state_folder
-from breakglass.session.following import follower
+from breakglass.journal.folders import find_session, state_folder
+from breakglass.journal.follow import follower
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -20,9 +20,9 @@ from breakglass.errors import UserError
 from breakglass.runbook.library import all_runbooks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Uses
-from breakglass.runbook.position import InvalidFileError
 from breakglass.site.draft import Contexts, Draft, Machine, aliases_in, contexts_in, site_text
 from breakglass.site.load import read_site
+from breakglass.yamlio.position import InvalidFileError
 
 SERVICES = frozenset({"git", "hg", "svn"})
 """Users of SSH hosts that are no machine to log in to."""

@@ -26,13 +26,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from breakglass.cli.exit_codes import PERMISSION, UNREACHABLE, ExitCode
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.triage import WORST_FIRST, Finding, Triage, triage
 from breakglass.errors import UserError
 from breakglass.runbook.library import all_runbooks, find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.session.clock import Clock
-from breakglass.session.outside import Outside, Prompts
-from breakglass.session.triage import WORST_FIRST, Finding, Triage, triage
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.transport.visible import visible_line

@@ -12,9 +12,9 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.exit_codes import ExitCode
-from breakglass.session import events as e
-from breakglass.session.folders import SessionFolder, find_session, state_folder
-from breakglass.session.journal import FILE_NAME, JournalError, Reading, read
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder, find_session, state_folder
+from breakglass.journal.store import FILE_NAME, JournalError, Reading, read
 
 SHA256_DIGITS = 64
 

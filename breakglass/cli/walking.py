@@ -11,15 +11,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 from breakglass.cli.exit_codes import ExitCode, exit_code
+from breakglass.engine.autopilot import Script, walk
+from breakglass.engine.commands import Stop
+from breakglass.engine.opening import Request, Session, open_session, operator_name
+from breakglass.engine.walk import Engine
+from breakglass.errors import CommandRefusedError
+from breakglass.journal.events import encode
+from breakglass.journal.state import Observer, Recorded, State
 from breakglass.report.past import review_of
 from breakglass.report.timeline import words_of
-from breakglass.session.autopilot import Script, walk
-from breakglass.session.commands import CommandRefusedError, Stop
-from breakglass.session.desk import Observer
-from breakglass.session.engine import Engine
-from breakglass.session.events import encode
-from breakglass.session.opening import Request, Session, open_session, operator_name
-from breakglass.session.state import Recorded, State
 
 ScriptOf = Callable[[Session], Script]
 

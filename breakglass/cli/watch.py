@@ -16,8 +16,8 @@ from argparse import ArgumentParser, Namespace
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.library import prepare_environment
 from breakglass.cli.walking import on_a_terminal, tell
-from breakglass.session.folders import SessionFolder, find_session, state_folder
-from breakglass.session.following import EVERY, follower
+from breakglass.journal.folders import SessionFolder, find_session, state_folder
+from breakglass.journal.follow import EVERY, follower
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
     if arguments.plain or arguments.json or not on_a_screen:
         return asyncio.run(tell_all(folder, as_json=arguments.json))
     prepare_environment(os.environ)
-    from breakglass.tui.watch import WatchCockpit
+    from breakglass.tui.screens.watch import WatchCockpit
 
     code = WatchCockpit(follower(folder)).run()
     return ExitCode.INTERRUPTED if code is None else code

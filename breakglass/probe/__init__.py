@@ -9,7 +9,7 @@ from typing import Literal
 
 from breakglass.site.model import Site
 from breakglass.transport.base import Delivery, Fault, ProbeRequest, Result, Sink
-from breakglass.transport.endpoint import Forward, Secrets
+from breakglass.transport.http.endpoint import Forward, Secrets
 from breakglass.values import Json
 
 

@@ -25,7 +25,7 @@ from breakglass.probe.registry_graph import (
 from breakglass.site.model import Endpoint
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, Result, Sink
-from breakglass.transport.endpoint import Forward, Secrets
+from breakglass.transport.http.endpoint import Forward, Secrets
 from breakglass.values import Json
 
 SAID_EVERY = 1.0

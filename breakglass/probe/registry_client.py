@@ -18,8 +18,8 @@ from yarl import URL
 from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
-from breakglass.transport.endpoint import Door, Forward, Secrets, authorization_of, door_of, tls_of
-from breakglass.transport.http_client import KEPT_FOR, USER_AGENT, fault_of, where_of
+from breakglass.transport.http.client import KEPT_FOR, USER_AGENT, fault_of, where_of
+from breakglass.transport.http.endpoint import Door, Forward, Secrets, authorization_of, door_of, tls_of
 from breakglass.transport.resolver import ThreadResolver
 
 MEDIA_TYPES = (

@@ -6,24 +6,6 @@ from datetime import timedelta
 from breakglass.rehearsal.answers import Answering, Asked, not_found
 from breakglass.rehearsal.commands import read_words
 from breakglass.rehearsal.effects import address_of
-from breakglass.rehearsal.kubernetes import access
-from breakglass.rehearsal.kubernetes.hooks import (
-    Change,
-    Denial,
-    ExecAnswer,
-    ExecCall,
-    JobRun,
-    LogAnswer,
-    LogCall,
-    LogLine,
-    PodBirth,
-    PodEnding,
-    RequestInfo,
-    ServerFault,
-)
-from breakglass.rehearsal.kubernetes.kinds import Kinds, custom_kind
-from breakglass.rehearsal.kubernetes.objects import Object, labels_of, name_of, namespace_of, uid_of
-from breakglass.rehearsal.kubernetes.store import StoreEvent
 from breakglass.rehearsal.model import (
     ClusterSpec,
     Condition,
@@ -37,9 +19,27 @@ from breakglass.rehearsal.model import (
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World, overlaid
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.position import Position
 from breakglass.runbook.template import render
+from breakglass.simulator.kubernetes import access
+from breakglass.simulator.kubernetes.hooks import (
+    Change,
+    Denial,
+    ExecAnswer,
+    ExecCall,
+    JobRun,
+    LogAnswer,
+    LogCall,
+    LogLine,
+    PodBirth,
+    PodEnding,
+    RequestInfo,
+    ServerFault,
+)
+from breakglass.simulator.kubernetes.kinds import Kinds, custom_kind
+from breakglass.simulator.kubernetes.objects import Object, labels_of, name_of, namespace_of, uid_of
+from breakglass.simulator.kubernetes.store import StoreEvent
 from breakglass.values import Json, Scope
+from breakglass.yamlio.position import Position
 
 _STORED = {"ADDED": "added", "MODIFIED": "modified", "DELETED": "removed"}
 

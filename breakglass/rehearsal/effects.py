@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from breakglass.rehearsal.kubernetes.kinds import ResourceKind
-from breakglass.rehearsal.kubernetes.objects import Object, name_of, namespace_of
-from breakglass.rehearsal.kubernetes.statuses import ApiError
-from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.rehearsal.model import Effect, ObjectChange, RegistryChange
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Template
 from breakglass.runbook.template import render, render_tree
+from breakglass.simulator.kubernetes.kinds import ResourceKind
+from breakglass.simulator.kubernetes.objects import Object, name_of, namespace_of
+from breakglass.simulator.kubernetes.statuses import ApiError
+from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.values import Json, Scope
 
 if TYPE_CHECKING:
-    from breakglass.rehearsal.registry.store import RegistryStore
+    from breakglass.simulator.registry.store import RegistryStore
 
 
 class Effects:
@@ -88,7 +88,7 @@ class Effects:
             raise WorldFaultError(f"registry: endpoint {move.endpoint} is not a registry")
         if move.verb == "collect":
             return registry.collect(delete_untagged=move.delete_untagged, dry_run=move.dry_run)
-        from breakglass.rehearsal.registry.images import image_spec
+        from breakglass.simulator.registry.images import image_spec
 
         registry.push(image_spec(render_tree(move.image, scope)))
         return ""

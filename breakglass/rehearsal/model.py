@@ -10,8 +10,8 @@ from typing import Literal, TypeAlias
 
 from breakglass.rehearsal.patterns import Pattern
 from breakglass.runbook.model import Expression, Template, TemplateTree
-from breakglass.runbook.position import Position
 from breakglass.values import Json
+from breakglass.yamlio.position import Position
 
 Condition: TypeAlias = Expression | None
 """None always holds."""

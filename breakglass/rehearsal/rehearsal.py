@@ -13,28 +13,28 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from breakglass.rehearsal.answers import Answering
-from breakglass.rehearsal.clock import Clock
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
 from breakglass.rehearsal.drill import Scenario, WorldMove
 from breakglass.rehearsal.effects import Effects, objects_by_plural
 from breakglass.rehearsal.hosts import SimulatedHost
-from breakglass.rehearsal.http_server import HttpServer
-from breakglass.rehearsal.kubernetes.certificates import Authority, write_private
-from breakglass.rehearsal.kubernetes.controllers import Controllers
-from breakglass.rehearsal.kubernetes.objects import name_of
-from breakglass.rehearsal.kubernetes.server import ApiServer, start_api_server
-from breakglass.rehearsal.kubernetes.statuses import ApiError
-from breakglass.rehearsal.kubernetes.store import ObjectStore
-from breakglass.rehearsal.registry.server import registry_answers
-from breakglass.rehearsal.registry.store import RegistryStore
-from breakglass.rehearsal.ssh_server import SshServer, known_hosts_line, new_key
 from breakglass.rehearsal.story import Event, Happening, Listener, Story
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.position import InvalidFileError, Problem
 from breakglass.runbook.template import render_tree
+from breakglass.simulator.clock import Clock
+from breakglass.simulator.http_server import HttpServer
+from breakglass.simulator.kubernetes.certificates import Authority, write_private
+from breakglass.simulator.kubernetes.controllers import Controllers
+from breakglass.simulator.kubernetes.objects import name_of
+from breakglass.simulator.kubernetes.server import ApiServer, start_api_server
+from breakglass.simulator.kubernetes.statuses import ApiError
+from breakglass.simulator.kubernetes.store import ObjectStore
+from breakglass.simulator.registry.server import registry_answers
+from breakglass.simulator.registry.store import RegistryStore
+from breakglass.simulator.ssh_server import SshServer, known_hosts_line, new_key
 from breakglass.site.model import Cluster, Endpoint, FileSecret, Host, Site
 from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Problem
 
 CONNECTIONS_PER_MINUTE = 600.0
 """A simulated host drops no connections, so the client needs not hold back."""

@@ -42,8 +42,9 @@ from breakglass.rehearsal.world import NAMES
 from breakglass.runbook.actions import EXPRESSION, SITE_NAME
 from breakglass.runbook.expression import check, expect
 from breakglass.runbook.model import Expression, Template
-from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.shape import (
+from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     JSON,
     TEXT,
@@ -58,9 +59,8 @@ from breakglass.runbook.shape import (
     schema_of,
     text,
 )
-from breakglass.runbook.text_file import ReadText, read_text
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, compose
-from breakglass.values import Json
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode, compose
+from breakglass.yamlio.text_file import ReadText, read_text
 
 MOST_BASES = 4
 """Scenarios in a row, each based on the next."""

@@ -16,10 +16,10 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from breakglass.rehearsal.clock import Clock
-from breakglass.rehearsal.kubernetes.objects import timestamp
 from breakglass.runbook.expression import holds
 from breakglass.runbook.model import Expression
+from breakglass.simulator.clock import Clock
+from breakglass.simulator.kubernetes.objects import timestamp
 from breakglass.values import Json, Scope
 
 NAMES = frozenset(

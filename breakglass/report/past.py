@@ -3,16 +3,16 @@
 import shlex
 from pathlib import Path
 
+from breakglass.engine.adhoc import NAME as ADHOC
+from breakglass.engine.adhoc import adhoc_runbook
+from breakglass.journal import events as e
+from breakglass.journal.folders import all_sessions, state_folder
+from breakglass.journal.state import State, fold
+from breakglass.journal.store import FILE_NAME, JournalError, read
 from breakglass.report.postmortem import post_mortem
 from breakglass.report.review import Review, better, review, review_text
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.session import events as e
-from breakglass.session.adhoc import NAME as ADHOC
-from breakglass.session.adhoc import adhoc_runbook
-from breakglass.session.folders import all_sessions, state_folder
-from breakglass.session.journal import FILE_NAME, JournalError, read
-from breakglass.session.state import State, fold
 from breakglass.transport.visible import visible
 
 

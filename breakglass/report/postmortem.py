@@ -6,10 +6,10 @@ contributing factors, detection gaps, prevention by priority, lessons, follow-up
 
 import re
 
+from breakglass.journal import events as e
+from breakglass.journal.state import Recorded, State
 from breakglass.report.timeline import state_words, timeline
 from breakglass.runbook.model import Runbook
-from breakglass.session import events as e
-from breakglass.session.state import Recorded, State
 
 TO_FILL = "_to be written_"
 

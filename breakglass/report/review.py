@@ -4,10 +4,11 @@ so far."""
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from breakglass.runbook.model import Risk, Runbook
+from breakglass.journal import events as e
+from breakglass.journal.state import Recorded, State
+from breakglass.policy.risk import Risk
+from breakglass.runbook.model import Runbook
 from breakglass.runbook.risk import effective_risk
-from breakglass.session import events as e
-from breakglass.session.state import Recorded, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from breakglass.session import events as e
-from breakglass.session.state import Recorded, State
+from breakglass.journal import events as e
+from breakglass.journal.state import Recorded, State
 from breakglass.transport.visible import visible
 
 

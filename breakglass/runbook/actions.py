@@ -19,8 +19,9 @@ from breakglass.runbook.model import (
     Template,
     TemplateTree,
 )
-from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.shape import (
+from breakglass.runbook.template import OPEN, parse_template, split_words
+from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     TEXT,
     UNREADABLE,
@@ -42,8 +43,7 @@ from breakglass.runbook.shape import (
     required,
     text,
 )
-from breakglass.runbook.template import OPEN, parse_template, split_words
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, SequenceNode
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
 
 IDENTIFIER = text("a name of letters, digits and _", pattern=r"[A-Za-z_][A-Za-z0-9_]*")
 STEP_ID = text("a step's id in lower case", pattern=r"[a-z0-9][a-z0-9_-]*")

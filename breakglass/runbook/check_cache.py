@@ -23,8 +23,8 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from breakglass.mounts import network_file_system
-from breakglass.runbook.position import InvalidFileError, Position, Problem
-from breakglass.runbook.text_file import read_text
+from breakglass.yamlio.position import InvalidFileError, Position, Problem
+from breakglass.yamlio.text_file import read_text
 
 if TYPE_CHECKING:
     from breakglass.runbook.model import Runbook

@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from breakglass.runbook.model import Expression
-from breakglass.runbook.position import Position, Problem
 from breakglass.values import Json, Scope
+from breakglass.yamlio.position import Position, Problem
 
 if TYPE_CHECKING:
     from cel_expr_python import cel

@@ -16,7 +16,7 @@ from breakglass.values import Json
 if TYPE_CHECKING:
     from cel_expr_python import cel
 
-    from breakglass.runbook.yaml_source import Node
+    from breakglass.yamlio.source import Node
 
 LARGEST = 16 * 1024 * 1024
 """Characters of text that a function looks at."""
@@ -115,8 +115,8 @@ def parse_yaml(text: str) -> Json:
     """YAML as data, without tags or aliases."""
     from pathlib import Path
 
-    from breakglass.runbook.position import InvalidFileError
-    from breakglass.runbook.yaml_source import parse
+    from breakglass.yamlio.position import InvalidFileError
+    from breakglass.yamlio.source import parse
 
     try:
         return _plain(parse(_bounded(text), Path("output")))
@@ -125,7 +125,7 @@ def parse_yaml(text: str) -> Json:
 
 
 def _plain(node: "Node") -> Json:
-    from breakglass.runbook.yaml_source import MappingNode, SequenceNode
+    from breakglass.yamlio.source import MappingNode, SequenceNode
 
     if isinstance(node, MappingNode):
         return {key.text: _plain(value) for key, value in node.entries}

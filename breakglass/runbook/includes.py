@@ -8,9 +8,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.text_file import ReadText
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, SequenceNode, compose
+from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode, compose
+from breakglass.yamlio.text_file import ReadText
 
 DEEPEST_INCLUDE = 8
 """How many files may include one another in a chain."""

@@ -1,8 +1,8 @@
 """The JSON Schema of runbooks, for editors. It is made from the same shapes that read them."""
 
 from breakglass.runbook.load import RUNBOOK
-from breakglass.runbook.shape import schema_of
 from breakglass.values import Json
+from breakglass.yamlio.shape import schema_of
 
 
 def runbook_schema() -> dict[str, Json]:

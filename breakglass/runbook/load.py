@@ -23,9 +23,11 @@ from breakglass.runbook.actions import (
 from breakglass.runbook.includes import Included, with_includes
 from breakglass.runbook.lint import lint_read
 from breakglass.runbook.model import Expression, Input, InputType, Runbook, TriageCheck, Uses
-from breakglass.runbook.position import InvalidFileError, Position, Problem
 from breakglass.runbook.probes import KnownProbes
-from breakglass.runbook.shape import (
+from breakglass.runbook.steps import STEP, ReadStep
+from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Position, Problem
+from breakglass.yamlio.shape import (
     JSON,
     TEXT,
     Definitions,
@@ -44,10 +46,8 @@ from breakglass.runbook.shape import (
     required,
     text,
 )
-from breakglass.runbook.steps import STEP, ReadStep
-from breakglass.runbook.text_file import ReadText, read_text
-from breakglass.runbook.yaml_source import Node, compose
-from breakglass.values import Json
+from breakglass.yamlio.source import Node, compose
+from breakglass.yamlio.text_file import ReadText, read_text
 
 MOST_STEPS = 1000
 """Steps of one runbook, included ones counted; nobody walks more."""

@@ -1,34 +1,17 @@
 """The runbook as data: what a YAML file says, checked, with the positions that errors need.
 
 Nothing here runs. `load.py` makes these from YAML, `lint.py` looks at what they mean together, and the engine
-in `breakglass.session` walks them. Durations are seconds.
+in `breakglass.engine` walks them. Durations are seconds.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from breakglass.runbook.position import Position
+from breakglass.policy.risk import Risk
 from breakglass.values import Json
-
-
-class Risk(IntEnum):
-    """What a step may touch, from harmless to irreversible; the order is the order of danger."""
-
-    READ = 0
-    """Observes only, and may be repeated."""
-    PROBE = 1
-    """Observes, but can leave something behind: a hung mount, a created Job."""
-    CHANGE = 2
-    """Changes something that can be put back."""
-    DESTRUCTIVE = 3
-    """Interrupts service, loses data or removes a way back."""
-
-    @property
-    def word(self) -> str:
-        return self.name.lower()
+from breakglass.yamlio.position import Position
 
 
 @dataclass(frozen=True, slots=True)

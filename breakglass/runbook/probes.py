@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeAlias
 
 from breakglass.runbook.model import ProbeAction, Template, TemplateTree
-from breakglass.runbook.position import Problem
-from breakglass.runbook.shape import meant
+from breakglass.yamlio.position import Problem
+from breakglass.yamlio.shape import meant
 
 
 class ProbeArgument(Protocol):

@@ -7,9 +7,8 @@ creates `pods/exec`. See "Authorization overview" in the Kubernetes reference.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.kubectl import KubectlSyntaxError, Request, Selection, Target, parse
-from breakglass.runbook.kubectl_requests import (
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, Request, Selection, Target, parse
+from breakglass.policy.kubectl.requests import (
     CanI,
     Cordon,
     CreateJob,
@@ -24,6 +23,7 @@ from breakglass.runbook.kubectl_requests import (
     Scale,
     Wait,
 )
+from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import KubectlAction, Runbook, Step
 from breakglass.runbook.template import STAND_IN, placeholder, render
 from breakglass.values import Scope

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from breakglass.policy.risk import Risk
 from breakglass.runbook.actions import (
     ACTION,
     ACTIONS,
@@ -25,14 +26,13 @@ from breakglass.runbook.model import (
     Next,
     Pin,
     Poll,
-    Risk,
     Step,
     TemplateTree,
     Undo,
     Verification,
 )
-from breakglass.runbook.position import Position, Problem
-from breakglass.runbook.shape import (
+from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     DURATION,
     TEXT,
@@ -51,7 +51,7 @@ from breakglass.runbook.shape import (
     record,
     required,
 )
-from breakglass.runbook.yaml_source import Node, ScalarNode, SequenceNode
+from breakglass.yamlio.source import Node, ScalarNode, SequenceNode
 
 SHORTEST_PAUSE = 0.05
 """Seconds between two looks at a signal; less would be a flood."""

@@ -9,11 +9,11 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import cast
 
+from breakglass.policy.shell import quote_state
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Expression, Template, TemplateTree
-from breakglass.runbook.position import InvalidFileError, Position, Problem
-from breakglass.runbook.shell import quote_state
 from breakglass.values import Json, Scope
+from breakglass.yamlio.position import InvalidFileError, Position, Problem
 
 OPEN, CLOSE, ESCAPED = "${{", "}}", "$${{"
 STAND_IN = "value"

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import cast
 
 from breakglass.runbook.model import Uses
-from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.shape import plain
-from breakglass.runbook.text_file import read_text
-from breakglass.runbook.yaml_source import compose
 from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.yamlio.shape import plain
+from breakglass.yamlio.source import compose
+from breakglass.yamlio.text_file import read_text
 
 DEEPEST_INCLUDE = 16
 """As OpenSSH has it, ssh_config(5)."""

@@ -24,8 +24,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from breakglass.runbook.actions import IDENTIFIER, SITE_NAME
-from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.shape import (
+from breakglass.site.model import Cluster, Endpoint, Host, Secret, Site
+from breakglass.site.shapes import CLUSTER, ENDPOINT, HOST, LEASE, SECRET, Part, Parts, Reference, parts_of
+from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     JSON,
     TEXT,
@@ -39,11 +42,8 @@ from breakglass.runbook.shape import (
     required,
     schema_of,
 )
-from breakglass.runbook.text_file import read_text
-from breakglass.runbook.yaml_source import compose
-from breakglass.site.model import Cluster, Endpoint, Host, Secret, Site
-from breakglass.site.shapes import CLUSTER, ENDPOINT, HOST, LEASE, SECRET, Part, Parts, Reference, parts_of
-from breakglass.values import Json
+from breakglass.yamlio.source import compose
+from breakglass.yamlio.text_file import read_text
 
 _Named = TypeVar("_Named", Cluster, Host, Endpoint)
 

@@ -11,8 +11,22 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from breakglass.runbook.actions import IDENTIFIER, SITE_NAME
-from breakglass.runbook.position import Position, Problem
-from breakglass.runbook.shape import (
+from breakglass.site.model import (
+    Cluster,
+    CommandSecret,
+    Endpoint,
+    EnvironmentSecret,
+    FileSecret,
+    Host,
+    KeyringSecret,
+    KubernetesSecret,
+    PortForward,
+    PromptSecret,
+    Secret,
+    SharedLease,
+)
+from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     PATH,
     TEXT,
@@ -35,21 +49,7 @@ from breakglass.runbook.shape import (
     required,
     text,
 )
-from breakglass.runbook.yaml_source import MappingNode, Node
-from breakglass.site.model import (
-    Cluster,
-    CommandSecret,
-    Endpoint,
-    EnvironmentSecret,
-    FileSecret,
-    Host,
-    KeyringSecret,
-    KubernetesSecret,
-    PortForward,
-    PromptSecret,
-    Secret,
-    SharedLease,
-)
+from breakglass.yamlio.source import MappingNode, Node
 
 T = TypeVar("T")
 Kind: TypeAlias = Literal["cluster", "host", "secret"]

@@ -29,16 +29,16 @@ from breakglass.errors import UserError
 from breakglass.runbook.library import Found
 from breakglass.threads import in_thread
 from breakglass.transport.visible import visible, visible_line
-from breakglass.tui.actions import Place
 from breakglass.tui.base import CockpitScreen
+from breakglass.tui.keys import Place
 from breakglass.tui.terminal import Terminal
 from breakglass.tui.theme import DARK, PALETTES, THEMES, Look, speaks_unicode, variables
 
 if TYPE_CHECKING:
-    from breakglass.session.engine import Engine
-    from breakglass.session.opening import Request, Session
+    from breakglass.engine.opening import Request, Session
+    from breakglass.engine.walk import Engine
     from breakglass.transport.ssh import HostKeyQuestion
-    from breakglass.tui.walk.screen import WalkScreen
+    from breakglass.tui.screens.walk.screen import WalkScreen
 
 CodeOf: TypeAlias = "Callable[[Session], int]"
 OUTCOME_UNKNOWN = 6
@@ -109,7 +109,7 @@ class Cockpit(App[int], inherit_bindings=False):
         """What is below all others: the library, or nothing where a session is opened at once."""
         if self._request is not None:
             return Screen()
-        from breakglass.tui.library.screen import LibraryScreen
+        from breakglass.tui.screens.library.screen import LibraryScreen
 
         return LibraryScreen()
 
@@ -122,12 +122,12 @@ class Cockpit(App[int], inherit_bindings=False):
 
     def show_preflight(self, found: Found) -> None:
         """Inputs, checks and mode of a runbook. It ends with `begin`, or with `go_back`."""
-        from breakglass.tui.preflight.screen import PreflightScreen
+        from breakglass.tui.screens.preflight.screen import PreflightScreen
 
         self.push_screen(PreflightScreen(found))
 
     def show_help(self, place: Place) -> None:
-        from breakglass.tui.help.screen import HelpScreen
+        from breakglass.tui.screens.help.screen import HelpScreen
 
         self.push_screen(HelpScreen(place))
 
@@ -153,14 +153,14 @@ class Cockpit(App[int], inherit_bindings=False):
             self.run_worker(self._walk(request), name="walk", group="walk")
 
     async def _walk(self, request: "Request") -> None:
-        from breakglass.session.opening import open_session
-        from breakglass.session.outside import Prompts
+        from breakglass.engine.gateway import Prompts
+        from breakglass.engine.opening import open_session
         from breakglass.tui.opening import Opening
 
         await self.push_screen(Opening(request))
-        from breakglass.tui.ready import make_ready
-        from breakglass.tui.report.screen import ReportScreen
-        from breakglass.tui.walk.screen import WalkScreen
+        from breakglass.tui.preload import make_ready
+        from breakglass.tui.screens.report.screen import ReportScreen
+        from breakglass.tui.screens.walk.screen import WalkScreen
 
         try:
             async with open_session(request, Prompts(self._ask_secret, self._ask_host_key)) as session:
@@ -187,7 +187,7 @@ class Cockpit(App[int], inherit_bindings=False):
 
     async def _show_walk(self, walk: "WalkScreen") -> None:
         """Show the walk in place of what led to it."""
-        from breakglass.tui.preflight.screen import PreflightScreen
+        from breakglass.tui.screens.preflight.screen import PreflightScreen
 
         await self._end_opening()
         if isinstance(self.screen, PreflightScreen):
@@ -216,7 +216,8 @@ class Cockpit(App[int], inherit_bindings=False):
         if self._walked is None:
             self.exit(INTERRUPTED)
             return
-        from breakglass.session.commands import CommandRefusedError, Stop
+        from breakglass.engine.commands import Stop
+        from breakglass.errors import CommandRefusedError
 
         operator = self._walked.state.operator
         with suppress(CommandRefusedError):
@@ -227,20 +228,20 @@ class Cockpit(App[int], inherit_bindings=False):
             self.failure = error
             self.exit(2)
             return
-        from breakglass.tui.dialogs import Message
+        from breakglass.tui.dialogs.questions import Message
 
         self.push_screen(Message("The session cannot be opened", str(error)))
 
     # ---------------------------------------------------------------- what only a person can give
     async def _ask_secret(self, question: str) -> str:
-        from breakglass.tui.dialogs import AskLine
+        from breakglass.tui.dialogs.questions import AskLine
 
         self.draw_attention("a secret is needed")
         answer = await self.push_screen_wait(AskLine(question, "kept in memory only", secret=True))
         return answer or ""
 
     async def _ask_host_key(self, question: "HostKeyQuestion") -> bool:
-        from breakglass.tui.dialogs import HostKey
+        from breakglass.tui.dialogs.questions import HostKey
 
         self.draw_attention("an unknown host key")
         return await self.push_screen_wait(HostKey(question)) or False
@@ -268,7 +269,7 @@ class Cockpit(App[int], inherit_bindings=False):
         self._close_messages_no_wait()
 
     def action_interrupt(self) -> None:
-        from breakglass.tui.walk.screen import WalkScreen
+        from breakglass.tui.screens.walk.screen import WalkScreen
 
         for screen in reversed(self.screen_stack):
             if isinstance(screen, WalkScreen):

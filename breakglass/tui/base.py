@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.screen import Screen
 from textual.widget import Widget
 
-from breakglass.tui.actions import Action, Place, actions_of
+from breakglass.tui.keys import Action, Place, actions_of
 
 if TYPE_CHECKING:
     from breakglass.tui.app import Cockpit
@@ -35,7 +35,7 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
         return actions_of(self.place)
 
     def action_palette(self) -> None:
-        from breakglass.tui.palette import Palette
+        from breakglass.tui.widgets.palette import Palette
 
         def chosen(name: str | None) -> None:
             if name is not None:

@@ -11,10 +11,10 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from breakglass.tui.base import cockpit
-from breakglass.tui.text import folded, plain, seconds
+from breakglass.tui.widgets.text import folded, plain, seconds
 
 if TYPE_CHECKING:
-    from breakglass.session.opening import Request
+    from breakglass.engine.opening import Request
 
 
 def opening_words(request: "Request") -> str:

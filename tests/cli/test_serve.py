@@ -19,10 +19,10 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
-from breakglass.session import events as e
-from breakglass.session.folders import SessionFolder, find_session
-from breakglass.session.journal import open_journal, read
-from breakglass.session.state import fold
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder, find_session
+from breakglass.journal.state import fold
+from breakglass.journal.store import open_journal, read
 from tests.runbooks.support import RUNBOOKS
 
 ENOUGH = 60.0

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.objects import at, objects, text
 from breakglass.rehearsal.rehearsal import Rehearsal
-from breakglass.runbook.position import InvalidFileError
-from tests.rehearsal.kubernetes.python_package import PythonPackage
+from breakglass.simulator.kubernetes.objects import at, objects, text
+from breakglass.yamlio.position import InvalidFileError
 from tests.rehearsal.support import running, said
+from tests.simulator.kubernetes.python_package import PythonPackage
 
 VAULT = """\
 world: {hung: true, restarted: []}

@@ -9,16 +9,16 @@ import httpx
 import pytest
 
 from breakglass.rehearsal.drill import HttpMove, KubectlMove, Trap, WorldMove
-from breakglass.rehearsal.kubernetes.objects import objects, text
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.expression import evaluate, holds
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import HttpAction, Next, Step
 from breakglass.runbook.template import render, render_tree
+from breakglass.simulator.kubernetes.objects import objects, text
 from breakglass.values import Json
-from tests.rehearsal.kubernetes.python_package import PythonPackage
 from tests.rehearsal.support import client_of
+from tests.simulator.kubernetes.python_package import PythonPackage
 
 FOLDER = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge"
 RUNBOOK = load_runbook(FOLDER / "runbook.yaml")

@@ -5,7 +5,7 @@ import pytest
 
 from breakglass.rehearsal.drill import AnswerMove, KubectlMove, WorldMove
 from breakglass.rehearsal.scenario import load_scenario, scenario_schema
-from breakglass.runbook.position import InvalidFileError
+from breakglass.yamlio.position import InvalidFileError
 from tests.rehearsal.support import HEAD, read
 
 SHIPPED = sorted((Path(__file__).parents[2] / "runbooks").glob("*/scenarios/*.yaml"))

@@ -1,12 +1,12 @@
 import asyncio
 from pathlib import Path
 
-from breakglass.rehearsal.clock import SteppedClock
 from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.effects import Effects
-from breakglass.rehearsal.kubernetes.store import ObjectStore
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World
+from breakglass.simulator.clock import SteppedClock
+from breakglass.simulator.kubernetes.store import ObjectStore
 from tests.rehearsal.support import read
 
 

@@ -5,7 +5,7 @@ from textwrap import dedent, indent
 
 from breakglass.runbook.load import read_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.runbook.position import Problem
+from breakglass.yamlio.position import Problem
 
 MARK = "§"
 PATH = Path("example/runbook.yaml")

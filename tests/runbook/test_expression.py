@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from breakglass.runbook import expression as expressions
 from breakglass.runbook.expression import EvaluationError, check, evaluate, expect, holds, names, observed
 from breakglass.runbook.model import Expression
-from breakglass.runbook.position import Position, Problem
 from breakglass.values import Json
+from breakglass.yamlio.position import Position, Problem
 
 PODS: Json = {"items": [{"metadata": {"name": "a", "uid": "1"}}, {"metadata": {"name": "b", "uid": "2"}}]}
 SCOPE: dict[str, Json] = {"result": {"json": PODS, "status": 400, "text": "x"}, "used": 97, "uid": "1"}

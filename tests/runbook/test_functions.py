@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Expression
-from breakglass.runbook.position import Position
 from breakglass.values import Json
+from breakglass.yamlio.position import Position
 
 DF = """\
 Filesystem           1K-blocks    Used Available Use% Mounted on

@@ -6,7 +6,7 @@ import pytest
 from breakglass.runbook.includes import DEEPEST_INCLUDE, MOST_INCLUDES
 from breakglass.runbook.load import read_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.runbook.position import Problem
+from breakglass.yamlio.position import Problem
 from tests.runbook.format_support import with_steps
 
 

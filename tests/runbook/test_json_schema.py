@@ -8,9 +8,9 @@ import pytest
 
 import breakglass
 from breakglass.runbook.json_schema import runbook_schema
-from breakglass.runbook.shape import plain
-from breakglass.runbook.yaml_source import parse
 from breakglass.values import Json
+from breakglass.yamlio.shape import plain
+from breakglass.yamlio.source import parse
 
 COMMITTED = Path(breakglass.__file__).parent.parent / "runbooks" / "runbook.schema.json"
 EVERYTHING = Path(__file__).parent / "everything.yaml"

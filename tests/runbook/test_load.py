@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.policy.risk import Risk
 from breakglass.runbook.load import load_runbook, read_runbook
 from breakglass.runbook.model import (
     AskAction,
@@ -14,7 +15,6 @@ from breakglass.runbook.model import (
     KubectlAction,
     ManualAction,
     ProbeAction,
-    Risk,
     Runbook,
     SshAction,
     Step,
@@ -22,7 +22,7 @@ from breakglass.runbook.model import (
     Undo,
     Uses,
 )
-from breakglass.runbook.position import InvalidFileError
+from breakglass.yamlio.position import InvalidFileError
 from tests.runbook.format_support import (
     HEAD,
     PATH,

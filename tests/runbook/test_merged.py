@@ -4,8 +4,8 @@ import pytest
 
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Expression
-from breakglass.runbook.position import Position
 from breakglass.values import Json, Scope
+from breakglass.yamlio.position import Position
 
 
 def value_of(source: str, scope: Scope) -> Json:

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakglass.runbook.load import read_runbook
-from breakglass.runbook.position import Problem
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode, SequenceNode, parse
+from breakglass.yamlio.position import Problem
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode, parse
 from tests.runbook.format_support import PATH
 
 EVERYTHING = (Path(__file__).parent / "everything.yaml").read_text(encoding="utf-8")

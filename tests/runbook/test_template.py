@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import TemplateTree
-from breakglass.runbook.position import InvalidFileError, Position
 from breakglass.runbook.template import (
     parse_template,
     placeholder_words,
@@ -22,6 +21,7 @@ from breakglass.runbook.template import (
     split_words,
 )
 from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Position
 
 PLACE = Position(Path("runbook.yaml"), 7, 10)
 VALUES = st.text(alphabet=st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)

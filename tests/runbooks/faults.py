@@ -16,20 +16,20 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.engine.autopilot import Script, walk
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Probes, Prompts
+from breakglass.engine.opening import join, typed_inputs
+from breakglass.engine.prompts import Desk
+from breakglass.engine.walk import Engine
+from breakglass.journal import events as e
+from breakglass.journal.state import State
+from breakglass.journal.store import FILE_NAME, open_journal
 from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import FaultKind, Runbook
-from breakglass.session import events as e
-from breakglass.session.autopilot import Script, walk
-from breakglass.session.clock import Clock
-from breakglass.session.desk import Desk
-from breakglass.session.engine import Engine
-from breakglass.session.journal import FILE_NAME, open_journal
-from breakglass.session.opening import join, typed_inputs
-from breakglass.session.outside import Outside, Probes, Prompts
-from breakglass.session.state import State
 from breakglass.site.model import PortForward, Site
 from breakglass.site.secrets import SecretStore
 from breakglass.transport.base import (
@@ -45,12 +45,12 @@ from breakglass.transport.base import (
     Stream,
     Transport,
 )
-from breakglass.transport.http import Http
+from breakglass.transport.http.transport import Http
 from breakglass.transport.kubectl import Kubectl
 from breakglass.transport.ssh import Ssh
 from breakglass.values import Json
+from tests.engine.support import FastClock
 from tests.runbooks.support import FAST, OPERATOR, RUNBOOKS
-from tests.session.support import FastClock
 
 Kinds = Mapping[type[Request], Transport]
 

@@ -13,6 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.engine import commands as c
+from breakglass.engine.autopilot import Script, answer_for
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.opening import Request, Session, open_session
+from breakglass.journal import events as e
+from breakglass.journal.state import State
+from breakglass.policy.risk import Risk
 from breakglass.rehearsal.drill import (
     AnswerMove,
     ChooseMove,
@@ -28,15 +36,14 @@ from breakglass.rehearsal.drill import (
 )
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.report.review import review, review_text
-from breakglass.runbook.model import AskAction, ChooseAction, ManualAction, Risk, Runbook, Step
+from breakglass.runbook.model import (
+    AskAction,
+    ChooseAction,
+    ManualAction,
+    Runbook,
+    Step,
+)
 from breakglass.runbook.risk import effective_risk
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.autopilot import Script, answer_for
-from breakglass.session.clock import Clock
-from breakglass.session.opening import Request, Session, open_session
-from breakglass.session.outside import Outside, Prompts
-from breakglass.session.state import State
 from breakglass.transport.base import HttpRequest, KubectlRequest, SshRequest
 from breakglass.transport.base import Request as Sent
 from breakglass.values import Json

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.session.clock import Clock
-from breakglass.session.outside import Outside, Prompts
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts
 from breakglass.transport.base import HttpRequest, KubectlRequest, Request, SshRequest
 from tests.rehearsal.support import running
 from tests.runbooks.faults import FAILURES, Failure

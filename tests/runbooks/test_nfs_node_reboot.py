@@ -7,15 +7,21 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli.main import main
+from breakglass.policy.risk import Risk
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.expression import EvaluationError, evaluate, holds
-from breakglass.runbook.lint_flow import reaches_out
+from breakglass.runbook.lint.flow import reaches_out
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Expression, KubectlAction, Risk, SshAction, Step
-from breakglass.runbook.position import Position
+from breakglass.runbook.model import (
+    Expression,
+    KubectlAction,
+    SshAction,
+    Step,
+)
 from breakglass.runbook.risk import effective_risk
 from breakglass.values import Json
+from breakglass.yamlio.position import Position
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
     FAST,

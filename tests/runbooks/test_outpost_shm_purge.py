@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.rehearsal.scenario import load_scenario
-from breakglass.runbook.lint_flow import reaches_out
+from breakglass.runbook.lint.flow import reaches_out
 from breakglass.runbook.load import load_runbook
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.objects import mapping, objects
+from breakglass.journal import events as e
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
-from breakglass.session import events as e
+from breakglass.simulator.kubernetes.objects import mapping, objects
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
     RUNBOOKS,

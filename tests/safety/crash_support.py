@@ -17,14 +17,14 @@ from typing import Literal
 
 import yaml
 
+from breakglass.journal import events as e
+from breakglass.journal.folders import all_sessions
+from breakglass.journal.state import Attempt, Recorded, State, fold
+from breakglass.journal.store import FILE_NAME, Reading, read
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import ManualAction, Runbook
-from breakglass.session import events as e
-from breakglass.session.folders import all_sessions
-from breakglass.session.journal import FILE_NAME, Reading, read
-from breakglass.session.state import Attempt, Recorded, State, fold
 from breakglass.site.model import FileSecret, Site
 from breakglass.values import Json
 from tests.safety.walker import Death, Walk, digest

@@ -9,12 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass.rehearsal.clock import Clock
-from breakglass.rehearsal.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
-from breakglass.rehearsal.kubernetes.objects import Object
-from breakglass.rehearsal.kubernetes.server import start_api_server
-from breakglass.rehearsal.kubernetes.store import ObjectStore
-from tests.rehearsal.kubernetes.support import TestHooks, node, pod
+from breakglass.simulator.clock import Clock
+from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
+from breakglass.simulator.kubernetes.objects import Object
+from breakglass.simulator.kubernetes.server import start_api_server
+from breakglass.simulator.kubernetes.store import ObjectStore
+from tests.simulator.kubernetes.support import TestHooks, node, pod
 from tests.support.openssh import openssh
 from tests.transport.http_support import raw, request_of
 

@@ -11,21 +11,22 @@ from typing import Protocol
 import pytest
 
 from breakglass.cli.plain import Lines, answer_confirmation
-from breakglass.rehearsal.kubernetes.access import ADMIN, Rule, User
-from breakglass.rehearsal.kubernetes.hooks import Denial, ExecAnswer
-from breakglass.rehearsal.kubernetes.objects import Object, copied, put, uid_of
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.engine import Engine
-from breakglass.session.opening import Request, open_session
-from breakglass.session.state import State
-from breakglass.tui.confirm import confirmation_lines, match_words
+from breakglass.engine import commands as c
+from breakglass.engine.opening import Request, open_session
+from breakglass.engine.walk import Engine
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.state import State
+from breakglass.simulator.kubernetes.access import ADMIN, Rule, User
+from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer
+from breakglass.simulator.kubernetes.objects import Object, copied, put, uid_of
+from breakglass.tui.dialogs.confirm import confirmation_lines, match_words
+from breakglass.tui.screens.walk.card import Subject, card_lines
 from breakglass.tui.theme import Look
-from breakglass.tui.walk.card import Subject, card_lines
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.conftest import start as start
-from tests.rehearsal.kubernetes.support import Cluster, TestHooks, pod
-from tests.session.support import events_of, walk
+from tests.engine.support import events_of, walk
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.support import Cluster, TestHooks, pod
 from tests.support.arrived import Arrived, arrivals, is_harmless
 
 RUNBOOK = """\
@@ -285,7 +286,7 @@ async def test_what_only_looks_like_the_text_does_not_confirm(acting: Acting, ty
     assert typed != TYPED
     assert not match_words(typed, TYPED).startswith("matches")
     async with acting(typed=TYPED) as incident:
-        with pytest.raises(c.CommandRefusedError, match="nothing has been sent"):
+        with pytest.raises(CommandRefusedError, match="nothing has been sent"):
             await walk(incident.engine, c.Confirm(typed, "oncall"))
         assert not events_of(incident.engine.state, e.Confirmed)
         assert incident.changes == []

@@ -9,19 +9,19 @@ from typing import Protocol
 
 import pytest
 
+from breakglass.engine.opening import Request, open_session
+from breakglass.journal import events as e
+from breakglass.journal.state import State
+from breakglass.policy.risk import Risk
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Risk
-from breakglass.runbook.position import InvalidFileError
 from breakglass.runbook.risk import risk_of_kubectl
-from breakglass.session import events as e
-from breakglass.session.opening import Request, open_session
-from breakglass.session.state import State
 from breakglass.site.load import load_site
-from breakglass.tui.walk.words import header_chunks
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.conftest import start as start
-from tests.rehearsal.kubernetes.support import pod
-from tests.session.support import events_of, walk
+from breakglass.tui.screens.walk.words import header_chunks
+from breakglass.yamlio.position import InvalidFileError
+from tests.engine.support import events_of, walk
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.support import pod
 from tests.support.arrived import Arrived, arrivals
 
 HEAD = """\

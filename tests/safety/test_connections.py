@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from breakglass.rehearsal.kubernetes.certificates import Authority
-from breakglass.rehearsal.kubernetes.hooks import RequestInfo
-from breakglass.session.adhoc import adhoc_runbook
-from breakglass.session.changing import outcome_of
-from breakglass.session.outside import Sight
+from breakglass.engine.adhoc import adhoc_runbook
+from breakglass.engine.change import outcome_of
+from breakglass.engine.gateway import Sight
+from breakglass.simulator.kubernetes.certificates import Authority
+from breakglass.simulator.kubernetes.hooks import RequestInfo
 from breakglass.site.model import Endpoint, Host
 from breakglass.transport.base import Delivery, Result
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.conftest import start as start
-from tests.rehearsal.kubernetes.support import TestHooks, pod
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.support import TestHooks, pod
 from tests.support.openssh import OpenSsh, known_hosts_line, openssh
 from tests.support.proxy import HARMS, Harm, Proxy, proxy
 from tests.transport.http_support import Certificates, endpoint_at, sent, serving

@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli.walking import telling_of_the_disk
+from breakglass.engine import commands as c
+from breakglass.engine.prompts import Desk
+from breakglass.journal import events as e
+from breakglass.journal import store as journal_module
+from breakglass.journal.folders import StateFolderError, new_session, prepare
+from breakglass.journal.state import Recorded, State, fold
+from breakglass.journal.store import FILE_NAME, JournalError, JournalUnwritableError, open_journal, read
 from breakglass.report.timeline import timeline
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session import journal as journal_module
-from breakglass.session.desk import Desk
-from breakglass.session.folders import StateFolderError, new_session, prepare
-from breakglass.session.journal import FILE_NAME, JournalError, JournalUnwritableError, open_journal, read
-from breakglass.session.state import Recorded, State, fold
 from breakglass.transport.base import Request, Result, Sink
-from tests.session.support import FarSide, command_of, confirm, events_of, resumed, session_of, walk
-from tests.session.test_changes import ANSWERS, DELETE, PURGE
+from tests.engine.support import FarSide, command_of, confirm, events_of, resumed, session_of, walk
+from tests.engine.test_changes import ANSWERS, DELETE, PURGE
 
 
 # ---------------------------------------------------------------- a disk that is full

@@ -22,10 +22,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from breakglass.session import events as e
-from breakglass.session.folders import all_sessions
-from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.state import State, fold
+from breakglass.journal import events as e
+from breakglass.journal.folders import all_sessions
+from breakglass.journal.state import State, fold
+from breakglass.journal.store import FILE_NAME, read
 from tests.transport.http_support import serving
 
 PATIENT = 90.0

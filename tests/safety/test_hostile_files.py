@@ -10,8 +10,8 @@ import pytest
 
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import read_runbook
-from breakglass.runbook.position import InvalidFileError, Problem
 from breakglass.site.load import read_site
+from breakglass.yamlio.position import InvalidFileError, Problem
 from tests.safety.hostile import PROGRAM
 from tests.support.peak import run_measured
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from breakglass.rehearsal.kubernetes.hooks import LogAnswer
+from breakglass.simulator.kubernetes.hooks import LogAnswer
 from tests.safety.hostile import PROGRAM, hostile_answer, hostile_place, obeyed_in
 from tests.support.peak import run_measured
 

@@ -16,20 +16,20 @@ from aiohttp import web
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from breakglass.engine import commands as c
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.prompts import Desk
+from breakglass.engine.walk import Engine
+from breakglass.journal import events as e
+from breakglass.journal.state import State
+from breakglass.journal.store import open_journal
 from breakglass.runbook.load import load_runbook
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.clock import Clock
-from breakglass.session.desk import Desk
-from breakglass.session.engine import Engine
-from breakglass.session.journal import open_journal
-from breakglass.session.outside import Outside, Prompts
-from breakglass.session.state import State
 from breakglass.site.model import Cluster, Endpoint, Site
 from breakglass.transport.base import HttpRequest, KubectlRequest, Request, SshRequest, Transport
-from breakglass.transport.http import Http
+from breakglass.transport.http.transport import Http
 from breakglass.transport.ssh import Ssh
-from tests.session.support import FarSide, ok, walk
+from tests.engine.support import FarSide, ok, walk
 from tests.support.openssh import OpenSsh, openssh
 from tests.transport.http_support import KnownSecrets, serving
 

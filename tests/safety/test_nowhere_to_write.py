@@ -6,15 +6,15 @@ import pytest
 
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
+from breakglass.engine.opening import Request, open_session
+from breakglass.journal import events as e
+from breakglass.journal import folders
+from breakglass.journal.folders import NowhereToWriteError, StateFolderError, prepare
 from breakglass.report.past import report_of
-from breakglass.session import events as e
-from breakglass.session import folders
-from breakglass.session.folders import NowhereToWriteError, StateFolderError, prepare
-from breakglass.session.opening import Request, open_session
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.conftest import start as start
-from tests.rehearsal.kubernetes.support import pod
-from tests.session.support import confirm, events_of, walk
+from tests.engine.support import confirm, events_of, walk
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.support import pod
 from tests.support.arrived import arrivals
 
 RUNBOOK = """\

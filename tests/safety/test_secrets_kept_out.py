@@ -16,13 +16,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.hooks import Denial, LogAnswer
-from breakglass.rehearsal.kubernetes.objects import Object, copied, put
-from breakglass.session import commands as c
-from breakglass.session.opening import Request
+from breakglass.engine import commands as c
+from breakglass.engine.opening import Request
+from breakglass.simulator.kubernetes.hooks import Denial, LogAnswer
+from breakglass.simulator.kubernetes.objects import Object, copied, put
 from breakglass.tui.app import Cockpit
-from breakglass.tui.dialogs import AskLine
-from breakglass.tui.walk.screen import WalkScreen
+from breakglass.tui.dialogs.questions import AskLine
+from breakglass.tui.screens.walk.screen import WalkScreen
 from tests.safety.hostile import PATIENCE, PROGRAM, Place, hostile_answer, hostile_place
 
 SECRETS = {

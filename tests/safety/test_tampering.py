@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.verify import run
+from breakglass.journal import events as e
+from breakglass.journal.state import fold
+from breakglass.journal.store import FILE_NAME, open_journal, read
 from breakglass.report.past import report_of
-from breakglass.session import events as e
-from breakglass.session.journal import FILE_NAME, open_journal, read
-from breakglass.session.state import fold
 
 RUNBOOK = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge" / "runbook.yaml"
 SESSION = "20260420T060000Z-example-0a1b"

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.hooks import RequestInfo
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.engine import Engine
-from breakglass.session.events import Mode
-from breakglass.session.opening import Request, open_session
-from breakglass.session.presence import ANSWERS_WITHIN
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.conftest import start as start
-from tests.rehearsal.kubernetes.support import Cluster, TestHooks
+from breakglass.engine import commands as c
+from breakglass.engine.opening import Request, open_session
+from breakglass.engine.presence import ANSWERS_WITHIN
+from breakglass.engine.walk import Engine
+from breakglass.journal import events as e
+from breakglass.journal.events import Mode
+from breakglass.simulator.kubernetes.hooks import RequestInfo
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.support import Cluster, TestHooks
 from tests.transport.kubectl.support import relay
 
 RUNBOOK = """\
@@ -41,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "runbook.yaml").write_text(RUNBOOK)
     (tmp_path / "site.yaml").write_text("site: lab\n")
     at_machine(tmp_path, "one", monkeypatch)
-    monkeypatch.setattr("breakglass.session.presence.ANSWERS_WITHIN", PATIENT)
+    monkeypatch.setattr("breakglass.engine.presence.ANSWERS_WITHIN", PATIENT)
     yield tmp_path
 
 
@@ -214,7 +214,7 @@ async def test_without_the_sites_word_no_lease_is_written_or_read(
 async def test_a_cluster_that_does_not_answer_holds_nobody_up(
     here: Path, start: Start, door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breakglass.session.presence.ANSWERS_WITHIN", 0.3)
+    monkeypatch.setattr("breakglass.engine.presence.ANSWERS_WITHIN", 0.3)
     cluster = await start()
     async with contextlib.AsyncExitStack() as stack:
         between = await stack.enter_async_context(relay(cluster.server.address))

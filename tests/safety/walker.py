@@ -20,14 +20,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session import journal, opening
-from breakglass.session.autopilot import Script, answer_for
-from breakglass.session.clock import Clock
-from breakglass.session.events import encode
-from breakglass.session.opening import Request, Session, open_session
-from breakglass.session.state import Recorded, State
+from breakglass.engine import commands as c
+from breakglass.engine import opening
+from breakglass.engine.autopilot import Script, answer_for
+from breakglass.engine.clock import Clock
+from breakglass.engine.opening import Request, Session, open_session
+from breakglass.journal import events as e
+from breakglass.journal import store as journal
+from breakglass.journal.events import encode
+from breakglass.journal.state import Recorded, State
 from breakglass.values import Json
 
 Point: TypeAlias = Literal["before", "half", "written", "synced"]
@@ -200,7 +201,12 @@ def _live(walk: Walk) -> None:
 
 def _load() -> None:
     for name in (
-        *("kubernetes.aio.client", "paramiko", "breakglass.probe.registry", "breakglass.transport.http"),
+        *(
+            "kubernetes.aio.client",
+            "paramiko",
+            "breakglass.probe.registry",
+            "breakglass.transport.http.transport",
+        ),
         *("breakglass.transport.kubectl", "breakglass.transport.ssh"),
     ):
         import_module(name)

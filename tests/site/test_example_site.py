@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.engine.opening import check_uses
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.shape import plain
-from breakglass.runbook.text_file import read_text
-from breakglass.runbook.yaml_source import parse
-from breakglass.session.opening import check_uses
 from breakglass.site.load import load_site, read_site, site_schema
 from breakglass.values import Json
+from breakglass.yamlio.shape import plain
+from breakglass.yamlio.source import parse
+from breakglass.yamlio.text_file import read_text
 from tests.runbook.test_json_schema import faults
 
 FOLDER = Path(__file__).parents[2] / "runbooks"

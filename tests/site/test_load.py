@@ -6,9 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakglass.cli.main import main
-from breakglass.runbook.position import InvalidFileError
-from breakglass.runbook.shape import plain
-from breakglass.runbook.yaml_source import parse
 from breakglass.site.load import load_site, read_site, site_schema
 from breakglass.site.model import (
     Cluster,
@@ -24,6 +21,9 @@ from breakglass.site.model import (
     SharedLease,
     Site,
 )
+from breakglass.yamlio.position import InvalidFileError
+from breakglass.yamlio.shape import plain
+from breakglass.yamlio.source import parse
 from tests.runbook.test_json_schema import faults
 
 COMMITTED = Path(__file__).parents[2] / "runbooks" / "site.schema.json"

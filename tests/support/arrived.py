@@ -16,18 +16,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
+from breakglass.policy.commands import FORCED_VERBS, HTTP_READS, risk_of_command, risk_of_shell
+from breakglass.policy.risk import Risk
 from breakglass.rehearsal.answers import Answer
 from breakglass.rehearsal.hosts import SimulatedHost
-from breakglass.rehearsal.http_server import HttpServer
-from breakglass.rehearsal.kubernetes import server
-from breakglass.runbook.model import KubectlAction, Risk, Runbook, SshAction
-from breakglass.runbook.risk import (
-    FORCED_VERBS,
-    HTTP_READS,
-    effective_risk,
-    risk_of_command,
-    risk_of_shell,
+from breakglass.runbook.model import (
+    KubectlAction,
+    Runbook,
+    SshAction,
 )
+from breakglass.runbook.risk import effective_risk
+from breakglass.simulator.http_server import HttpServer
+from breakglass.simulator.kubernetes import server
 from breakglass.site.model import Host
 
 ASKED_ABOUT = ("selfsubjectaccessreviews", "selfsubjectrulesreviews")

@@ -10,11 +10,11 @@ from typing import TypeAlias, cast
 
 from aiohttp import web
 
-from breakglass.rehearsal.kubernetes.certificates import Authority, Issued
+from breakglass.simulator.kubernetes.certificates import Authority, Issued
 from breakglass.site.model import Endpoint, PortForward, Site
 from breakglass.transport.base import HttpRequest, Result, Stream
-from breakglass.transport.endpoint import Forward
-from breakglass.transport.http import Http
+from breakglass.transport.http.endpoint import Forward
+from breakglass.transport.http.transport import Http
 
 Handler: TypeAlias = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 Connected: TypeAlias = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -15,7 +15,7 @@ from breakglass.runbook.model import FaultKind
 from breakglass.site.model import Endpoint, PortForward, Site
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, HttpRequest, Result
-from breakglass.transport.http import LARGEST_JSON, Http
+from breakglass.transport.http.transport import LARGEST_JSON, Http
 from tests.transport.http_support import (
     PLENTY,
     KnownSecrets,

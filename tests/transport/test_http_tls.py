@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 
-from breakglass.rehearsal.kubernetes.certificates import Authority
+from breakglass.simulator.kubernetes.certificates import Authority
 from breakglass.site.model import Endpoint
 from breakglass.transport.base import Delivery, Result
 from tests.transport.http_support import Certificates, Seen, raw, say_nothing, sent, serving

@@ -9,11 +9,11 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder
+from breakglass.journal.store import open_journal
 from breakglass.runbook.library import Found
 from breakglass.runbook.load import load_runbook
-from breakglass.session import events as e
-from breakglass.session.folders import SessionFolder
-from breakglass.session.journal import open_journal
 from tests.tui.support import words
 
 ROOT = Path(__file__).parent.parent.parent
@@ -43,8 +43,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "configuration"))
     monkeypatch.setattr("breakglass.runbook.library.folders", lambda: [RUNBOOKS])
-    monkeypatch.setattr("breakglass.session.journal.datetime", Standing)
-    monkeypatch.setattr("breakglass.session.journal.time", SimpleNamespace(monotonic=lambda: 1000.0))
+    monkeypatch.setattr("breakglass.journal.store.datetime", Standing)
+    monkeypatch.setattr("breakglass.journal.store.time", SimpleNamespace(monotonic=lambda: 1000.0))
     return tmp_path
 
 

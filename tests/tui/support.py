@@ -8,15 +8,15 @@ from typing import cast
 from textual.app import App
 from textual.screen import Screen
 
+from breakglass.engine import commands as c
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.state import EMPTY, Observer, Recorded, State, apply
 from breakglass.runbook.load import load_runbook
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.session.desk import Observer
-from breakglass.session.state import EMPTY, Recorded, State, apply
 from breakglass.site.model import Site
 from breakglass.tui.app import Cockpit
-from breakglass.tui.walk.lines import Lines
-from breakglass.tui.walk.screen import WalkScreen
+from breakglass.tui.screens.walk.lines import Lines
+from breakglass.tui.screens.walk.screen import WalkScreen
 
 START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)
 POD = "ak-outpost-7c9d8bf64-x2x4q"
@@ -64,7 +64,7 @@ class ToldSession:
 
     def command(self, command: c.Command) -> None:
         if self.refuse:
-            raise c.CommandRefusedError(self.refuse)
+            raise CommandRefusedError(self.refuse)
         self.commands.append(command)
         if self.answers is not None:
             self.answers(command)

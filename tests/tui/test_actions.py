@@ -7,25 +7,25 @@ import pytest
 from textual.binding import BindingsMap
 from textual.dom import DOMNode
 
-from breakglass.tui.actions import ACTIONS, Place, actions_of, bindings
 from breakglass.tui.app import Cockpit
-from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.dialogs import AskLine, Choose, HostKey, Message
-from breakglass.tui.footer import footer_line
-from breakglass.tui.inputs import Choices, TextLine
-from breakglass.tui.palette import Palette, matching
+from breakglass.tui.dialogs.confirm import ConfirmDialog
+from breakglass.tui.dialogs.questions import AskLine, Choose, HostKey, Message
+from breakglass.tui.keys import ACTIONS, Place, actions_of, bindings
+from breakglass.tui.screens.walk.screen import WalkScreen
+from breakglass.tui.screens.walk.view import WalkView
 from breakglass.tui.theme import Look
-from breakglass.tui.walk.screen import WalkScreen
-from breakglass.tui.walk.view import WalkView
+from breakglass.tui.widgets.footer import footer_line
+from breakglass.tui.widgets.inputs import Choices, TextLine
+from breakglass.tui.widgets.palette import Palette, matching
 
 NEVER = {f"ctrl+{letter}" for letter in "basqzijmh"} | {"tab"}
 SCREENS = {
-    "library": ("breakglass.tui.library.screen", "LibraryScreen"),
-    "preflight": ("breakglass.tui.preflight.screen", "PreflightScreen"),
-    "walk": ("breakglass.tui.walk.screen", "WalkScreen"),
-    "watch": ("breakglass.tui.walk.view", "WalkView"),
-    "report": ("breakglass.tui.report.screen", "ReportScreen"),
-    "help": ("breakglass.tui.help.screen", "HelpScreen"),
+    "library": ("breakglass.tui.screens.library.screen", "LibraryScreen"),
+    "preflight": ("breakglass.tui.screens.preflight.screen", "PreflightScreen"),
+    "walk": ("breakglass.tui.screens.walk.screen", "WalkScreen"),
+    "watch": ("breakglass.tui.screens.walk.view", "WalkView"),
+    "report": ("breakglass.tui.screens.report.screen", "ReportScreen"),
+    "help": ("breakglass.tui.screens.help.screen", "HelpScreen"),
 }
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli.walking import code_of
-from breakglass.session.folders import all_sessions
-from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.state import fold
+from breakglass.journal.folders import all_sessions
+from breakglass.journal.state import fold
+from breakglass.journal.store import FILE_NAME, read
 from breakglass.tui.app import Cockpit
-from breakglass.tui.library.screen import LibraryScreen
-from breakglass.tui.report.screen import ReportScreen
-from breakglass.tui.walk.screen import WalkScreen
+from breakglass.tui.screens.library.screen import LibraryScreen
+from breakglass.tui.screens.report.screen import ReportScreen
+from breakglass.tui.screens.walk.screen import WalkScreen
 from tests.tui.past_support import seen
 from tests.tui.support import flat
 

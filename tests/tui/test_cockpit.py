@@ -12,17 +12,17 @@ from textual.pilot import Pilot
 
 from breakglass.cli.library import prepare_environment
 from breakglass.cli.walking import code_of
-from breakglass.session.journal import FILE_NAME, Journal, JournalError
-from breakglass.session.opening import OpeningError, Request
+from breakglass.engine.opening import OpeningError, Request
+from breakglass.journal.store import FILE_NAME, Journal, JournalError
 from breakglass.transport.ssh import HostKeyQuestion
 from breakglass.tui.app import Cockpit
-from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.dialogs import AskLine, Choose, HostKey, Message
+from breakglass.tui.dialogs.confirm import ConfirmDialog
+from breakglass.tui.dialogs.questions import AskLine, Choose, HostKey, Message
 from breakglass.tui.opening import Opening
-from breakglass.tui.report.screen import ReportScreen
-from breakglass.tui.walk.screen import WalkScreen
-from breakglass.tui.walk.view import WalkView
-from breakglass.tui.walk.words import doing
+from breakglass.tui.screens.report.screen import ReportScreen
+from breakglass.tui.screens.walk.screen import WalkScreen
+from breakglass.tui.screens.walk.view import WalkView
+from breakglass.tui.screens.walk.words import doing
 from tests.tui.support import Stage, before_the_purge, flat, words
 
 OUTPOST = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge"
@@ -229,7 +229,7 @@ async def test_a_journal_that_takes_long_to_read_can_be_given_up(
         read_on.wait(20)
         raise JournalError("given up long ago")
 
-    monkeypatch.setattr("breakglass.session.opening.open_journal", slowly)
+    monkeypatch.setattr("breakglass.engine.opening.open_journal", slowly)
     try:
         async with opened(Request(resume="long-walk")) as (app, pilot):
             await until(app, pilot, lambda app: asked.is_set() and isinstance(app.screen, Opening))

@@ -6,9 +6,10 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.tui.confirm import QUIET, ConfirmDialog, confirmation_lines, match_words
+from breakglass.engine import commands as c
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.tui.dialogs.confirm import QUIET, ConfirmDialog, confirmation_lines, match_words
 from breakglass.tui.theme import Look
 from tests.tui.support import AS, DELETE, POD, UID, Stage, ToldSession, asked_to_purge, flat, walking, words
 
@@ -279,7 +280,7 @@ def agreeing(session: ToldSession) -> None:
         if isinstance(command, c.Confirm):
             if command.by in session.state.approvals:
                 session.commands.pop()
-                raise c.CommandRefusedError(f"{command.by} has already agreed; a second person must")
+                raise CommandRefusedError(f"{command.by} has already agreed; a second person must")
             session.tell(e.Confirmed("purge", 1, command.by, command.typed))
 
     session.answers = answer

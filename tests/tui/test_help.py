@@ -9,10 +9,10 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widgets import Static
 
-from breakglass.tui.actions import Place, actions_of
 from breakglass.tui.app import Cockpit
-from breakglass.tui.help.lines import MARK_WORDS, MODE_WORDS, help_lines
-from breakglass.tui.help.screen import HelpScreen
+from breakglass.tui.keys import Place, actions_of
+from breakglass.tui.screens.help.lines import MARK_WORDS, MODE_WORDS, help_lines
+from breakglass.tui.screens.help.screen import HelpScreen
 from breakglass.tui.theme import BANDS, MARKS, PALETTES, Look, Palette
 from tests.tui.past_support import SIZES, seen, state, when_seen
 from tests.tui.support import flat

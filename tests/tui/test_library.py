@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from breakglass.engine.opening import Request
 from breakglass.runbook.library import Found
-from breakglass.session.opening import Request
 from breakglass.tui.app import Cockpit
-from breakglass.tui.library.catalogue import read_past
-from breakglass.tui.rows import RowList
+from breakglass.tui.screens.library.catalogue import read_past
+from breakglass.tui.widgets.rows import RowList
 from tests.tui.past_support import (
     REHEARSAL,
     SIZES,
@@ -148,7 +148,7 @@ async def test_the_library_can_be_used_while_past_sessions_are_still_read(
         gate.wait(30)
         return read_past(root)
 
-    monkeypatch.setattr("breakglass.tui.library.screen.read_past", slowly)
+    monkeypatch.setattr("breakglass.tui.screens.library.screen.read_past", slowly)
     rehearsed(state)
     app = Library()
     async with app.run_test(size=(100, 30)) as pilot:
@@ -172,7 +172,7 @@ async def test_a_damaged_journal_is_counted_and_hides_nothing_else(state: Path) 
 
 
 async def test_a_rehearsal_counts_as_recovered_only_when_its_world_says_so(state: Path) -> None:
-    from breakglass.session import events as e
+    from breakglass.journal import events as e
 
     write(state, REHEARSAL, started(REHEARSAL, "rehearsal"), e.SessionEnded("recovered"))
     assert read_past(state).rehearsed["outpost-shm-purge"].result == "not recovered"

@@ -14,16 +14,23 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from breakglass.engine.checks import Check
+from breakglass.engine.opening import Request
 from breakglass.runbook.library import Found
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.session.checks import Check
-from breakglass.session.opening import Request
 from breakglass.site.model import Site
 from breakglass.tui.app import Cockpit
-from breakglass.tui.preflight.checks import Checks, site_checks
-from breakglass.tui.preflight.form import Form, began_at, began_problem, problems, request_of, site_files
-from breakglass.tui.preflight.screen import PreflightScreen
+from breakglass.tui.screens.preflight.checks import Checks, site_checks
+from breakglass.tui.screens.preflight.form import (
+    Form,
+    began_at,
+    began_problem,
+    problems,
+    request_of,
+    site_files,
+)
+from breakglass.tui.screens.preflight.screen import PreflightScreen
 from tests.tui.past_support import OUTPOST, ROOT, RUNBOOKS, SIZES, seen, state, until, when_seen
 from tests.tui.support import flat, words
 

@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder
+from breakglass.journal.state import fold
+from breakglass.journal.store import FILE_NAME, read
 from breakglass.report.postmortem import cell
 from breakglass.report.timeline import timeline
 from breakglass.runbook.load import load_runbook
-from breakglass.session import events as e
-from breakglass.session.folders import SessionFolder
-from breakglass.session.journal import FILE_NAME, read
-from breakglass.session.state import fold
 from breakglass.tui.app import Cockpit
-from breakglass.tui.report.lines import draft_lines, sections, timeline_lines
-from breakglass.tui.report.screen import ReportScreen
+from breakglass.tui.screens.report.lines import draft_lines, sections, timeline_lines
+from breakglass.tui.screens.report.screen import ReportScreen
 from breakglass.tui.theme import Look
 from tests.tui.past_support import OUTPOST, ROOT, SIZES, rehearsed, seen, state, stopped, when_seen
 from tests.tui.support import flat

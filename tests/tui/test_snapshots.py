@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from breakglass.session import events as e
-from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.walk.view import WalkView
+from breakglass.journal import events as e
+from breakglass.tui.dialogs.confirm import ConfirmDialog
+from breakglass.tui.screens.walk.view import WalkView
 from tests.tui.support import POD, Stage, ToldSession, asked_to_purge, before_the_purge, staged, walking
 
 Compare = Callable[..., bool]

@@ -2,11 +2,11 @@
 
 import pytest
 
+from breakglass.journal.state import EMPTY
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.session.state import EMPTY
+from breakglass.tui.screens.walk.steps import step_rows, strip
 from breakglass.tui.theme import Look
-from breakglass.tui.walk.steps import step_rows, strip
 
 STEPS = 1000
 HEAD = "runbook: long\ntitle: Long\nsummary: Very many steps.\nseverity: sev3\nsteps:\n"

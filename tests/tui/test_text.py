@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.text import Text
 
-from breakglass.tui.text import clock, columns, flowed, folded, labelled, plain, seconds, shown_value
+from breakglass.tui.widgets.text import clock, columns, flowed, folded, labelled, plain, seconds, shown_value
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=300)
 ASCII = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=300)

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from breakglass.session import commands as c
-from breakglass.session import events as e
-from breakglass.tui.confirm import ConfirmDialog
-from breakglass.tui.dialogs import AskLine, Choose
-from breakglass.tui.palette import Palette
-from breakglass.tui.walk.lines import Written
-from breakglass.tui.walk.screen import STALE, WalkScreen
-from breakglass.tui.walk.view import WalkView
+from breakglass.engine import commands as c
+from breakglass.journal import events as e
+from breakglass.tui.dialogs.confirm import ConfirmDialog
+from breakglass.tui.dialogs.questions import AskLine, Choose
+from breakglass.tui.screens.walk.lines import Written
+from breakglass.tui.screens.walk.screen import STALE, WalkScreen
+from breakglass.tui.screens.walk.view import WalkView
+from breakglass.tui.widgets.palette import Palette
 from tests.tui.support import (
     AS,
     DELETE,

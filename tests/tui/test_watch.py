@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli.main import main
-from breakglass.session import events as e
-from breakglass.session.commands import CommandRefusedError, Pause
-from breakglass.session.folders import SessionFolder
-from breakglass.session.following import follower
-from breakglass.session.journal import FILE_NAME, Journal, JournalError, open_journal, read
-from breakglass.session.state import fold
-from breakglass.tui.watch import WatchCockpit
+from breakglass.engine.commands import Pause
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder
+from breakglass.journal.follow import follower
+from breakglass.journal.state import fold
+from breakglass.journal.store import FILE_NAME, Journal, JournalError, open_journal, read
+from breakglass.tui.screens.watch import WatchCockpit
 from tests.tui.past_support import REHEARSAL, rehearsed, seen, started, state
 from tests.tui.support import flat
 

@@ -16,7 +16,7 @@ from breakglass.rehearsal.model import (
 )
 from breakglass.rehearsal.shapes.effects import COMMAND_FIELDS, HANG, PATTERN, WHEN, command
 from breakglass.runbook.actions import TEMPLATE, TREE
-from breakglass.runbook.shape import (
+from breakglass.yamlio.shape import (
     BOOLEAN,
     DURATION,
     TEXT,

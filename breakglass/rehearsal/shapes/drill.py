@@ -19,8 +19,9 @@ from breakglass.rehearsal.drill import (
 )
 from breakglass.rehearsal.model import Rule
 from breakglass.rehearsal.shapes.effects import EFFECT_FIELDS, PATTERNS, WHEN, effect
-from breakglass.runbook.position import Problem
-from breakglass.runbook.shape import (
+from breakglass.values import Json
+from breakglass.yamlio.position import Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     DURATION,
     JSON,
@@ -41,8 +42,7 @@ from breakglass.runbook.shape import (
     required,
     text,
 )
-from breakglass.runbook.yaml_source import Node
-from breakglass.values import Json
+from breakglass.yamlio.source import Node
 
 _NAME = text("a name in lower case with dashes", pattern=r"[a-z0-9][a-z0-9-]*")
 _RULE_NAME = optional("name", _NAME, help="For the drill and for errors; the line where not given.")

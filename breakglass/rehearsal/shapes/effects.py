@@ -13,8 +13,9 @@ from breakglass.rehearsal.model import (
 from breakglass.rehearsal.patterns import Pattern, compile_pattern, compile_regex
 from breakglass.runbook.actions import EXPRESSION, MAYBE_EMPTY_TEMPLATE, TEMPLATE, TREE
 from breakglass.runbook.model import Template, TemplateTree
-from breakglass.runbook.position import InvalidFileError, Problem
-from breakglass.runbook.shape import (
+from breakglass.runbook.template import CLOSE, OPEN, moved, parse_template
+from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.yamlio.shape import (
     BOOLEAN,
     DURATION,
     TEXT,
@@ -33,8 +34,7 @@ from breakglass.runbook.shape import (
     record,
     required,
 )
-from breakglass.runbook.template import CLOSE, OPEN, moved, parse_template
-from breakglass.runbook.yaml_source import MappingNode, Node, ScalarNode
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode
 
 
 def _pattern(source: str, node: Node, problems: list[Problem]) -> Pattern | Unreadable:

@@ -20,7 +20,7 @@ from breakglass.rehearsal.shapes.effects import (
 )
 from breakglass.runbook.actions import EXPRESSION, MAYBE_EMPTY_TEMPLATE, TEMPLATE, TREE
 from breakglass.runbook.model import Template, TemplateTree
-from breakglass.runbook.shape import (
+from breakglass.yamlio.shape import (
     BOOLEAN,
     TEXT,
     Field,

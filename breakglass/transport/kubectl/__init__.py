@@ -13,8 +13,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
 
-from breakglass.runbook.kubectl import KubectlSyntaxError, dry_run_supported, parse, single_target
-from breakglass.runbook.kubectl_requests import (
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
+from breakglass.policy.kubectl.requests import (
     CanI,
     Cordon,
     CreateJob,

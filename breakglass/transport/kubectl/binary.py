@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
-from breakglass.runbook.kubectl import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
-from breakglass.runbook.kubectl_requests import RolloutRestart
-from breakglass.runbook.model import FaultKind, Risk
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
+from breakglass.policy.kubectl.requests import RolloutRestart
+from breakglass.policy.risk import Risk
+from breakglass.runbook.model import FaultKind
 from breakglass.runbook.risk import risk_of_kubectl
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream

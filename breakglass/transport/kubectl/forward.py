@@ -12,7 +12,7 @@ from typing import cast
 import aiohttp
 
 from breakglass.errors import UserError
-from breakglass.runbook.kubectl_requests import Get, Selection, Target
+from breakglass.policy.kubectl.requests import Get, Selection, Target
 from breakglass.site.model import PortForward
 from breakglass.transport.base import Fault, KubectlRequest
 from breakglass.transport.kubectl.api import Api

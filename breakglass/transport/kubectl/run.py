@@ -10,7 +10,7 @@ from typing import cast
 
 import aiohttp
 
-from breakglass.runbook.kubectl_requests import Request, Target
+from breakglass.policy.kubectl.requests import Request, Target
 from breakglass.runbook.model import FaultKind
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending

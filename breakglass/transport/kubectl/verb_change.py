@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import cast
 
-from breakglass.runbook.kubectl_requests import (
+from breakglass.policy.kubectl.requests import (
     Cordon,
     CreateJob,
     Output,

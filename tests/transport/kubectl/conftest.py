@@ -1,1 +1,1 @@
-from tests.rehearsal.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.conftest import start as start

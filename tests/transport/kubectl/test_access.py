@@ -13,12 +13,12 @@ from typing import cast
 import pytest
 import yaml
 
-from breakglass.rehearsal.kubernetes.access import ADMIN, READ_ONLY, Rule, User
+from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, Rule, User
 from breakglass.site.model import Cluster, Site
 from breakglass.transport.base import Delivery, KubectlRequest
 from breakglass.transport.kubectl import Kubectl
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import pod
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import pod
 from tests.transport.kubectl.support import Output, client
 
 Config = dict[str, list[dict[str, dict[str, object]]]]

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.access import READ_ONLY, Rule, User
-from breakglass.rehearsal.kubernetes.hooks import Denial, PodEnding
-from breakglass.rehearsal.kubernetes.objects import Object, at, number, text, uid_of
+from breakglass.simulator.kubernetes.access import READ_ONLY, Rule, User
+from breakglass.simulator.kubernetes.hooks import Denial, PodEnding
+from breakglass.simulator.kubernetes.objects import Object, at, number, text, uid_of
 from breakglass.transport.base import Delivery
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import (
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import (
     Cluster,
     TestHooks,
     budget,

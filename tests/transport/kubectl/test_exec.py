@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.access import Rule, User
-from breakglass.rehearsal.kubernetes.hooks import ExecAnswer, PodBirth, ServerFault
+from breakglass.simulator.kubernetes.access import Rule, User
+from breakglass.simulator.kubernetes.hooks import ExecAnswer, PodBirth, ServerFault
 from breakglass.transport.base import Delivery, KubectlRequest
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import TestHooks, deployment, pod
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import TestHooks, deployment, pod
 from tests.transport.kubectl.support import Output, client, relay
 
 

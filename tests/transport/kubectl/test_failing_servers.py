@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.hooks import RequestInfo, ServerFault
+from breakglass.simulator.kubernetes.hooks import RequestInfo, ServerFault
 from breakglass.transport.base import Delivery
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import TestHooks, deployment, pod
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import TestHooks, deployment, pod
 from tests.transport.kubectl.support import client, relay
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]

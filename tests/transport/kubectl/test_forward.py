@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from breakglass.rehearsal.kubernetes.access import Rule, User
-from breakglass.rehearsal.kubernetes.hooks import PodBirth
-from breakglass.rehearsal.kubernetes.objects import Object, name_of
+from breakglass.simulator.kubernetes.access import Rule, User
+from breakglass.simulator.kubernetes.hooks import PodBirth
+from breakglass.simulator.kubernetes.objects import Object, name_of
 from breakglass.site.model import KubernetesSecret, PortForward
 from breakglass.site.secrets import SecretError
 from breakglass.transport.kubectl import ForwardError
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import TestHooks, deployment, pod
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import TestHooks, deployment, pod
 from tests.transport.kubectl.support import client
 
 SECRET: Object = {

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from breakglass.rehearsal.kubernetes.objects import Object, text
+from breakglass.simulator.kubernetes.objects import Object, text
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import from_status, warnings
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.values import Json
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import TestHooks, deployment, pod
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import TestHooks, deployment, pod
 from tests.transport.kubectl.support import client
 from tests.transport.kubectl.test_failing_servers import plain_kubeconfig, raw_server
 
@@ -68,7 +68,7 @@ async def test_an_eviction_is_asked_for_in_the_version_that_the_server_takes(
     def listed(*given: object) -> Object:
         return {"resources": [older]}
 
-    package = "breakglass.rehearsal.kubernetes"
+    package = "breakglass.simulator.kubernetes"
     older: Object = {"group": "policy", "version": "v1beta1", "kind": "Eviction", "name": "pods/eviction"}
     monkeypatch.setattr(f"{package}.discovery.resource_list", listed)
 
@@ -130,7 +130,7 @@ async def test_everything_is_asked_about_without_looking_for_a_kind(start: Start
 
 async def test_what_the_server_warns_of_is_told_once(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     warning = '299 - "batch/v1beta1 \\"CronJob\\" is deprecated"'
-    package = "breakglass.rehearsal.kubernetes.server"
+    package = "breakglass.simulator.kubernetes.server"
 
     def answered(value: Json, code: int = 200, headers: dict[str, str] | None = None) -> web.Response:
         return web.json_response(value, status=code, headers={**(headers or {}), "Warning": warning})

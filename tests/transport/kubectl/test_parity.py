@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from breakglass.rehearsal.kubernetes.access import ADMIN, READ_ONLY, User
-from breakglass.rehearsal.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
-from breakglass.rehearsal.kubernetes.objects import Object
+from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, User
+from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
+from breakglass.simulator.kubernetes.objects import Object
 from breakglass.values import Json
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import (
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import (
     Cluster,
     TestHooks,
     budget,

@@ -6,13 +6,13 @@ import json
 import pytest
 import yaml
 
-from breakglass.rehearsal.kubernetes.access import READ_ONLY, User
-from breakglass.rehearsal.kubernetes.hooks import LogAnswer, PodBirth, PodEnding, ServerFault
-from breakglass.rehearsal.kubernetes.kinds import custom_kind
-from breakglass.rehearsal.kubernetes.objects import Object
+from breakglass.simulator.kubernetes.access import READ_ONLY, User
+from breakglass.simulator.kubernetes.hooks import LogAnswer, PodBirth, PodEnding, ServerFault
+from breakglass.simulator.kubernetes.kinds import custom_kind
+from breakglass.simulator.kubernetes.objects import Object
 from breakglass.transport.base import Delivery
-from tests.rehearsal.kubernetes.conftest import Start
-from tests.rehearsal.kubernetes.support import TestHooks, deployment, pod, stateful_set, storage_class
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.support import TestHooks, deployment, pod, stateful_set, storage_class
 from tests.transport.kubectl.support import client, relay
 
 STORE: Object = {

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from breakglass.engine.prepare import prepare
 from breakglass.runbook.model import SshAction
-from breakglass.runbook.position import Position
 from breakglass.runbook.template import parse_template, split_words
-from breakglass.session.prepare import prepare
 from breakglass.site.model import Host, Site
 from breakglass.transport.base import SshRequest
 from breakglass.transport.ssh import Ssh
 from breakglass.values import Json
+from breakglass.yamlio.position import Position
 from tests.support.openssh import openssh
 from tests.transport.ssh.support import NoSecrets, run
 

@@ -1,0 +1,1 @@
+"""Decides what happens next in a session. Knows no screen."""

@@ -1,0 +1,96 @@
+"""One action without a runbook, for the moment when the runbook ends and the night does not.
+
+The words of a command line become a runbook of one step, which is walked like any other: the same risk, the
+same question, the same journal. Only nothing is known of what it breaks and how it is verified, and that is
+said.
+"""
+
+import hashlib
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from breakglass.errors import UserError
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse, single_target
+from breakglass.policy.risk import Risk
+from breakglass.runbook.model import (
+    Action,
+    Confirm,
+    HttpAction,
+    KubectlAction,
+    Runbook,
+    SshAction,
+    Step,
+    Template,
+)
+from breakglass.runbook.risk import effective_risk
+from breakglass.yamlio.position import Position
+
+NAME = "exec"
+"""What the session of an ad-hoc action is called in place of its runbook."""
+
+HERE = Position(Path("command line"), 1, 1)
+METHODS = frozenset({"get", "head", "options", "post", "put", "patch", "delete"})
+
+
+class AdhocError(UserError):
+    """The words are no action; the message says what one looks like."""
+
+
+def adhoc_runbook(words: Sequence[str], *, cluster: str | None = None, timeout: float = 30.0) -> Runbook:
+    """The runbook of one step that these words are. `timeout` is in seconds. Raises AdhocError."""
+    action, target = _action(list(words), cluster)
+    step = Step(NAME, shlex.join(words), HERE, action=action, timeout=timeout)
+    risk = effective_risk(step)
+    typed = _literal(target) if risk is Risk.DESTRUCTIVE else None
+    step = Step(
+        NAME,
+        shlex.join(words),
+        HERE,
+        why="Typed by hand.",
+        action=action,
+        timeout=timeout,
+        confirm=None if risk is Risk.READ else Confirm(typed),
+        impact=None if risk is Risk.READ else _literal("Not known: this is in no runbook."),
+    )
+    source = shlex.join(words)
+    return Runbook(
+        name=NAME,
+        title=source,
+        summary="One action, typed by hand.",
+        severity="sev3",
+        path=HERE.file,
+        source=source,
+        digest=hashlib.sha256(source.encode()).hexdigest(),
+        steps=(step,),
+    )
+
+
+def _action(words: list[str], cluster: str | None) -> tuple[Action, str]:
+    """The action, and what is typed to confirm it where it is destructive."""
+    match words:
+        case ["kubectl", _, *_]:
+            action = KubectlAction(tuple(_literal(word) for word in words[1:]), HERE, cluster)
+            try:
+                target = single_target(parse(words[1:]))
+            except KubectlSyntaxError:
+                return KubectlAction(action.words, HERE, cluster, driver="binary"), words[1]
+            return action, target.name if target is not None else words[1]
+        case ["ssh", host, "--", _, *_]:
+            command = tuple(_literal(word) for word in words[3:])
+            return SshAction(_literal(host), command, shell=False, position=HERE), host
+        case ["http", method, endpoint] if method.lower() in METHODS:
+            return HttpAction(method.lower(), endpoint, HERE), endpoint
+        case ["http", method, endpoint, path] if method.lower() in METHODS:
+            return HttpAction(method.lower(), endpoint, HERE, path=_literal(path)), endpoint
+        case _:
+            raise AdhocError(
+                f"{shlex.join(words)!r} is no action. Write one of:\n"
+                "  kubectl VERB …              as kubectl takes it\n"
+                "  ssh HOST -- COMMAND …       a host of the site; each word becomes one argument\n"
+                "  http METHOD ENDPOINT [PATH] an endpoint of the site"
+            )
+
+
+def _literal(text: str) -> Template:
+    return Template(text, HERE, (text,))

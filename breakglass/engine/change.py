@@ -1,0 +1,377 @@
+"""Changes: preconditions read, the operator asked, the intent on disk, the request sent once, the effect
+verified.
+
+Nothing in here ever sends a change a second time. What is not known is said to be unknown.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from breakglass.engine import commands as c
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Sight
+from breakglass.engine.prepare import Pinned, PreparationError, Prepared, text_or_reason
+from breakglass.engine.prompts import Desk
+from breakglass.engine.read import Reader, Seen, elements_of, finished, reaching, result_of_fault
+from breakglass.journal import events as e
+from breakglass.journal.store import JournalUnwritableError
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
+from breakglass.policy.risk import Risk
+from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.model import (
+    Pin,
+    Step,
+)
+from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.template import render, render_tree
+from breakglass.transport.base import Delivery, KubectlRequest, Request
+from breakglass.values import Json, Scope
+
+DEFINITE_REFUSALS = frozenset({"forbidden", "not-found", "conflict", "rejected", "authentication"})
+"""Faults with which the far side says that it did nothing."""
+
+MAYBE_DONE = frozenset({"server-error", "disconnected", "malformed"})
+"""Faults after which the far side may have acted, even though an answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """How a change ended. `declined` is set when the operator went back before anything was sent."""
+
+    state: e.StepState
+    say: str = ""
+    value: dict[str, Json] | None = None
+    results: tuple[dict[str, Json], ...] = ()
+    command: c.Command | None = None
+    """The operator's way on, where the question was answered with something else than a yes."""
+
+
+class Changer:
+    """Carries out the changes of one session."""
+
+    def __init__(self, desk: Desk, outside: Outside, reader: Reader, clock: Clock) -> None:
+        self._desk = desk
+        self._outside = outside
+        self._reader = reader
+        self._clock = clock
+
+    async def step(self, step: Step, attempt: int, scope: Scope) -> Changed:
+        """Take one step that may change something, from its preconditions to its verification."""
+        try:
+            prepared = await self._prepare(step, scope)
+        except (PreparationError, EvaluationError) as error:
+            return Changed("failed", f"not sent: {error}")
+        self._record_prepared(step, attempt, prepared)
+        allowed, refusal = await self._reader.read_needs(step, attempt, scope)
+        if not allowed:
+            return Changed("failed", f"refused, nothing sent: {refusal}")
+        on, replaced = await self._object(step, attempt, prepared, scope)
+        if replaced:
+            return Changed("failed", f"refused, nothing sent: {replaced}")
+        answer = await self._ask(step, attempt, prepared, scope, on)
+        if not isinstance(answer, c.Confirm):
+            return Changed("failed", "declined; nothing has been sent", command=answer)
+        allowed, refusal = await self._reader.read_needs(step, attempt, scope)
+        if not allowed:
+            return Changed("failed", f"refused after the confirmation, nothing sent: {refusal}")
+        return await self._act(step, attempt, prepared, scope)
+
+    async def show(self, step: Step, attempt: int, scope: Scope) -> Changed:
+        """A dry run's way through a change: preconditions are read, the API server is asked, nothing
+        changes."""
+        try:
+            prepared = await self._prepare(step, scope)
+        except (PreparationError, EvaluationError) as error:
+            return Changed("failed", f"not sent: {error}")
+        self._record_prepared(step, attempt, prepared)
+        allowed, refusal = await self._reader.read_needs(step, attempt, scope)
+        said: list[str] = [] if allowed else [f"would be refused: {refusal}"]
+        for shown, sent in prepared:
+            said.append(await self._server_says(sent) or f"not sent: {shown.command}")
+        if step.preview is not None:
+            seen = await self._reader.once(
+                replace(step, action=step.preview, foreach=None), attempt, scope, 0, 1
+            )
+            said.append(f"preview: {seen.fault or 'read'}")
+        try:
+            values = {name: render_tree(tree, scope) for name, tree in step.assume.items()}
+        except EvaluationError as error:
+            return Changed("failed", f"assume: {error}")
+        if values:
+            self._desk.record(e.Captured(step.id, attempt, values))
+        return Changed("shown", "; ".join(said))
+
+    async def look_again(self, step: Step, attempt: int, scope: Scope) -> bool:
+        """Whether the verification of a change with an unknown outcome shows that it was done."""
+        if step.verify is None:
+            return False
+        once = replace(step.verify, within=0.0, soak=0.0)
+        held, value, _ = await self._reader.poll(step, attempt, once, scope)
+        if held:
+            inner = {**scope, "result": value}
+            self._reader.capture(step, attempt, inner, {**step.verify.capture})
+        return held
+
+    async def _prepare(self, step: Step, scope: Scope) -> list[tuple[Prepared, Prepared]]:
+        action = reaching(step.action)
+        scopes: list[Scope] = [scope]
+        if step.foreach is not None:
+            scopes = [{**scope, "item": each} for each in elements_of(step, scope)]
+        pinned = rendered_pin(step.pin, scope)
+        return [await self._reader.prepared(action, each, step.timeout, pinned=pinned) for each in scopes]
+
+    def _record_prepared(self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]) -> None:
+        risk = effective_risk(step)
+        for index, (shown, _) in enumerate(prepared):
+            self._desk.record(
+                e.ActionPrepared(
+                    step=step.id,
+                    attempt=attempt,
+                    kind=shown.kind,
+                    command=shown.command,
+                    where=shown.where,
+                    risk=risk.word,
+                    timeout=step.timeout,
+                    item=index,
+                    items=len(prepared),
+                )
+            )
+
+    async def _object(
+        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scope
+    ) -> tuple[str, str]:
+        """The object that a kubectl change acts on, in words, and why it is not the one diagnosed, if so."""
+        if len(prepared) != 1 or not isinstance(prepared[0][1].request, KubectlRequest):
+            return "", ""
+        request = prepared[0][1].request
+        try:
+            target = single_target(parse(request.argv))
+        except KubectlSyntaxError:
+            return "", ""
+        if target is None:
+            return "", ""
+        argv = ("get", target.resource, target.name, "-o", "json")
+        if target.namespace:
+            argv = (*argv, "-n", target.namespace)
+        look = KubectlRequest(request.cluster, argv, request.timeout, driver=request.driver)
+        sight = await self._reader.cancellable(self._outside.send(look))
+        found = sight.value["json"]
+        if not isinstance(found, dict):
+            message = sight.result.fault.message if sight.result.fault else "not an object"
+            return f"{target.resource} {target.name}: {message}", ""
+        words, uid = described(found, target.resource)
+        if step.pin is None or request.uid is None:
+            return words, ""
+        same = uid == request.uid
+        message = "" if same else f"{target.name} was replaced: its uid was {request.uid} and is now {uid}"
+        self._desk.record(
+            e.NeedRead(
+                step=step.id,
+                attempt=attempt,
+                need="uid",
+                that="uid is the one diagnosed",
+                holds=same,
+                observed={"uid": uid},
+                before={"uid": request.uid},
+                message=message,
+            )
+        )
+        return words, message
+
+    async def _server_says(self, prepared: Prepared) -> str:
+        request = prepared.request
+        if not isinstance(request, KubectlRequest):
+            return ""
+        try:
+            if not dry_run_supported(parse(request.argv)):
+                return ""
+        except KubectlSyntaxError:
+            return ""
+        sight = await self._reader.cancellable(self._outside.send(replace(request, dry_run=True)))
+        fault = sight.result.fault
+        return f"dry run refused: {fault.message}" if fault else "dry run accepted"
+
+    async def _ask(
+        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scope, on: str
+    ) -> c.Command:
+        risk = effective_risk(step)
+        says = [await self._server_says(sent) for _, sent in prepared]
+        return await self._desk.ask(
+            e.Asked(
+                step=step.id,
+                attempt=attempt,
+                question="confirm",
+                text=step.title,
+                command="\n".join(shown.command for shown, _ in prepared),
+                where=prepared[0][0].where if prepared else "",
+                on=on,
+                risk=risk.word,
+                impact=text_or_reason(step.impact, scope),
+                undo=text_or_reason(step.undo.say, scope) if step.undo else "NONE",
+                server_says="; ".join(dict.fromkeys(each for each in says if each)),
+                then=then_words(step),
+                typed=typed_text(step, risk, scope),
+                approvals=step.approve,
+            )
+        )
+
+    async def _act(
+        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scope
+    ) -> Changed:
+        self._desk.busy = "changing"
+        values: list[dict[str, Json]] = []
+        outcome: e.Outcome = "succeeded"
+        message = ""
+        try:
+            for index, (shown, sent) in enumerate(prepared):
+                intent = e.ActionIntended(
+                    step.id, attempt, shown.command, shown.where, effective_risk(step).word, index
+                )
+                self._desk.record(intent)
+                try:
+                    self._desk.journal.require()
+                except JournalUnwritableError as error:
+                    self._desk.record(
+                        e.ActionFinished(step.id, attempt, "not-sent", 0.0, index, message=str(error))
+                    )
+                    return Changed("failed", f"not sent: {error}", values[-1] if values else None)
+                sight, interrupted = await self._to_its_end(sent.request, redact=step.redact)
+                outcome = outcome_of(sight, step)
+                self._desk.record(finished(step.id, attempt, index, sight, outcome))
+                if interrupted is not None:
+                    raise interrupted
+                values.append(sight.value)
+                if outcome != "succeeded":
+                    message = sight.result.fault.message if sight.result.fault else ""
+                    break
+        finally:
+            self._desk.busy = ""
+        value = values[-1] if values else result_of_fault("", "")
+        return await self._verified(step, attempt, scope, outcome, message, value, tuple(values))
+
+    async def _to_its_end(
+        self, request: Request, *, redact: bool
+    ) -> tuple[Sight, asyncio.CancelledError | None]:
+        """Send a change, and wait for its outcome even when the walk is cancelled meanwhile.
+
+        The wait is as long as the request's own limit. Cancelled a second time, nobody waits any longer: the
+        intent stays on record without an outcome, which is what *unknown* means.
+        """
+        sending = asyncio.ensure_future(self._outside.send(request, redact=redact))
+        try:
+            return await asyncio.shield(sending), None
+        except asyncio.CancelledError as interrupted:
+            return await sending, interrupted
+
+    async def _verified(
+        self,
+        step: Step,
+        attempt: int,
+        scope: Scope,
+        outcome: e.Outcome,
+        message: str,
+        value: dict[str, Json],
+        results: tuple[dict[str, Json], ...],
+    ) -> Changed:
+        # Of a list, what comes before the one that failed has been sent.
+        before = f"; sent before it: {len(results) - 1}" if len(results) > 1 else ""
+        if outcome == "not-sent":
+            return Changed("failed", f"not sent{before}: {message}", value, results)
+        refused = outcome == "failed" and value.get("fault") in DEFINITE_REFUSALS
+        if refused:
+            words = f"refused by the far side{before or ', nothing changed'}: {message}"
+            return Changed("failed", words, value, results)
+        if step.verify is None:
+            if outcome == "unknown" and not is_finding(step, value):
+                return Changed("unknown", self._unknown_words(step, scope, message), value, results)
+            state = "failed" if outcome == "failed" else "ok"
+            return Changed(state, message, value, results)
+        inner: dict[str, Json] = {**scope, "result": value, "results": list(results)}
+        held, verified, why = await self._reader.poll(step, attempt, step.verify, inner)
+        if held:
+            wrong = self._reader.capture(
+                step, attempt, {**inner, "result": verified}, {**step.verify.capture}
+            )
+            if wrong:
+                return Changed("failed", f"done and verified, but: {wrong}", value, results)
+            said = {
+                "unknown": "the answer was lost, but verification shows that it was done",
+                "failed": f"reported {message}, but verification shows that it was done",
+            }
+            return Changed("ok", said.get(outcome, "sent and verified"), value, results)
+        if outcome == "unknown":
+            return Changed("unknown", self._unknown_words(step, scope, f"{message}; {why}"), value, results)
+        sent = f"reported {message}" if outcome == "failed" else "sent"
+        return Changed("failed", f"{sent}; verification {why}", value, results)
+
+    def _unknown_words(self, step: Step, scope: Scope, message: str) -> str:
+        guidance = text_or_reason(step.unknown, scope)
+        return f"may have happened: {message}. {guidance}".strip()
+
+
+def outcome_of(sight: Sight, step: Step) -> e.Outcome:
+    """What is known of a change from its delivery and the far side's answer."""
+    result = sight.result
+    if result.delivery is Delivery.NOT_SENT:
+        return "not-sent"
+    if result.delivery is Delivery.UNKNOWN:
+        return "unknown"
+    if result.fault is None or result.fault.kind in step.tolerate or result.fault.kind == "timeout":
+        return "succeeded"
+    return "unknown" if result.fault.kind in MAYBE_DONE else "failed"
+
+
+def is_finding(step: Step, value: Mapping[str, Json]) -> bool:
+    """Whether a probe's fault is what it was sent to find out: a mount that hangs answers by its silence."""
+    return effective_risk(step) is Risk.PROBE and value.get("fault") in step.tolerate
+
+
+def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:
+    """The preconditions with their values. Raises EvaluationError: an empty pin would pin nothing."""
+    if pin is None:
+        return None
+    uid = render(pin.uid, scope) if pin.uid else None
+    version = render(pin.resource_version, scope) if pin.resource_version else None
+    if uid == "" or version == "":
+        raise EvaluationError("pin: the value is empty, so nothing would be pinned")
+    return Pinned(uid, version)
+
+
+def typed_text(step: Step, risk: Risk, scope: Scope) -> str:
+    """What the operator must type; empty where one key is enough. A destructive step never takes one key."""
+    if step.confirm is not None and step.confirm.type is not None:
+        return render(step.confirm.type, scope)
+    return step.id if risk is Risk.DESTRUCTIVE else ""
+
+
+def then_words(step: Step) -> str:
+    """What happens after sending, in one line."""
+    if step.verify is None:
+        return "nothing verifies this; look yourself"
+    soak = f", and to hold for {step.verify.soak:.0f} s" if step.verify.soak else ""
+    return (
+        f"verify within {step.verify.within:.0f} s{soak}: {step.verify.until.source}. If not: stop and call"
+    )
+
+
+def described(found: dict[str, Json], resource: str) -> tuple[str, str]:
+    """A Kubernetes object in words, and its uid."""
+    metadata = found.get("metadata")
+    metadata = metadata if isinstance(metadata, dict) else {}
+    spec = found.get("spec")
+    node = spec.get("nodeName") if isinstance(spec, dict) else None
+    uid = str(metadata.get("uid", ""))
+    words = [str(found.get("kind", resource)).lower(), str(metadata.get("name", "")), f"uid {uid}"]
+    if metadata.get("namespace"):
+        words.append(f"namespace {metadata['namespace']}")
+    if node:
+        words.append(f"node {node}")
+    if metadata.get("creationTimestamp"):
+        words.append(f"since {metadata['creationTimestamp']}")
+    return "   ".join(words), uid
+
+
+def seen_of(changed: Changed) -> Seen:
+    """A change's result in the shape that captures and expectations take."""
+    return Seen(changed.value or result_of_fault("", ""), changed.results)

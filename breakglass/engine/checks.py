@@ -1,0 +1,308 @@
+"""Whether everything that a runbook will need is there, looked at beforehand and without changing anything.
+
+The same looks serve `breakglass doctor` and the cockpit's preflight. All run at once; each has its own
+deadline, so that one dead host costs its own line and no more. What a look needs goes through the same
+transports, credentials and host keys as the walk will.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts
+from breakglass.journal.folders import StateFolderError, prepare
+from breakglass.runbook.model import Runbook, SshAction, Step
+from breakglass.runbook.rights import Right, rights_of
+from breakglass.site.model import Endpoint, Host, PromptSecret, Site
+from breakglass.site.secrets import SecretError
+from breakglass.transport.base import Fault, HttpRequest, KubectlRequest, SshRequest
+from breakglass.values import Json
+
+PATIENCE = 8.0
+"""Seconds for each look."""
+
+SKEW = 2.0
+"""Seconds that a host's clock may differ before it is said."""
+
+EXPIRES_SOON = 14
+"""Days before the end of a certificate at which it is said."""
+
+CheckState: TypeAlias = Literal["ok", "suspect", "failed", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: how it is, what was seen, and how to mend it.
+
+    fault: the kind of fault, where one came back.
+    """
+
+    name: str
+    state: CheckState
+    words: str
+    mend: str = ""
+    fault: str = ""
+    seconds: float = 0.0
+
+
+Look: TypeAlias = Callable[[], Awaitable[list[Check]]]
+
+
+async def checks(
+    site: Site, runbooks: Iterable[Runbook], state_folder: Path, output: Path
+) -> AsyncGenerator[Check, None]:
+    """Every check of a site for these runbooks, as each is done. `output` is a folder for what comes back."""
+    outside = Outside(site, output, Clock(), Prompts())
+    books = list(runbooks)
+    looks = [*_looks(site, books, outside), lambda: _state(state_folder)]
+    tasks = [asyncio.create_task(_timed(look)) for look in looks]
+    try:
+        for done in asyncio.as_completed(tasks):
+            for check in await done:
+                yield check
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await outside.close()
+
+
+def _looks(site: Site, runbooks: list[Runbook], outside: Outside) -> list[Look]:
+    clusters = {name for each in runbooks for name in each.uses.clusters}
+    endpoints = {name for each in runbooks for name in each.uses.endpoints}
+    secrets = {name for each in runbooks for name in each.uses.secrets}
+    looks: list[Look] = []
+    looks += [_bound(_cluster, site, runbooks, outside, name) for name in sorted(clusters & {*site.clusters})]
+    looks += [_bound(_host, outside, site.hosts[name], sudo) for name, sudo in _hosts(site, runbooks).items()]
+    looks += [
+        _bound(_endpoint, outside, site.endpoints[name]) for name in sorted(endpoints & {*site.endpoints})
+    ]
+    looks += [_bound(_secret, outside, site, name) for name in sorted(secrets & {*site.secrets})]
+    looks.append(lambda: _missing(site, runbooks))
+    return looks
+
+
+def _bound(look: "Callable[..., Awaitable[list[Check]]]", *arguments: object) -> Look:
+    return lambda: look(*arguments)
+
+
+async def _timed(look: Look) -> list[Check]:
+    started = time.monotonic()
+    found = await look()
+    seconds = round(time.monotonic() - started, 2)
+    return [replace(each, seconds=seconds) for each in found]
+
+
+def _hosts(site: Site, runbooks: list[Runbook]) -> dict[str, bool]:
+    """The hosts to look at, and whether sudo is used there. A runbook whose host comes from a value may use
+    any host of the site."""
+    found: dict[str, bool] = {}
+    for runbook in runbooks:
+        for step in runbook.steps:
+            for action in _ssh_actions(step):
+                names = [action.host.source] if action.host.is_literal else list(site.hosts)
+                for name in names:
+                    if name in site.hosts:
+                        found[name] = found.get(name, False) or action.sudo
+    return found
+
+
+def _ssh_actions(step: Step) -> list[SshAction]:
+    verify = step.verify.action if step.verify is not None else None
+    return [each for each in (step.action, verify, step.preview) if isinstance(each, SshAction)]
+
+
+async def _cluster(site: Site, runbooks: list[Runbook], outside: Outside, name: str) -> list[Check]:
+    wanted = sorted({right for each in runbooks for right in rights_of(each, name, _scope(each, site))})
+    sight = await outside.send(KubectlRequest(name, ("auth", "can-i", "get", "pods"), PATIENCE))
+    fault = sight.result.fault
+    if fault is not None and fault.kind != "exit":
+        return [_of_fault(f"cluster {name}", fault)]
+    found = [Check(f"cluster {name}", "ok", f"answers in {sight.result.seconds:.1f} s")]
+    if not site.clusters[name].verify_tls:
+        mend = "put its CA into the kubeconfig"
+        found.append(Check(f"cluster {name}: TLS", "suspect", "NOT VERIFIED", mend))
+    return [*found, *await asyncio.gather(*(_right(outside, right) for right in wanted))]
+
+
+async def _right(outside: Outside, right: Right) -> Check:
+    argv = ["auth", "can-i", right.verb, right.resource]
+    if right.subresource:
+        argv.append(f"--subresource={right.subresource}")
+    if right.namespace in ("*", "?"):
+        argv.append("-A")
+    elif right.namespace:
+        argv += ["-n", right.namespace]
+    sight = await outside.send(KubectlRequest(right.cluster, tuple(argv), PATIENCE))
+    name = f"cluster {right.cluster}: {right.words}"
+    fault = sight.result.fault
+    if fault is None:
+        return Check(name, "ok", "allowed")
+    if fault.kind != "exit":
+        return _of_fault(name, fault)
+    mend = f"bind a Role that lets you {right.words}, or use a context that may"
+    if right.namespace == "?":
+        return Check(name, "suspect", "not in every namespace; it may be in the one that is needed", mend)
+    return Check(name, "failed", "not allowed", mend, fault="forbidden")
+
+
+def _scope(runbook: Runbook, site: Site) -> dict[str, Json]:
+    return {
+        "inputs": {each.name: each.default for each in runbook.inputs if each.has_default},
+        "site": {"name": site.name, "variables": dict(site.variables)},
+    }
+
+
+async def _host(outside: Outside, host: Host, sudo: bool) -> list[Check]:
+    name = f"host {host.name}"
+    if host.forced_command:
+        return [Check(name, "unknown", "takes bare verbs only, so nothing was sent", "try its status verb")]
+    before = time.time()
+    sight = await outside.send(SshRequest(host.name, "date -u +%s", PATIENCE))
+    after = time.time()
+    fault = sight.result.fault
+    if fault is not None and fault.kind != "exit":
+        return [_of_fault(name, fault)]
+    found = [Check(name, "ok", f"lets you in, {sight.result.seconds:.1f} s")]
+    text = str(sight.value["text"]).strip()
+    if text.isdigit():
+        found.append(_clock(name, int(text), before, after))
+    else:
+        found.append(Check(f"{name}: clock", "unknown", "`date -u +%s` gave no time"))
+    if sudo:
+        found.append(await _sudo(outside, host))
+    return found
+
+
+def _clock(name: str, theirs: int, before: float, after: float) -> Check:
+    early, late = before - 1 - theirs, theirs - after
+    skew = max(early, late, 0.0)
+    if skew <= SKEW:
+        return Check(f"{name}: clock", "ok", "as here")
+    side = "behind" if early > late else "ahead"
+    return Check(f"{name}: clock", "suspect", f"{skew:.0f} s {side} of here", "compare both with NTP")
+
+
+async def _sudo(outside: Outside, host: Host) -> Check:
+    sight = await outside.send(SshRequest(host.name, "sudo -n true", PATIENCE))
+    name = f"host {host.name}: sudo"
+    fault = sight.result.fault
+    if fault is None:
+        return Check(name, "ok", "without a password")
+    if fault.kind == "exit":
+        return Check(name, "unknown", fault.message)
+    return replace(
+        _of_fault(name, fault),
+        mend=f"let the account run sudo without a password on {host.name}",
+    )
+
+
+async def _endpoint(outside: Outside, endpoint: Endpoint) -> list[Check]:
+    name = f"endpoint {endpoint.name}"
+    sight = await outside.send(HttpRequest("GET", endpoint.name, PATIENCE, anonymous=True))
+    result = sight.result
+    if result.status is None:
+        return [_of_fault(name, result.fault or Fault("malformed", "no answer"))]
+    words = f"answers {result.status} in {result.seconds:.1f} s"
+    found = [Check(name, "ok", words)]
+    if not endpoint.verify_tls:
+        found.append(Check(f"{name}: TLS", "suspect", "NOT VERIFIED", "give its `ca` in the site file"))
+    elif endpoint.url.startswith("https") and endpoint.forward is None:
+        found.append(await _certificate(endpoint))
+    return found
+
+
+async def _certificate(endpoint: Endpoint) -> Check:
+    from breakglass.transport.http.certificate import shown_at
+
+    name = f"endpoint {endpoint.name}: TLS"
+    url = urlsplit(endpoint.url)
+    host = url.hostname or ""
+    shown = await shown_at(endpoint.resolve or host, url.port or 443, host)
+    if shown is None:
+        return Check(name, "unknown", "its certificate could not be looked at")
+    days = (shown.not_after - datetime.now(UTC)).days
+    words = f"trusted; {shown.words} ends on {shown.not_after:%Y-%m-%d}, in {days} days"
+    return Check(
+        name, "ok" if days > EXPIRES_SOON else "suspect", words, "" if days > EXPIRES_SOON else "renew it"
+    )
+
+
+async def _secret(outside: Outside, site: Site, name: str) -> list[Check]:
+    label = f"secret {name}"
+    if isinstance(site.secrets[name], PromptSecret):
+        return [Check(label, "unknown", "will be asked for when it is used")]
+    try:
+        async with asyncio.timeout(PATIENCE * 2):
+            await outside.secrets.resolve(name)
+    except SecretError as error:
+        return [Check(label, "failed", str(error), "give it where the site file says it is", "configuration")]
+    except TimeoutError:
+        return [Check(label, "failed", f"gave nothing in {PATIENCE * 2:.0f} s", "", "timeout")]
+    return [Check(label, "ok", "can be had")]
+
+
+async def _missing(site: Site, runbooks: list[Runbook]) -> list[Check]:
+    """What a runbook uses and the site does not have, and what the site has and no runbook uses."""
+    found: list[Check] = []
+    kinds: Mapping[str, tuple[Callable[[Runbook], tuple[str, ...]], Mapping[str, object]]] = {
+        "cluster": (lambda book: book.uses.clusters, site.clusters),
+        "host": (lambda book: book.uses.hosts, site.hosts),
+        "endpoint": (lambda book: book.uses.endpoints, site.endpoints),
+        "secret": (lambda book: book.uses.secrets, site.secrets),
+        "variable": (lambda book: book.uses.variables, site.variables),
+    }
+    for kind, (used, there) in kinds.items():
+        for book in runbooks:
+            for name in used(book):
+                if name not in there:
+                    mend = f"name it under {kind}s in {site.path or 'the site file'}"
+                    found.append(
+                        Check(f"{kind} {name}", "failed", f"{book.name} uses it", mend, "configuration")
+                    )
+    return found
+
+
+async def _state(folder: Path) -> list[Check]:
+    try:
+        prepare(folder)
+    except StateFolderError as error:
+        return [Check("state folder", "failed", str(error), "", "configuration")]
+    return [Check("state folder", "ok", str(folder))]
+
+
+def _of_fault(name: str, fault: Fault) -> Check:
+    return Check(name, "failed", fault.message, MEND.get(fault.kind, ""), fault.kind)
+
+
+MEND: Mapping[str, str] = {
+    "timeout": "look for a firewall, or a machine that is down",
+    "refused": "look whether the service runs, and on which port",
+    "unreachable": "look at the route, the jump host or the proxy",
+    "dns": "give an IP address in the site file, or `resolve`",
+    "tls": "give the right `ca`, or renew the certificate",
+    "host-key": "compare the fingerprint at the machine itself, then accept it once",
+    "authentication": "look at the key, the token or the certificate",
+    "forbidden": "ask for the right, or use another account",
+}
+
+
+def unused(site: Site, runbooks: Iterable[Runbook]) -> list[Check]:
+    """Hosts of the site that none of these runbooks names, nor any variable of the site."""
+    books = list(runbooks)
+    hosts = _hosts(site, books)
+    return [
+        Check(f"host {name}", "suspect", "no runbook uses it", "take it out, if nobody needs it")
+        for name in site.hosts
+        if name not in hosts and not _jumped_through(site, name)
+    ]
+
+
+def _jumped_through(site: Site, name: str) -> bool:
+    return any(name in host.jump for host in site.hosts.values())

@@ -1,0 +1,244 @@
+"""The session's one way to the outside: sends a prepared request, records its output, says what came back.
+
+Transports are made on first use, so that a session that only reads a file or asks a question loads none.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from breakglass.engine.clock import Clock
+from breakglass.engine.scope import result_value
+from breakglass.runbook.model import Action, Expression, Template
+from breakglass.site.model import KubernetesSecret, PortForward, Site
+from breakglass.site.secrets import SecretError, SecretStore
+from breakglass.threads import in_thread
+from breakglass.transport.base import (
+    Delivery,
+    Fault,
+    HttpRequest,
+    KubectlRequest,
+    ProbeRequest,
+    Request,
+    Result,
+    Sink,
+    SshRequest,
+    Stream,
+    Transport,
+)
+from breakglass.transport.http.endpoint import Forward
+from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder
+from breakglass.transport.visible import visible_line
+from breakglass.values import Json
+
+if TYPE_CHECKING:
+    from breakglass.transport.kubectl import Kubectl
+    from breakglass.transport.ssh import HostKeyQuestion
+
+PACKAGES: Mapping[type[Request], str] = {
+    KubectlRequest: "breakglass.transport.kubectl",
+    SshRequest: "breakglass.transport.ssh",
+    HttpRequest: "breakglass.transport.http.transport",
+    ProbeRequest: "breakglass.probe",
+}
+
+SECRET_NAME = re.compile(r"\bsecrets\.([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """How a person is asked for what only a person can give. None: nobody can be asked."""
+
+    secret: Callable[[str], Awaitable[str]] | None = None
+    host_key: "Callable[[HostKeyQuestion], Awaitable[bool]] | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What came back from one request: the transport's result, the value for expressions, the stored
+    output."""
+
+    result: Result
+    value: dict[str, Json]
+    output: Finished | None
+    note: str = ""
+
+
+class Outside:
+    """Transports, secrets and recorders of one session."""
+
+    def __init__(
+        self,
+        site: Site,
+        output: Path,
+        clock: Clock,
+        prompts: Prompts,
+        transports: Mapping[type[Request], Transport] | None = None,
+    ) -> None:
+        self.site = site
+        self.live: Recorder | None = None
+        self.secrets = SecretStore(site, prompts.secret, self._kubernetes_secret)
+        self._output = output
+        self._clock = clock
+        self._prompts = prompts
+        self._transports: dict[type[Request], Transport] = dict(transports or {})
+        self._forwarded: Kubectl | None = None
+        """What carries port-forwards, once there is one."""
+
+    async def secret_values(self, action: Action) -> tuple[dict[str, Json], dict[str, Json]]:
+        """The `secrets` that an action names: as they are shown, and as they are sent.
+
+        Raises SecretError when one cannot be had.
+        """
+        names = secret_names(action)
+        shown: dict[str, Json] = {name: f"«secret {name}»" for name in names}
+        return shown, {name: await self.secrets.resolve(name) for name in names}
+
+    async def send(self, request: Request, *, redact: bool = False) -> Sight:
+        """Send a request and record what comes back. Faults are in the result; nothing is raised for them."""
+        recorder = Recorder(self._output, self.secrets.redactor)
+        self.live = recorder
+        dropped = 0
+
+        def sink(stream: Stream, data: bytes) -> None:
+            nonlocal dropped
+            if redact:
+                dropped += len(data)
+            else:
+                recorder(stream, data)
+
+        try:
+            transport = await self._transport(type(request))
+            result = await transport.send(request, sink)
+        except SecretError as error:
+            result = Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", str(error)))
+        except asyncio.CancelledError:
+            recorder.discard()
+            raise
+        result = self._without_secrets(self._with_reason(request, result))
+        if redact:
+            recorder("stdout", f"[{dropped} bytes of secret output, neither shown nor stored]\n".encode())
+        note = ""
+        finished = None
+        try:
+            finished = await in_thread(recorder.finish)
+        except OutputStoreError as error:
+            finished, note = recorder.finished, str(error)
+        if recorder.truncated:
+            note = f"{note} only the first {LARGEST_TEXT // 2**20} MiB of text are looked at".strip()
+        value = (
+            result_value(result, "", "")
+            if redact
+            else result_value(result, recorder.text("stdout"), recorder.text("stderr"))
+        )
+        if redact:
+            value["json"] = None
+        else:
+            value["json"] = self.secrets.redactor.redact_json(value["json"])
+        return Sight(result, value, finished, note)
+
+    async def close(self) -> None:
+        for transport in self._transports.values():
+            await transport.close()
+        self._transports.clear()
+
+    def _with_reason(self, request: Request, result: Result) -> Result:
+        """A broken connection through a port-forward with what the cluster said of it."""
+        endpoint = self.site.endpoints.get(request.endpoint) if isinstance(request, HttpRequest) else None
+        if result.fault is None or endpoint is None or endpoint.forward is None or self._forwarded is None:
+            return result
+        said = self._forwarded.refused_forward(endpoint.forward)
+        if not said:
+            return result
+        message = f"{result.fault.message}; the port-forward says: {said}"
+        return replace(result, fault=replace(result.fault, message=message))
+
+    def _without_secrets(self, result: Result) -> Result:
+        """Headers and a fault's words may repeat what the far side said, as the output does."""
+        redact = self.secrets.redactor.redact
+        fault = result.fault
+        if fault is not None:
+            fault = replace(fault, message=visible_line(redact(fault.message)))
+        return replace(
+            result, headers={name: redact(value) for name, value in result.headers.items()}, fault=fault
+        )
+
+    async def _transport(self, kind: type[Request]) -> Transport:
+        """The transport of a kind of requests. Its package is imported, off the event loop, on first use."""
+        if kind not in self._transports:
+            await in_thread(lambda: import_module(PACKAGES[kind]))
+        if kind not in self._transports:
+            self._transports[kind] = self._made(kind)
+        return self._transports[kind]
+
+    def _made(self, kind: type[Request]) -> Transport:
+        if kind is KubectlRequest:
+            from breakglass.transport.kubectl import Kubectl
+
+            return Kubectl(self.site)
+        if kind is SshRequest:
+            from breakglass.transport.ssh import Ssh
+
+            return Ssh(self.site, self.secrets, self._prompts.host_key)
+        if kind is HttpRequest:
+            from breakglass.transport.http.transport import Http
+
+            return Http(self.site, self.secrets, forward=self._forward)
+        return Probes(self.site, self.secrets, self._forward)
+
+    async def _kubectl(self) -> "Kubectl":
+        return cast("Kubectl", await self._transport(KubectlRequest))
+
+    async def _kubernetes_secret(self, secret: KubernetesSecret) -> bytes:
+        return await (await self._kubectl()).read_secret(secret)
+
+    async def _forward(self, forward: PortForward) -> tuple[str, int]:
+        self._forwarded = await self._kubectl()
+        return await self._forwarded.forward(forward)
+
+
+class Probes:
+    """The transport of `breakglass.probe`."""
+
+    def __init__(self, site: Site, secrets: SecretStore, forward: Forward) -> None:
+        self._site = site
+        self._secrets = secrets
+        self._forward = forward
+
+    async def send(self, request: Request, sink: Sink) -> Result:
+        from breakglass.probe import run_probe
+
+        probe = cast(ProbeRequest, request)
+        return await run_probe(probe, self._site, self._secrets, sink, forward=self._forward)
+
+    async def close(self) -> None:
+        return None
+
+
+def secret_names(action: object) -> frozenset[str]:
+    """The secrets that any template inside an action names as `secrets.NAME`."""
+    return frozenset(
+        name
+        for template in _templates(action)
+        for part in template.parts
+        if isinstance(part, Expression)
+        for name in SECRET_NAME.findall(part.source)
+    )
+
+
+def _templates(value: object) -> Iterator[Template]:
+    if isinstance(value, Template):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in cast("Mapping[object, object]", value).values():
+            yield from _templates(each)
+    elif isinstance(value, tuple | list):
+        for each in cast("tuple[object, ...]", value):
+            yield from _templates(each)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from _templates(getattr(value, field.name))

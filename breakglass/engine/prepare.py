@@ -1,0 +1,215 @@
+"""From a step's action to the request that will be sent, and the words that show it.
+
+What is shown and what is sent are made from the same rendered values, so that they cannot differ. The one
+exception is a secret: `secrets.NAME` is shown by its name and put in only for sending.
+"""
+
+import json as jsonlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from breakglass.policy.risk import Risk
+from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.model import (
+    Action,
+    HttpAction,
+    KubectlAction,
+    ProbeAction,
+    SshAction,
+    Template,
+)
+from breakglass.runbook.risk import derived_risk
+from breakglass.runbook.template import render, render_path, render_shell, render_tree, render_words
+from breakglass.site.model import Endpoint, Site
+from breakglass.transport.base import HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
+from breakglass.transport.output import shortened
+from breakglass.values import Json, Scope
+
+LONGEST_WORDS = 4000
+"""Characters of a text for people. Its record, and every screen that wraps it, stays small."""
+
+Reaching: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
+"""The actions that reach outside."""
+
+
+class PreparationError(Exception):
+    """The action cannot be made into a request; the message names the host, cluster or endpoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """Rendered Kubernetes preconditions."""
+
+    uid: str | None = None
+    resource_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request, what it is in words, and where it goes."""
+
+    request: Request
+    kind: str
+    command: str
+    where: str
+    risk: Risk
+
+
+def prepare(
+    action: Reaching,
+    site: Site,
+    scope: Scope,
+    *,
+    timeout: float,
+    pinned: Pinned | None = None,
+    dry_run: bool = False,
+) -> Prepared:
+    """Render an action against a scope.
+
+    Raises PreparationError for a name that the site does not have, and EvaluationError for a value that is
+    missing or must not stand where it would.
+    """
+    match action:
+        case KubectlAction():
+            return _kubectl(action, site, scope, timeout, pinned or Pinned(), dry_run)
+        case SshAction():
+            return _ssh(action, site, scope, timeout)
+        case HttpAction():
+            return _http(action, site, scope, timeout)
+        case ProbeAction():
+            arguments = {name: render_tree(tree, scope) for name, tree in action.arguments.items()}
+            shown = " ".join(f"{name}={_inline(value)}" for name, value in arguments.items())
+            request = ProbeRequest(action.name, arguments, timeout)
+            command = f"probe {action.name} {shown}".rstrip()
+            return Prepared(request, "probe", command, f"site {site.name}", Risk.READ)
+
+
+def reaches_outside(action: Action | None) -> bool:
+    """Whether the action sends a request, rather than asking the operator."""
+    return isinstance(action, KubectlAction | SshAction | HttpAction | ProbeAction)
+
+
+def _kubectl(
+    action: KubectlAction, site: Site, scope: Scope, timeout: float, pinned: Pinned, dry_run: bool
+) -> Prepared:
+    name = action.cluster or _only(site.clusters, "cluster", site)
+    if name not in site.clusters:
+        raise PreparationError(_missing("cluster", name, site.clusters, site))
+    cluster = site.clusters[name]
+    argv = render_words(action.words, scope)
+    stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
+    request = KubectlRequest(
+        cluster=name,
+        argv=argv,
+        timeout=timeout,
+        driver=action.driver,
+        stdin=stdin,
+        uid=pinned.uid,
+        resource_version=pinned.resource_version,
+        dry_run=dry_run,
+    )
+    where = f"cluster {name}"
+    if cluster.context or cluster.server:
+        where += f" ({cluster.context or cluster.server})"
+    if cluster.impersonate:
+        where += f" as {cluster.impersonate}"
+    if not cluster.verify_tls:
+        where += " TLS NOT VERIFIED"
+    return Prepared(request, "kubectl", f"kubectl {shlex.join(argv)}", where, derived_risk(action))
+
+
+def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepared:
+    name = render(action.host, scope)
+    if name not in site.hosts:
+        raise PreparationError(_missing("host", name, site.hosts, site))
+    host = site.hosts[name]
+    if action.shell:
+        command = render_shell(action.words[0], scope)
+        if action.sudo:
+            command = f"sudo -n -- sh -c {shlex.quote(command)}"
+    else:
+        command = shlex.join(render_words(action.words, scope))
+        if action.sudo:
+            command = f"sudo -n -- {command}"
+    if host.forced_command and (action.sudo or action.shell or len(action.words) != 1):
+        raise PreparationError(f"host {name} takes one bare verb and nothing else; {command!r} is not one")
+    stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
+    address = host.address if host.port is None else f"{host.address}:{host.port}"
+    where = f"{host.user}@{name} ({address})" if host.user else f"{name} ({address})"
+    return Prepared(SshRequest(name, command, timeout, stdin), "ssh", command, where, derived_risk(action))
+
+
+def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepared:
+    if action.endpoint not in site.endpoints:
+        raise PreparationError(_missing("endpoint", action.endpoint, site.endpoints, site))
+    endpoint = site.endpoints[action.endpoint]
+    headers = {name: render(value, scope) for name, value in action.headers.items()}
+    body = render(action.body, scope).encode() if action.body is not None else None
+    if action.json is not None:
+        # A map has no order of its own; sorted, what is shown, sent and recorded is the same each time.
+        body = jsonlib.dumps(render_tree(action.json, scope), sort_keys=True).encode()
+        headers.setdefault("Content-Type", "application/json")
+    request = HttpRequest(
+        method=action.method.upper(),
+        endpoint=action.endpoint,
+        timeout=timeout,
+        path=render_path(action.path, scope) if action.path is not None else "",
+        query={name: render(value, scope) for name, value in action.query.items()},
+        headers=headers,
+        body=body,
+        follow=action.follow,
+        anonymous=action.anonymous,
+    )
+    command = _http_command(request, endpoint)
+    where = f"endpoint {endpoint.name}" + (f" (pinned to {endpoint.resolve})" if endpoint.resolve else "")
+    if not endpoint.verify_tls:
+        where += " TLS NOT VERIFIED"
+    return Prepared(request, "http", command, where, derived_risk(action))
+
+
+def _http_command(request: HttpRequest, endpoint: Endpoint) -> str:
+    query = "&".join(f"{name}={value}" for name, value in request.query.items())
+    url = endpoint.url.rstrip("/") + request.path if request.path else endpoint.url
+    lines = [f"{request.method} {url}{'?' + query if query else ''}"]
+    lines += [f"{name}: {value}" for name, value in request.headers.items()]
+    if request.body is not None:
+        lines.append(request.body.decode(errors="replace"))
+    return "\n".join(lines)
+
+
+def _only(names: Mapping[str, object], what: str, site: Site) -> str:
+    if len(names) == 1:
+        return next(iter(names))
+    raise PreparationError(
+        f"site {site.name} has {len(names)} {what}s ({', '.join(names) or 'none'}); the step must name one"
+    )
+
+
+def _missing(what: str, name: str, known: Mapping[str, object], site: Site) -> str:
+    there = ", ".join(known) or "none"
+    return f"site {site.name} has no {what} {name!r}; it has: {there}"
+
+
+def _inline(value: Json) -> str:
+    return value if isinstance(value, str) else jsonlib.dumps(value)
+
+
+def words_of(template: Template, scope: Scope) -> str:
+    """A template for people, rendered. What is put in may be a whole output, so it is cut to LONGEST_WORDS.
+
+    Raises EvaluationError.
+    """
+    return shortened(render(template, scope), LONGEST_WORDS)
+
+
+def text_or_reason(template: Template | None, scope: Scope) -> str:
+    """A template for people, rendered; where a value is missing, its source with the reason, never an
+    error."""
+    if template is None:
+        return ""
+    try:
+        return words_of(template, scope)
+    except EvaluationError as error:
+        return f"{template.source} [{error}]"

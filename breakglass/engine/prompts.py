@@ -1,0 +1,209 @@
+"""The desk: where events are put on record, observers are told, and people are asked.
+
+An event is in the journal before anyone hears of it. A command is checked against the open question the
+moment it comes; one that does not apply is refused with the reason, and changes nothing.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
+from breakglass.engine import commands as c
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.state import Observer, Recorded, apply, fold
+from breakglass.journal.store import Journal
+from breakglass.values import Json
+
+Busy: TypeAlias = Literal["", "reading", "changing"]
+
+WAITS_FOR: dict[e.Question, str] = {
+    "confirm": "a change to be confirmed or declined",
+    "decide": "a decision how to go on",
+    "answer": "an answer",
+    "choose": "a choice",
+    "acknowledge": "what was done and seen by hand",
+    "continue": "the word to go on",
+}
+
+
+class Desk:
+    """One session's record and the conversation with its operator."""
+
+    def __init__(self, journal: Journal) -> None:
+        """Blocks while it folds what the journal holds already."""
+        self.journal = journal
+        self.state = fold(journal.records)
+        self.busy: Busy = ""
+        """Whether a read or a change is under way; a read may be cancelled, a change never."""
+        self.stop_wanted: c.Stop | None = None
+        self.pause_wanted = False
+        self.hint_for: Callable[[str], str] = lambda step: ""
+        self._observers: list[Observer] = []
+        self._answer: asyncio.Future[c.Command] | None = None
+        self._reading: asyncio.Task[object] | None = None
+
+    def subscribe(self, observer: Observer) -> Callable[[], None]:
+        """Be told of every event after it is on record. Returns how to stop being told."""
+        self._observers.append(observer)
+
+        def unsubscribe() -> None:
+            if observer in self._observers:
+                self._observers.remove(observer)
+
+        return unsubscribe
+
+    def record(self, event: e.Event) -> Recorded:
+        """Put an event on record, fold it into the state, and tell the observers.
+
+        An observer that cannot show it, because its terminal or pipe is gone, is told no more. The walk is
+        not broken off by that: a change under way comes to its end on record, and then the walk stops.
+        """
+        recorded = self.journal.append(event)
+        self.state = apply(self.state, recorded)
+        for observer in tuple(self._observers):
+            try:
+                observer(recorded, self.state)
+            except OSError as error:
+                self._observers.remove(observer)
+                why = f"what happens cannot be shown any more: {error.strerror or error}"
+                self.stop_wanted = self.stop_wanted or c.Stop(why, self.state.operator)
+        return recorded
+
+    async def ask(self, asked: e.Asked) -> c.Command:
+        """Put a question and wait, for as long as it takes, for the command that answers it."""
+        self._answer = asyncio.get_running_loop().create_future()
+        self.record(asked)
+        if self.stop_wanted is not None:
+            self._resolve(self.stop_wanted)
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
+
+    def reading(self, task: "asyncio.Task[object] | None") -> None:
+        """Name the task of the read now running, so that it can be cancelled."""
+        self._reading = task
+        self.busy = "reading" if task is not None else ""
+
+    def command(self, command: c.Command) -> None:
+        """Take a command. Raises CommandRefusedError when it does not apply now."""
+        if self.state.ended is not None and not isinstance(command, c.Note | c.HandOver):
+            raise CommandRefusedError("the session has ended; resume it first")
+        match command:
+            case c.Note():
+                self.record(e.NoteAdded(self.state.current, command.text, command.by))
+            case c.HandOver():
+                self.record(e.HandedOver(command.by, command.to))
+            case c.Hint():
+                self._hint()
+            case c.Pause():
+                if self._answer is not None:
+                    raise CommandRefusedError("the walk already waits for you")
+                self.pause_wanted = True
+            case c.CancelRead():
+                self._cancel_read()
+            case c.Stop() if self._answer is None:
+                self.stop_wanted = command
+                if self._reading is not None:
+                    self._reading.cancel()
+            case c.Confirm():
+                self._confirm(command)
+            case _:
+                self._resolve(self._checked(command))
+
+    def _hint(self) -> None:
+        text = self.hint_for(self.state.current)
+        if self.state.mode != "rehearsal" or not text:
+            raise CommandRefusedError("there is no hint here")
+        self.record(e.HintShown(self.state.current, text))
+
+    def _cancel_read(self) -> None:
+        if self._reading is None:
+            changing = self.busy == "changing"
+            raise CommandRefusedError(
+                "a change is under way and is not cancelled; its outcome is waited for"
+                if changing
+                else "no read is running"
+            )
+        self._reading.cancel()
+
+    def _confirm(self, command: c.Confirm) -> None:
+        waiting = self.state.waiting
+        if waiting is None or waiting.question != "confirm" or self._answer is None:
+            raise CommandRefusedError("nothing waits to be confirmed")
+        wanted = waiting.typed or "Y"
+        if command.typed != wanted:
+            raise CommandRefusedError(f"that is not {wanted!r}; nothing has been sent")
+        if command.by in self.state.approvals:
+            raise CommandRefusedError(f"{command.by} has already agreed; a second person must")
+        self.record(e.Confirmed(waiting.step, waiting.attempt, command.by, command.typed))
+        if self.state.waiting is None:
+            self._resolve(command)
+
+    def _checked(self, command: c.Command) -> c.Command:
+        waiting = self.state.waiting
+        if waiting is None or self._answer is None:
+            raise CommandRefusedError("the walk is under way; pause it first")
+        question = waiting.question
+        match command:
+            case c.Continue() if question == "continue":
+                return command
+            case c.Decline() if question == "confirm":
+                return command
+            case c.Retry() if question in ("decide", "continue"):
+                return command
+            case c.Undo() if "undo" in waiting.options:
+                return command
+            case c.Skip() if not command.reason.strip():
+                raise CommandRefusedError("a skipped step wants a reason")
+            case c.Skip() | c.Jump() | c.Stop():
+                return command
+            case c.Answer() if question in ("answer", "choose", "acknowledge"):
+                return c.Answer(checked_answer(waiting, command.value), command.by, command.note)
+            case _:
+                name = type(command).__name__.lower()
+                raise CommandRefusedError(
+                    f"{name} does not apply now: the walk waits for {WAITS_FOR[question]}"
+                )
+
+    def _resolve(self, command: c.Command) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(command)
+
+
+def checked_answer(asked: e.Asked, value: Json) -> Json:
+    """The operator's value in the type that was asked for. Raises CommandRefusedError when it does not
+    fit."""
+    if asked.question == "acknowledge":
+        return True
+    if asked.question == "choose":
+        if value not in asked.options:
+            raise CommandRefusedError(f"choose one of: {', '.join(asked.options)}")
+        return value
+    try:
+        return typed_value(str(value), asked.value_type, asked.pattern)
+    except CommandRefusedError:
+        if not asked.secret:
+            raise
+        wanted = asked.pattern or f"type {asked.value_type}"
+        raise CommandRefusedError(f"what was given does not match {wanted}") from None
+
+
+def typed_value(text: str, type_: str, pattern: str) -> Json:
+    """Text as a value of an input's type. Raises CommandRefusedError naming what was expected."""
+    if pattern and re.fullmatch(pattern, text) is None:
+        raise CommandRefusedError(f"{text!r} does not match {pattern}")
+    try:
+        match type_:
+            case "integer":
+                return int(text)
+            case "number":
+                return float(text)
+            case "boolean":
+                return {"true": True, "yes": True, "false": False, "no": False}[text.lower()]
+            case _:
+                return text
+    except (ValueError, KeyError):
+        raise CommandRefusedError(f"{text!r} is not a value of type {type_}") from None

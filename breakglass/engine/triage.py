@@ -1,0 +1,207 @@
+"""Which runbook is it? The triage checks of many runbooks, run at once on one site, and what each says.
+
+Only reads are sent, nobody is asked, and nothing is kept: there is no session and no journal. All runbooks
+share one way to the outside, so that a host is logged in to once. Each check has a deadline of its own, and
+what one of them meets costs no other anything.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
+
+from breakglass.engine.gateway import Outside
+from breakglass.engine.opening import missing_uses, operator_name
+from breakglass.engine.prepare import PreparationError, prepare, reaches_outside
+from breakglass.engine.read import reaching, shown_values
+from breakglass.engine.scope import base_scope
+from breakglass.journal.state import State
+from breakglass.policy.risk import Risk
+from breakglass.runbook.expression import EvaluationError, evaluate, holds, names
+from breakglass.runbook.lint.names import expressions_of
+from breakglass.runbook.model import (
+    Expression,
+    Runbook,
+    Step,
+    TriageCheck,
+)
+from breakglass.runbook.risk import effective_risk
+from breakglass.site.secrets import SecretError
+from breakglass.values import Json, Scope
+
+PATIENCE = 10.0
+"""Seconds for each check, where its step does not give it less."""
+
+GRACE = 1.0
+"""Seconds beyond its patience until a check is given up, so that it can say itself what it met."""
+
+SHORT = 200
+"""Characters of a captured list or map that is shown as it is, and not by its size."""
+
+Verdict: TypeAlias = Literal["confirmed", "suspect", "unknown", "ok"]
+WORST_FIRST: tuple[Verdict, ...] = ("confirmed", "suspect", "unknown", "ok")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check says of the incident.
+
+    seen: the values that its conditions read. message: what came back as a fault, or why nothing is known.
+    fault: the kind of that fault.
+    """
+
+    step: str
+    title: str
+    verdict: Verdict = "unknown"
+    seen: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    message: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """What the checks of one runbook say together. reason: why none was run; empty when they were.
+
+    name: the word by which the runbook is found. wanted: inputs that have no default.
+    """
+
+    name: str
+    severity: str = ""
+    title: str = ""
+    reason: str = ""
+    findings: tuple[Finding, ...] = ()
+    wanted: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that a check says. What is not known stands in the way of `ok`."""
+        for verdict in WORST_FIRST:
+            if any(each.verdict == verdict for each in self.findings):
+                return verdict
+        return "unknown"
+
+
+async def triage(
+    outside: Outside,
+    runbooks: Mapping[str, Runbook],
+    *,
+    patience: float = PATIENCE,
+    told: Callable[[Triage], None] = lambda row: None,
+) -> list[Triage]:
+    """What each runbook's checks say. Takes `patience` seconds and a moment, whatever happens.
+
+    outside: leads into the site, and has nobody to ask. runbooks: by the word by which each is found.
+    told: is called with each row as it is there.
+    """
+
+    async def one(name: str, runbook: Runbook) -> Triage:
+        row = await _of(name, runbook, outside, patience)
+        told(row)
+        return row
+
+    return await asyncio.gather(*(one(name, runbook) for name, runbook in runbooks.items()))
+
+
+async def _of(name: str, runbook: Runbook, outside: Outside, patience: float) -> Triage:
+    head = Triage(name, runbook.severity, runbook.title)
+    missing = missing_uses(runbook, outside.site)
+    if missing:
+        return replace(head, reason=f"site {outside.site.name} lacks what it uses: {'; '.join(missing)}")
+    if not runbook.triage:
+        return replace(head, reason="it has no triage")
+    wanted = tuple(each.name for each in runbook.inputs if not each.has_default)
+    findings = await asyncio.gather(*(_within(patience, runbook, each, outside) for each in runbook.triage))
+    return replace(head, findings=tuple(findings), wanted=wanted)
+
+
+async def _within(patience: float, runbook: Runbook, check: TriageCheck, outside: Outside) -> Finding:
+    step = runbook.step(check.step)
+    try:
+        async with asyncio.timeout(patience + GRACE):
+            return await _finding(runbook, step, check, outside, patience)
+    except TimeoutError:
+        message = f"no answer within {patience:.0f} s; given up"
+        return Finding(step.id, step.title, message=message, fault="timeout")
+
+
+async def _finding(
+    runbook: Runbook, step: Step, check: TriageCheck, outside: Outside, patience: float
+) -> Finding:
+    one_read = reaches_outside(step.action) and step.foreach is None and step.wait is None
+    if not one_read or effective_risk(step) is not Risk.READ:
+        return Finding(step.id, step.title, message="not run: it is not one read, and triage only reads")
+    action = reaching(step.action)
+    wanted = _wanted(runbook, expressions_of(action))
+    if wanted:
+        return Finding(step.id, step.title, message=f"not run: it needs {wanted}, which has no default")
+    inputs = {each.name: each.default for each in runbook.inputs if each.has_default}
+    scope = base_scope(State(operator=operator_name(), inputs=inputs), outside.site)
+    try:
+        _, secrets = await outside.secret_values(action)
+        inner: Scope = {**scope, "secrets": secrets}
+        prepared = prepare(action, outside.site, inner, timeout=min(step.timeout, patience))
+    except (EvaluationError, PreparationError, SecretError) as error:
+        message = outside.secrets.redactor.redact(str(error))
+        return Finding(step.id, step.title, message=message, fault="configuration")
+    sight = await outside.send(prepared.request, redact=step.redact)
+    fault = sight.result.fault
+    if fault is not None and fault.kind not in step.tolerate:
+        return Finding(step.id, step.title, message=fault.message, fault=fault.kind)
+    verdict, seen, wrong = judged(step, check, {**scope, "result": sight.value})
+    redactor = outside.secrets.redactor
+    seen = {name: redactor.redact_json(value) for name, value in seen.items()}
+    if fault is not None and sight.result.status is None and sight.result.exit is None:
+        return Finding(step.id, step.title, verdict, seen, fault.message, fault.kind)
+    return Finding(step.id, step.title, verdict, seen, redactor.redact(wrong))
+
+
+def judged(step: Step, check: TriageCheck, scope: Scope) -> tuple[Verdict, dict[str, Json], str]:
+    """The first verdict whose condition holds, the values that it was judged by, and what could not be
+    judged. `ok` only stands where every condition before it could be."""
+    captured = captured_of(step, scope)
+    inner = {**scope, **captured}
+    seen: dict[str, Json] = {}
+    wrong = ""
+    for verdict, condition in check.verdicts.items():
+        seen |= _seen(condition, inner, captured)
+        try:
+            if holds(condition, inner) and not (wrong and verdict == "ok"):
+                return verdict, _seen(condition, inner, captured), ""
+        except EvaluationError as error:
+            wrong = wrong or str(error)
+    return "unknown", seen, wrong
+
+
+def captured_of(step: Step, scope: Scope) -> dict[str, Json]:
+    """What the step's captures give before a walk has begun; those that need more are left out."""
+    values: dict[str, Json] = {}
+    for name, expression in step.capture.items():
+        with suppress(EvaluationError):
+            values[name] = evaluate(expression, {**scope, **values})
+    return values
+
+
+def _seen(condition: Expression, scope: Scope, captured: Mapping[str, Json]) -> dict[str, Json]:
+    """The values that a condition reads. A captured list that is short is shown itself: it is what the
+    operator asks for next."""
+    seen = shown_values(condition, scope)
+    for name in sorted(names(condition) & captured.keys()):
+        value = captured[name]
+        if isinstance(value, list | dict) and value and len(json.dumps(value)) <= SHORT:
+            seen.pop(f"size({name})", None)
+            seen[name] = value
+    return seen
+
+
+def _wanted(runbook: Runbook, expressions: Iterable[Expression]) -> str:
+    """The inputs without a default that these expressions name, in words."""
+    sources = [each.source for each in expressions]
+    missing = [
+        each.name
+        for each in runbook.inputs
+        if not each.has_default and any(re.search(rf"\binputs\.{each.name}\b", text) for text in sources)
+    ]
+    return f"input {', '.join(missing)}" if missing else ""

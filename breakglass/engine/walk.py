@@ -1,0 +1,415 @@
+"""The engine: walks a runbook step by step, decides where to go next, and stops for a person where it must.
+
+It knows nothing of any screen. Everything that it does is an event on the desk; everything that it is told
+is a command. Resuming is the same walk from the state that the journal folds to.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from breakglass.engine import commands as c
+from breakglass.engine.change import Changed, Changer, seen_of
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside
+from breakglass.engine.prepare import text_or_reason, words_of
+from breakglass.engine.presence import Arrival, Arrive
+from breakglass.engine.prompts import Desk
+from breakglass.engine.read import Reader, Seen
+from breakglass.engine.scope import answer_value
+from breakglass.errors import CommandRefusedError
+from breakglass.journal import events as e
+from breakglass.journal.state import Observer, State
+from breakglass.policy.risk import Risk
+from breakglass.runbook.expression import EvaluationError, holds
+from breakglass.runbook.model import (
+    AskAction,
+    ChooseAction,
+    ManualAction,
+    Option,
+    Runbook,
+    Step,
+)
+from breakglass.runbook.risk import effective_risk
+from breakglass.site.model import Site
+from breakglass.transport.output import Recorder
+from breakglass.values import Json, Scope
+
+Pace: TypeAlias = Literal["phase", "never"]
+"""Where the walk stops by itself: at the end of each phase, or only where a person must decide."""
+
+WAYS_ON = {
+    "retry": "run this step again",
+    "jump": "go to another step",
+    "skip": "leave this step out, with a reason",
+    "stop": "stop and call; the session can be resumed",
+}
+STOP_REHEARSING = "stop and call; the simulated world ends with it"
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Visit this step next."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The walk is over."""
+
+    result: e.EndResult
+    reason: str = ""
+
+
+Onward: TypeAlias = Go | End
+
+
+class Engine:
+    """One session's walk. `run` it once; speak to it with `command`."""
+
+    def __init__(
+        self,
+        runbook: Runbook,
+        site: Site,
+        desk: Desk,
+        outside: Outside,
+        clock: Clock,
+        pace: Pace,
+        arrive: Arrive | None = None,
+    ) -> None:
+        """`arrive` says who else is in this runbook on this site, where somebody can know."""
+        self.runbook = runbook
+        self.site = site
+        self.desk = desk
+        self.desk.hint_for = self._hint
+        self._outside = outside
+        self._reader = Reader(self.desk, outside, runbook, clock)
+        self._changer = Changer(self.desk, outside, self._reader, clock)
+        self._arrive = arrive
+        self._pace: Pace = pace
+        self._phase: str | None = None
+        self._steps = {step.id: step for step in runbook.steps}
+        self._following = {step.id: after.id for step, after in pairwise(runbook.steps)}
+        self._look_first = ""
+        """A step whose outcome is unknown and that the operator tries again: its verification comes first."""
+
+    @property
+    def state(self) -> State:
+        return self.desk.state
+
+    @property
+    def live(self) -> Recorder | None:
+        """The output of the request now running, or of the last one."""
+        return self._outside.live
+
+    @property
+    def output_folder(self) -> Path:
+        return self.desk.journal.path.parent / "output"
+
+    @property
+    def journal_fault(self) -> str:
+        """Why the journal cannot be written now; empty when it can."""
+        return self.desk.journal.fault
+
+    def subscribe(self, observer: Observer) -> Callable[[], None]:
+        return self.desk.subscribe(observer)
+
+    def command(self, command: c.Command) -> None:
+        """Take a command. Raises CommandRefusedError when it does not apply now, with what would."""
+        if isinstance(command, c.Jump) and command.goto not in self._steps:
+            raise CommandRefusedError(f"there is no step {command.goto!r}")
+        self.desk.command(command)
+
+    async def run(self) -> e.EndResult:
+        """Walk until the runbook ends, a person stops it, or it is cancelled."""
+        onward: Onward = await self._beside_others() or await self._entry()
+        while isinstance(onward, Go):
+            onward = await self._visit(self._steps[onward.step])
+        self.desk.record(e.SessionEnded(onward.result, onward.reason))
+        return onward.result
+
+    async def close(self) -> None:
+        """Close every connection and let go of the journal."""
+        await self._outside.close()
+        self.desk.journal.close()
+
+    async def _beside_others(self) -> Onward | None:
+        """Warn where others are in the same runbook on the same site. None goes on, beside them."""
+        arrival = await self._arrive() if self._arrive is not None else Arrival()
+        at = self.runbook.step(self.state.current) if self.state.current else self.runbook.steps[0]
+        for note in arrival.notes:
+            self.desk.record(e.NoteAdded(at.id, note, "breakglass"))
+        if not arrival.others:
+            return None
+        here = f"{self.runbook.name} on {self.site.name}"
+        text = f"somebody else is in {here}: {'; '.join(arrival.others)}. Speak to them first"
+        options = {"continue": "go on beside them", "stop": self._ways_on()["stop"]}
+        command = await self.desk.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
+        if isinstance(command, c.Continue):
+            self.desk.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
+            return None
+        return self._way_on(at, command)
+
+    async def _entry(self) -> Onward:
+        """Where to begin: the first step, or where the journal leaves off."""
+        state = self.state
+        if not state.current:
+            return Go(self.runbook.steps[0].id)
+        step = self.runbook.step(state.current)
+        view = state.steps[step.id]
+        self._phase = step.phase
+        last = view.last
+        if view.status == "unknown" and last is not None and last.state is None:
+            words = text_or_reason(step.unknown, self._reader.scope())
+            say = f"the program ended while this was under way: it may have happened. {words}".strip()
+            self.desk.record(e.StepFinished(step.id, last.number, "unknown", say))
+            return await self._decide(step, say)
+        if state.following:
+            return Go(state.following) if state.following != "done" else End("completed")
+        if view.status in ("failed", "unknown"):
+            return await self._decide(step, last.say if last else "")
+        if view.status == "skipped":
+            return self._after(step)
+        return Go(step.id)
+
+    async def _visit(self, step: Step) -> Onward:
+        halted = await self._halt_before(step)
+        if halted is not None:
+            return halted
+        self._phase = step.phase
+        scope = self._reader.scope()
+        try:
+            if step.when is not None and not holds(step.when, scope):
+                onward = self._after(step)
+                self._finish(step, 0, "skipped", f"does not apply: {step.when.source}", onward)
+                return onward
+        except EvaluationError as error:
+            return await self._failed(step, 0, "failed", str(error))
+        attempt = self._attempts(step) + 1
+        self.desk.record(e.StepStarted(step.id, attempt))
+        match step.action:
+            case None:
+                return await self._concluded(step, attempt, Seen({}), scope)
+            case ManualAction() | AskAction() | ChooseAction():
+                return await self._asked(step, attempt, scope)
+            case _:
+                pass
+        if effective_risk(step) is Risk.READ:
+            seen = await self._reader.step(step, attempt, scope)
+            return await self._concluded(step, attempt, seen, scope)
+        return await self._change(step, attempt, scope)
+
+    async def _halt_before(self, step: Step) -> Onward | None:
+        """Wait at a pause and at the end of a phase. None goes on with the step."""
+        if self.desk.stop_wanted is not None:
+            return self._stopped(self.desk.stop_wanted)
+        new_phase = self._pace == "phase" and self._phase is not None and step.phase != self._phase
+        if not (self.desk.pause_wanted or new_phase):
+            return None
+        paused, self.desk.pause_wanted = self.desk.pause_wanted, False
+        text = "paused" if paused else f"end of {self._phase or 'phase'}; next: {step.phase or step.title}"
+        options = {"continue": f"go on with: {step.title}", **self._ways_on()}
+        asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
+        command = await self.desk.ask(asked)
+        if isinstance(command, c.Continue):
+            self.desk.record(e.Decided(self.state.current, "continue", command.by, goto=step.id))
+            return None
+        if isinstance(command, c.Skip):
+            self.desk.record(e.Decided(step.id, "skip", command.by, command.reason))
+            onward = self._after(step)
+            self._finish(step, 0, "skipped", command.reason, onward)
+            return onward
+        return self._way_on(self.runbook.step(self.state.current), command)
+
+    async def _change(self, step: Step, attempt: int, scope: Scope) -> Onward:
+        if self.state.mode == "dry-run":
+            return await self._settled(step, attempt, await self._changer.show(step, attempt, scope), scope)
+        if self._look_first == step.id:
+            self._look_first = ""
+            if await self._changer.look_again(step, attempt, scope):
+                say = "verification shows that it was done; nothing was sent again"
+                return await self._settled(step, attempt, Changed("ok", say), scope)
+        changed = await self._changer.step(step, attempt, scope)
+        return await self._settled(step, attempt, changed, scope)
+
+    async def _settled(self, step: Step, attempt: int, changed: Changed, scope: Scope) -> Onward:
+        if changed.command is not None:
+            return await self._declined(step, attempt, changed.command)
+        if changed.state != "ok":
+            if changed.state == "shown":
+                onward = self._next(step, {**self._reader.scope()})
+                self._finish(step, attempt, "shown", changed.say, onward)
+                return self._ends(step) or onward
+            return await self._failed(step, attempt, changed.state, changed.say)
+        if changed.value is None:
+            onward = self._next(step, self._reader.scope())
+            self._finish(step, attempt, "ok", changed.say, onward)
+            return self._ends(step) or onward
+        return await self._concluded(step, attempt, seen_of(changed), scope, changed.say)
+
+    async def _declined(self, step: Step, attempt: int, command: c.Command) -> Onward:
+        self.desk.record(e.Declined(step.id, attempt, command.by))
+        if isinstance(command, c.Decline):
+            return await self._failed(step, attempt, "failed", "you went back; nothing has been sent")
+        self._finish(step, attempt, "failed", "nothing has been sent", None)
+        return self._way_on(step, command)
+
+    async def _asked(self, step: Step, attempt: int, scope: Scope) -> Onward:
+        try:
+            asked, options = _question(step, attempt, scope)
+        except EvaluationError as error:
+            return await self._failed(step, attempt, "failed", str(error))
+        command = await self.desk.ask(asked)
+        if not isinstance(command, c.Answer):
+            self._finish(step, attempt, "failed", "not answered", None)
+            return self._way_on(step, command)
+        kept: Json = "«not kept»" if asked.secret else command.value
+        if asked.secret and isinstance(command.value, str):
+            self._outside.secrets.redactor.add(command.value)
+        self.desk.record(e.Answered(step.id, attempt, kept, command.by, command.note))
+        value = answer_value(command.value, command.note, choice=asked.question == "choose")
+        chosen = options.get(str(command.value)) if asked.question == "choose" else None
+        if chosen is not None and chosen.goto is not None:
+            wrong = self._reader.capture(step, attempt, {**scope, "result": value}, step.capture)
+            if wrong:
+                return await self._failed(step, attempt, "failed", wrong)
+            onward = _onward(chosen.goto)
+            self._finish(step, attempt, "ok", f"chosen: {chosen.name}", onward)
+            return onward
+        return await self._concluded(step, attempt, Seen(value), scope)
+
+    async def _concluded(self, step: Step, attempt: int, seen: Seen, scope: Scope, say: str = "") -> Onward:
+        """Capture, judge, and choose the way on, after an action that reached its end."""
+        if self.desk.stop_wanted is not None and seen.fault:
+            self._finish(step, attempt, "failed", seen.fault, None)
+            return self._stopped(self.desk.stop_wanted)
+        if seen.fault:
+            return await self._failed(step, attempt, "failed", seen.fault)
+        inner: dict[str, Json] = {**scope, "result": seen.value, "results": list(seen.results)}
+        wrong = self._reader.capture(step, attempt, inner, step.capture)
+        if wrong:
+            return await self._failed(step, attempt, "failed", wrong)
+        inner = {**inner, **self._reader.scope(), "result": seen.value}
+        judgement = self._reader.judge(step, attempt, inner)
+        if not judgement.holds:
+            return await self._failed(step, attempt, "failed", judgement.say)
+        try:
+            onward, said = self._chosen(step, inner)
+        except EvaluationError as error:
+            return await self._failed(step, attempt, "failed", str(error))
+        words = "; ".join(part for part in (say, said) if part)
+        self._finish(step, attempt, "ok", words, onward)
+        return self._ends(step) or onward
+
+    def _chosen(self, step: Step, scope: Scope) -> tuple[Onward, str]:
+        for each in step.next:
+            if each.when is None or holds(each.when, scope):
+                return _onward(each.goto), text_or_reason(each.say, scope)
+        return self._after(step), ""
+
+    def _next(self, step: Step, scope: Scope) -> Onward:
+        """The way on from a step that has no result: conditions that need one do not hold."""
+        for each in step.next:
+            try:
+                if each.when is None or holds(each.when, scope):
+                    return _onward(each.goto)
+            except EvaluationError:
+                continue
+        return self._after(step)
+
+    async def _failed(self, step: Step, attempt: int, state: e.StepState, say: str) -> Onward:
+        self._finish(step, attempt, state, say, None)
+        return await self._decide(step, say)
+
+    async def _decide(self, step: Step, say: str) -> Onward:
+        options = self._ways_on()
+        view = self.state.steps.get(step.id)
+        sent = view is not None and view.last is not None and bool(view.last.intended)
+        if step.undo is not None and step.undo.step is not None and sent:
+            options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scope())}"
+        asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
+        return self._way_on(step, await self.desk.ask(asked))
+
+    def _ways_on(self) -> dict[str, str]:
+        """What a person may decide; a rehearsal's world is not there any more to be resumed in."""
+        return {**WAYS_ON, "stop": STOP_REHEARSING} if self.state.scenario else dict(WAYS_ON)
+
+    def _way_on(self, step: Step, command: c.Command) -> Onward:
+        match command:
+            case c.Retry():
+                view = self.state.steps.get(step.id)
+                if view is not None and view.status == "unknown":
+                    self._look_first = step.id
+                self.desk.record(e.Decided(step.id, "retry", command.by, goto=step.id))
+                return Go(step.id)
+            case c.Jump():
+                self.desk.record(e.Decided(step.id, "jump", command.by, command.reason, command.goto))
+                return Go(command.goto)
+            case c.Undo() if step.undo is not None and step.undo.step is not None:
+                self.desk.record(e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step))
+                return Go(step.undo.step)
+            case c.Skip():
+                onward = self._after(step)
+                goto = onward.step if isinstance(onward, Go) else "done"
+                self.desk.record(e.Decided(step.id, "skip", command.by, command.reason, goto))
+                return onward
+            case c.Stop():
+                return self._stopped(command)
+            case _:
+                raise AssertionError(f"{command} is no way on")
+
+    def _stopped(self, command: c.Stop) -> End:
+        self.desk.stop_wanted = None
+        self.desk.record(e.Decided(self.state.current, "stop", command.by, command.reason))
+        return End("stopped", command.reason)
+
+    def _finish(self, step: Step, attempt: int, state: e.StepState, say: str, onward: Onward | None) -> None:
+        goto = "" if onward is None else onward.step if isinstance(onward, Go) else "done"
+        self.desk.record(e.StepFinished(step.id, attempt, state, say, goto))
+
+    def _after(self, step: Step) -> Onward:
+        following = self._following.get(step.id)
+        return Go(following) if following is not None else End("completed")
+
+    def _ends(self, step: Step) -> End | None:
+        if step.ends == "recovered" and self.state.mode == "dry-run":
+            return End("completed", "a dry run: nothing was changed")
+        return End(step.ends, step.title) if step.ends is not None else None
+
+    def _attempts(self, step: Step) -> int:
+        view = self.state.steps.get(step.id)
+        return len(view.attempts) if view is not None else 0
+
+    def _hint(self, step_id: str) -> str:
+        return next((step.hint or "" for step in self.runbook.steps if step.id == step_id), "")
+
+
+def _onward(goto: str) -> Onward:
+    return End("completed") if goto == "done" else Go(goto)
+
+
+def _question(step: Step, attempt: int, scope: Scope) -> tuple[e.Asked, dict[str, Option]]:
+    """The question of a step that a person answers. Raises EvaluationError for a value that is missing."""
+    match step.action:
+        case ManualAction(instructions=instructions):
+            return e.Asked(step.id, attempt, "acknowledge", text=words_of(instructions, scope)), {}
+        case ChooseAction(options=options):
+            open_ways = {each.name: each for each in options if each.when is None or holds(each.when, scope)}
+            explained = {name: text_or_reason(each.say, scope) for name, each in open_ways.items()}
+            return e.Asked(step.id, attempt, "choose", text=step.title, options=explained), open_ways
+        case AskAction() as ask:
+            asked = e.Asked(
+                step.id,
+                attempt,
+                "answer",
+                text=words_of(ask.prompt, scope),
+                value_type=ask.type,
+                pattern=ask.pattern or "",
+                secret=ask.secret,
+            )
+            return asked, {}
+        case _:
+            raise AssertionError(f"step {step.id} asks nothing")

@@ -1,0 +1,1 @@
+"""The grammar of kubectl lines: from words to a typed request."""

@@ -1,0 +1,108 @@
+"""What is wrong with a command line itself: verbs and flags, and values that a shell would read."""
+
+from collections.abc import Iterator, Sequence
+
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, parse
+from breakglass.policy.kubectl.requests import Exec
+from breakglass.policy.shell import ShellSyntaxError, commands
+from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
+from breakglass.runbook.probes import KnownProbes, probe_problems
+from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.template import moved, placeholder, placeholder_words, quoted_interpolations
+from breakglass.yamlio.position import Problem
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
+
+
+def command_problems(read: ReadStep, probes: KnownProbes | None) -> list[Problem]:
+    """What is wrong with the commands of a step, its verification and its preview."""
+    verification = read.step.verify.action if read.step.verify is not None else None
+    actions = [action for action in (read.step.action, verification, read.step.preview) if action is not None]
+    problems = [problem for action in actions for problem in _of(action, probes)]
+    main = read.step.action
+    if read.step.pin is not None and isinstance(main, KubectlAction) and main.driver == "binary":
+        message = "the kubectl program cannot hold to a uid; leave `driver: binary` away, or the pin"
+        problems.append(Problem(read.at("pin"), f"step {read.step.id}: {message}"))
+    return problems
+
+
+def _of(action: Action, probes: KnownProbes | None) -> Iterator[Problem]:
+    match action:
+        case KubectlAction():
+            yield from _kubectl(action)
+        case SshAction(shell=True):
+            yield from _shell_line(action.words[0])
+        case SshAction():
+            yield from _inner_shell(action.words)
+        case ProbeAction():
+            if probes is not None:
+                yield from probe_problems(action, probes)
+        case _:
+            pass
+
+
+def _kubectl(action: KubectlAction) -> Iterator[Problem]:
+    words = action.words
+    if words and words[0].source == "kubectl":
+        yield Problem(words[0].position, "the line begins after the word kubectl; leave it out")
+        return
+    if words and not words[0].is_literal:
+        yield Problem(words[0].position, "the verb must stand as it is, so that its risk can be seen")
+        return
+    yield from _kubectl_form(action)
+    yield from _inner_shell(words)
+
+
+def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
+    """Verbs and flags that the chosen driver does not carry out, as far as the values do not matter."""
+    words = action.words
+    line = placeholder_words(words)
+    if action.driver == "binary":
+        index = cluster_flag(line)
+        if index is not None:
+            message = f"{line[index]} is the site's to say: name the cluster with `cluster:`"
+            yield Problem(words[index].position, message)
+        return
+    values = frozenset(index for index, word in enumerate(words) if not word.is_literal)
+    try:
+        request = parse(line, values)
+    except KubectlSyntaxError as error:
+        yield Problem(words[error.word].position if words else action.position, str(error))
+        return
+    if action.stdin is not None and not (isinstance(request, Exec) and request.stdin):
+        yield Problem(action.position, "`stdin` is read by `exec -i` only; the line has no -i")
+
+
+def _shell_line(line: Template) -> Iterator[Problem]:
+    """Shell text: it can be split, and no value stands inside quotes, where it could not be quoted."""
+    quoted = quoted_interpolations(line)
+    for expression in quoted:
+        message = (
+            f"the value of {expression.source!r} stands inside quotes; it is quoted by itself, so leave them"
+        )
+        yield Problem(expression.position, message)
+    if quoted:
+        return
+    try:
+        commands(placeholder(line))
+    except ShellSyntaxError as error:
+        at = moved(line.position, line.source, error.offset) if line.is_literal else line.position
+        yield Problem(at, f"the shell line cannot be read: {error}")
+
+
+def _inner_shell(words: Sequence[Template]) -> Iterator[Problem]:
+    """`sh -c SCRIPT` inside a list of words: a value put into SCRIPT would be read as shell text."""
+    for index, word in enumerate(words):
+        if not word.is_literal or word.source.rsplit("/", 1)[-1] not in SHELLS:
+            continue
+        for option, script in zip(words[index + 1 :], words[index + 2 :], strict=False):
+            if not option.source.startswith("-"):
+                break
+            if "c" in option.source.lstrip("-") and not option.source.startswith("--"):
+                for part in script.parts:
+                    if not isinstance(part, str):
+                        message = f"the value of {part.source!r} would be read as shell text"
+                        yield Problem(
+                            part.position, f'{message}; give it as an argument, and use "$1" in the script'
+                        )
+                break

@@ -1,0 +1,221 @@
+"""Where a walk can go: ids, `next`, `goto`, `needs`, `undo` and triage, unreachable steps, and cycles."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from breakglass.policy.risk import Risk
+from breakglass.runbook.model import (
+    AskAction,
+    ChooseAction,
+    HttpAction,
+    KubectlAction,
+    ManualAction,
+    ProbeAction,
+    Runbook,
+    SshAction,
+    Step,
+    TriageCheck,
+)
+from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.steps import ReadStep
+from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.shape import meant
+
+DONE = "done"
+
+
+class Flow:
+    """The steps of a runbook and the ways between them, by their index in the list."""
+
+    def __init__(self, steps: Sequence[ReadStep]) -> None:
+        self.steps = steps
+        self.index: dict[str, int] = {}
+        for number, read in enumerate(steps):
+            if read.step.id:
+                self.index.setdefault(read.step.id, number)
+        self.certain = not any({"id", "next", "choose", "ends"} & read.lost for read in steps)
+        """Whether every way could be read."""
+        self.ways = [tuple(self._ways(number)) for number in range(len(steps))]
+
+    def _ways(self, number: int) -> Iterator[int]:
+        step = self.steps[number].step
+        targets = [goto for goto, _ in gotos(step)] if step.ends is None else []
+        if step.undo is not None and step.undo.step is not None:
+            targets.append(step.undo.step)
+        yield from (self.index[target] for target in targets if target in self.index)
+        if falls_through(step) and number + 1 < len(self.steps):
+            yield number + 1
+
+    def reachable(self, starts: Iterable[int], *, through: Sequence[bool] | None = None) -> set[int]:
+        """The steps that can be reached from these, and these; only by way of steps that `through` allows."""
+        seen: set[int] = set()
+        waiting = list(starts)
+        while waiting:
+            number = waiting.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            if through is None or through[number]:
+                waiting.extend(self.ways[number])
+        return seen
+
+
+def gotos(step: Step) -> Iterator[tuple[str, Position]]:
+    """Where the step can send the walk by name, and where that is written."""
+    for following in step.next:
+        yield following.goto, following.position
+    if isinstance(step.action, ChooseAction):
+        for option in step.action.options:
+            if option.goto is not None:
+                yield option.goto, option.position
+
+
+def falls_through(step: Step) -> bool:
+    """Whether the walk can go on with the next step in the list."""
+    if step.when is not None:
+        return True
+    if step.ends is not None or any(following.when is None for following in step.next):
+        return False
+    options = step.action.options if isinstance(step.action, ChooseAction) else ()
+    return not options or any(option.goto is None for option in options)
+
+
+def reaches_out(step: Step) -> bool:
+    """Whether the step's action goes to a machine, and not to the operator."""
+    return isinstance(step.action, KubectlAction | SshAction | HttpAction | ProbeAction)
+
+
+def flow_problems(runbook: Runbook, flow: Flow) -> list[Problem]:
+    """Names of steps that lead nowhere, steps that nothing leads to, and circles without a person in them."""
+    problems: list[Problem] = []
+    for read in flow.steps:
+        problems += _duplicates(read, flow)
+        problems += _targets(read, flow)
+        problems += _dead_ways(read)
+        problems += _needs(read, flow)
+    for check in runbook.triage:
+        problems += _triage(check, flow)
+    if flow.certain:
+        problems += _unreachable(runbook, flow)
+        problems += _circles(flow)
+    return problems
+
+
+def _duplicates(read: ReadStep, flow: Flow) -> Iterator[Problem]:
+    step = read.step
+    first = flow.steps[flow.index[step.id]].step if step.id in flow.index else step
+    if first is not step:
+        where = f"{first.position.file.name}, line {first.position.line}"
+        yield Problem(read.at("id"), f"step id {step.id!r} is here twice; the first is in {where}")
+
+
+def _targets(read: ReadStep, flow: Flow) -> Iterator[Problem]:
+    step = read.step
+    for goto, position in gotos(step):
+        if goto != DONE and goto not in flow.index:
+            hint = meant(goto, [*flow.index, DONE])
+            yield Problem(position, f"goto {goto!r} leads nowhere{hint}")
+    if step.undo is not None and step.undo.step is not None:
+        if step.undo.step not in flow.index:
+            yield Problem(
+                read.at("undo"),
+                f"undo: there is no step {step.undo.step!r}{meant(step.undo.step, flow.index)}",
+            )
+        elif step.undo.step == step.id:
+            yield Problem(read.at("undo"), "undo: a step cannot undo itself")
+
+
+def _dead_ways(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    if step.ends is not None and step.next:
+        yield Problem(read.at("next"), f"step {step.id}: `ends` ends the walk, so `next` is never taken")
+        return
+    for number, following in enumerate(step.next[:-1]):
+        if following.when is None:
+            after = step.next[number + 1]
+            yield Problem(
+                after.position,
+                f"step {step.id}: never taken, since the way to {following.goto!r} before it has no `when`",
+            )
+            return
+
+
+def _needs(read: ReadStep, flow: Flow) -> Iterator[Problem]:
+    step = read.step
+    for name in step.needs:
+        at = read.at(f"needs {name}", "needs")
+        if name not in flow.index:
+            yield Problem(at, f"needs: there is no step {name!r}{meant(name, flow.index)}")
+            continue
+        other = flow.steps[flow.index[name]]
+        need = other.step
+        if need is step:
+            yield Problem(at, "needs: a step cannot need itself")
+        elif _action_lost(other):
+            continue
+        elif not reaches_out(need) or effective_risk(need) is not Risk.READ:
+            yield Problem(
+                at, f"needs: {name!r} is not a read, and only a read can be repeated at the last moment"
+            )
+        elif need.foreach is not None:
+            yield Problem(at, f"needs: {name!r} runs over a list; a need is one read")
+        elif not need.expect and "expect" not in other.lost:
+            yield Problem(
+                at, f"needs: {name!r} expects nothing, so it can refuse nothing; give it an `expect`"
+            )
+
+
+def _action_lost(read: ReadStep) -> bool:
+    return bool({"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & read.lost)
+
+
+def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
+    if check.step not in flow.index:
+        yield Problem(
+            check.position, f"triage: there is no step {check.step!r}{meant(check.step, flow.index)}"
+        )
+        return
+    read = flow.steps[flow.index[check.step]]
+    if _action_lost(read):
+        return
+    if not reaches_out(read.step) or effective_risk(read.step) is not Risk.READ:
+        yield Problem(check.position, f"triage: {check.step!r} is not a read, and triage only reads")
+    elif read.step.foreach is not None or read.step.wait is not None:
+        yield Problem(
+            check.position, f"triage: {check.step!r} runs more than one read; triage takes one each"
+        )
+
+
+def _unreachable(runbook: Runbook, flow: Flow) -> Iterator[Problem]:
+    """Steps that nothing leads to; not those that only such a step leads to."""
+    if not flow.steps:
+        return
+    named = [name for read in flow.steps for name in read.step.needs]
+    named += [check.step for check in runbook.triage]
+    reached = flow.reachable([0, *(flow.index[name] for name in named if name in flow.index)])
+    for number, read in enumerate(flow.steps):
+        if number not in reached:
+            reached |= flow.reachable([number])
+            message = "nothing leads here: no `goto` names it, and the step before goes elsewhere"
+            yield Problem(read.at("id"), f"step {read.step.id}: {message}")
+
+
+def _circles(flow: Flow) -> Iterator[Problem]:
+    """A walk that comes back to where it was without asking anyone could go round for ever."""
+    machine = [not _asks_a_person(read) for read in flow.steps]
+    for number, read in enumerate(flow.steps):
+        if not machine[number] or read.step.ends is not None:
+            continue
+        for goto, position in gotos(read.step):
+            target = flow.index.get(goto)
+            if target is None or target > number or not machine[target]:
+                continue
+            if target == number or number in flow.reachable([target], through=machine):
+                message = f"going back to {goto!r} can repeat for ever, and no one is asked on the way"
+                advice = "use `wait`, or let a person choose"
+                yield Problem(position, f"step {read.step.id}: {message}; {advice}", warning=True)
+
+
+def _asks_a_person(read: ReadStep) -> bool:
+    step = read.step
+    asks = isinstance(step.action, ManualAction | ChooseAction | AskAction)
+    return asks or effective_risk(step) is not Risk.READ

@@ -1,0 +1,202 @@
+"""Whether what can hurt is asked for, pinned and verified, and whether keys stand where they have effect."""
+
+from collections.abc import Iterator
+
+from breakglass.policy.risk import Risk
+from breakglass.runbook.lint.flow import reaches_out
+from breakglass.runbook.model import (
+    AskAction,
+    ChooseAction,
+    KubectlAction,
+    ManualAction,
+    Step,
+)
+from breakglass.runbook.risk import derived_risk, effective_risk, may_be_lowered, risk_problems
+from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.template import placeholder_words
+from breakglass.yamlio.position import Problem
+
+CHANGE_KEYS = (
+    *("pin", "needs", "guards", "impact", "confirm", "verify", "unknown", "undo"),
+    *("approve", "assume", "preview"),
+)
+"""Keys that only a step with a change has use for."""
+
+WORDS_ABOUT_A_CHANGE = frozenset({"impact", "unknown", "undo"})
+"""Those of them that may also stand on a `manual` step, where a person makes the change."""
+
+PINNABLE = frozenset({"delete", "patch", "scale", "cordon", "uncordon", "drain", "rollout"})
+"""kubectl verbs that act on an object which can be held to its uid."""
+
+NOT_A_NAME = frozenset({"yes", "y", "ok", "okay", "sure", "confirm", "confirmed", "true", "go", "do it"})
+"""Words that the hand types before the head has read what they are about."""
+
+LONGEST_TYPED = 20
+"""Characters that a person under stress types without mistakes."""
+
+
+def safety_problems(read: ReadStep) -> list[Problem]:
+    """What makes a step more dangerous, or less honest, than it must be."""
+    if {"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & read.lost:
+        return []
+    problems = [_placed(problem, read) for problem in risk_problems(read.step)]
+    problems += _labels(read)
+    if _wants_a_reason(read.step):
+        return problems
+    risk = effective_risk(read.step)
+    if reaches_out(read.step) and risk is not Risk.READ:
+        problems += _change(read, risk)
+        problems += _reads_only(read, risk)
+    else:
+        problems += _change_keys_on_others(read)
+        problems += _wants_a_request(read)
+    problems += _list_and_repeat(read)
+    problems += _second_actions(read)
+    return problems
+
+
+def _wants_a_reason(step: Step) -> bool:
+    """Whether only `because` is missing for the step to be the read that it is meant to be."""
+    declared = step.declared_risk
+    lowered = declared is not None and declared < derived_risk(step.action)
+    return lowered and may_be_lowered(step) and not step.because
+
+
+def _placed(problem: Problem, read: ReadStep) -> Problem:
+    keys = ("because", "risk") if "nothing is lowered" in problem.message else ("risk",)
+    return problem._replace(position=read.at(*keys))
+
+
+def _labels(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    if step.declared_risk is None or step.declared_risk is Risk.READ:
+        return
+    if not reaches_out(step) and not isinstance(step.action, ManualAction):
+        yield Problem(read.at("risk"), f"step {step.id}: `risk` is for an action, and this step has none")
+    elif isinstance(step.action, ManualAction) and step.declared_risk is Risk.DESTRUCTIVE:
+        yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
+
+
+def _missing(read: ReadStep, key: str, message: str) -> Iterator[Problem]:
+    if getattr(read.step, key) is None and key not in read.lost:
+        yield Problem(read.step.position, f"step {read.step.id}: {message}")
+
+
+def _change(read: ReadStep, risk: Risk) -> Iterator[Problem]:
+    if risk is Risk.DESTRUCTIVE:
+        yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
+        yield from _typed_name(read)
+    if risk >= Risk.CHANGE:
+        yield from _missing(
+            read, "verify", f"a step of risk {risk.word} needs `verify`: an exit status shows nothing"
+        )
+    yield from _confirmation(read)
+    yield from _pin(read)
+
+
+def _typed_name(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    if "confirm" in read.lost:
+        return
+    if step.confirm is None or step.confirm.type is None:
+        message = "a destructive step is confirmed by typing: confirm: {type: NAME-OF-THE-OBJECT}"
+        yield Problem(read.at("confirm"), f"step {step.id}: {message}")
+
+
+def _confirmation(read: ReadStep) -> Iterator[Problem]:
+    typed = read.step.confirm.type if read.step.confirm is not None else None
+    if typed is None or not typed.is_literal:
+        return
+    if typed.source.strip().lower() in NOT_A_NAME:
+        message = f"{typed.source!r} is typed without looking; let the operator type the object's name"
+        yield Problem(typed.position, f"step {read.step.id}: {message}")
+    elif len(typed.source) > LONGEST_TYPED:
+        message = f"{len(typed.source)} characters to type; {LONGEST_TYPED} are enough"
+        yield Problem(typed.position, f"step {read.step.id}: {message}", warning=True)
+
+
+def _pin(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    if step.pin is None:
+        return
+    if not isinstance(step.action, KubectlAction):
+        yield Problem(read.at("pin"), f"step {step.id}: `pin` is for kubectl, which has uids to hold to")
+    elif (verb := verb_of(step.action)) not in PINNABLE:
+        verbs = ", ".join(sorted(PINNABLE))
+        yield Problem(read.at("pin"), f"step {step.id}: kubectl {verb} cannot be pinned; these can: {verbs}")
+    elif step.foreach is not None:
+        yield Problem(
+            read.at("pin"), f"step {step.id}: one `pin` cannot hold for every element of a `foreach`"
+        )
+
+
+def verb_of(action: KubectlAction) -> str:
+    """The first word of a kubectl line that is no option."""
+    return next((word for word in placeholder_words(action.words) if not word.startswith("-")), "")
+
+
+def _reads_only(read: ReadStep, risk: Risk) -> Iterator[Problem]:
+    step = read.step
+    if step.retries:
+        message = f"`retries` is for reads; this is of risk {risk.word}, and the program never repeats that"
+        yield Problem(read.at("retries"), f"step {step.id}: {message}")
+    if step.wait is not None:
+        message = f"`wait` repeats a read, and this is of risk {risk.word}; wait in `verify`"
+        yield Problem(read.at("wait"), f"step {step.id}: {message}")
+
+
+def _change_keys_on_others(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    manual = isinstance(step.action, ManualAction)
+    for key in CHANGE_KEYS:
+        if not _is_given(step, key) or (manual and key in WORDS_ABOUT_A_CHANGE):
+            continue
+        at = read.at(key)
+        if manual or isinstance(step.action, ChooseAction | AskAction):
+            message = "has no effect on what a person does; put it on a step with an action"
+        else:
+            message = "is for a step that changes something, and this one only reads"
+        yield Problem(at, f"step {step.id}: `{key}` {message}")
+
+
+def _is_given(step: Step, key: str) -> bool:
+    match key:
+        case "approve":
+            return step.approve > 1
+        case "needs" | "guards" | "assume":
+            return bool(getattr(step, key))
+        case _:
+            return getattr(step, key) is not None
+
+
+def _wants_a_request(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    if reaches_out(step):
+        return
+    for key, given in (("wait", step.wait), ("foreach", step.foreach), ("retries", step.retries)):
+        if given:
+            yield Problem(
+                read.at(key), f"step {step.id}: `{key}` needs kubectl, ssh, http or probe beside it to repeat"
+            )
+
+
+def _list_and_repeat(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    if step.foreach is None or not reaches_out(step):
+        return
+    for key, given in (("wait", step.wait), ("retries", step.retries)):
+        if given:
+            yield Problem(read.at(key), f"step {step.id}: `{key}` and `foreach` do not go together")
+
+
+def _second_actions(read: ReadStep) -> Iterator[Problem]:
+    step = read.step
+    for key, action in (("verify", step.verify.action if step.verify else None), ("preview", step.preview)):
+        if action is None or key in read.lost:
+            continue
+        risk = derived_risk(action)
+        if risk is not Risk.READ:
+            message = (
+                f"`{key}` only looks, and this is of risk {risk.word}; use a command that is known to read"
+            )
+            yield Problem(action.position, f"step {step.id}: {message}")

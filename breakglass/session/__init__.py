@@ -1,1 +1,0 @@
-"""One run of one runbook: events, journal, state and the engine that walks."""

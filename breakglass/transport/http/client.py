@@ -1,0 +1,171 @@
+"""Connections to an endpoint and requests of steps over them; and why no answer came, to a step or a probe.
+
+httpx's transport is used without its client: what that adds (cookies, redirects, logins, proxies of the
+environment, a second reading of `Location`) must not happen here unasked.
+"""
+
+import errno
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import TypeAlias, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from breakglass.runbook.model import FaultKind
+from breakglass.site.model import Endpoint
+from breakglass.threads import in_thread
+from breakglass.transport.base import Fault
+from breakglass.transport.http.certificate import PATIENCE, distrust, shown_at
+from breakglass.transport.http.endpoint import Door, tls_of
+
+Trace: TypeAlias = Callable[[str, Mapping[str, object]], Awaitable[None]]
+"""Is told what httpcore does: https://www.encode.io/httpcore/extensions/#trace."""
+
+USER_AGENT = "breakglass"
+KEPT_FOR = 30.0
+"""Seconds that an idle connection is kept."""
+
+_UNREACHABLE = frozenset(
+    {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EPERM}
+)
+
+
+_CUT_OFF = ("disconnected", "closed connection")
+"""How httpcore and h11 say that the far side closed before its answer was whole."""
+
+
+async def connections_to(
+    endpoint: Endpoint, *, certificate: bool = True, kept: int = 8
+) -> httpx.AsyncHTTPTransport:
+    """Connections with the endpoint's trust.
+
+    certificate: whether the endpoint's client certificate is shown. kept: idle connections that are kept.
+    Raises OSError for certificate files that cannot be read.
+    """
+    context = await in_thread(lambda: tls_of(endpoint, certificate=certificate))
+    limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=KEPT_FOR)
+    return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+
+
+async def answer_to(
+    connections: httpx.AsyncHTTPTransport,
+    door: Door,
+    method: str,
+    url: str,
+    headers: httpx.Headers,
+    *,
+    body: bytes | None = None,
+    trace: Trace | None = None,
+) -> httpx.Response:
+    """Send a request through a door. The answer is there with its headers; its body is still to be read, and
+    it must be closed.
+
+    url: with the endpoint's own name, in place of which the door's address is put. Raises httpx.HTTPError,
+    and ValueError or httpx.InvalidURL for what cannot be sent.
+    """
+    scheme, _, rest = url.partition("://")
+    target = rest[len(urlsplit(url).netloc) :]
+    sent = httpx.Headers({"Host": door.host, "Accept": "*/*", "Accept-Encoding": "identity"})
+    sent["User-Agent"] = USER_AGENT
+    sent.update(headers)
+    extensions: dict[str, object] = {
+        "sni_hostname": door.name,
+        "timeout": httpx.Timeout(None).as_dict(),
+    }
+    if trace is not None:
+        extensions["trace"] = trace
+    address = urlsplit(door.base).netloc
+    request = httpx.Request(
+        method, f"{scheme}://{address}{target}", headers=sent, content=body, extensions=extensions
+    )
+    response = await connections.handle_async_request(request)
+    response.request = request
+    return response
+
+
+def where_of(endpoint: Endpoint, door: Door | None) -> str:
+    """An endpoint in the words of a message: its name, URL and pinned address."""
+    return f"endpoint {endpoint.name} ({endpoint.url}{door.words if door is not None else ''})"
+
+
+async def fault_of(
+    error: BaseException,
+    endpoint: Endpoint,
+    door: Door | None,
+    *,
+    connecting: bool = False,
+    patience: float = PATIENCE,
+) -> Fault:
+    """Why no answer came, with the endpoint's name and what to do next.
+
+    connecting: whether it is known that there was no connection, for errors that are not httpx's.
+    Where the certificate was not trusted, the server is asked for it once more, for at most `patience`
+    seconds, so that it can be named.
+    """
+    where = where_of(endpoint, door)
+    chain = list(_causes(error))
+    for each in chain:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            shown = None
+            if door is not None:
+                shown = await shown_at(httpx.URL(door.base).host, door.port, door.name, patience)
+            return Fault("tls", f"{where}: {distrust(each, shown, door.name if door else endpoint.url)}")
+        if isinstance(each, ssl.SSLError):
+            return Fault("tls", f"{where}: {_handshake(each)}")
+    kind, words = _unanswered(error, chain, door, connecting=connecting)
+    return Fault(kind, f"{where}{words}")
+
+
+def _handshake(error: ssl.SSLError) -> str:
+    reason = (error.reason or "").upper()
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
+        return f"the TLS handshake was refused ({error.reason}); does it want a `client_certificate`?"
+    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
+        return "it does not speak TLS there; is it plain http, or another port?"
+    return f"the TLS handshake failed: {error.reason or 'cut off'}; check its `ca` and `client_certificate`"
+
+
+def _unanswered(
+    error: BaseException, chain: list[BaseException], door: Door | None, *, connecting: bool
+) -> tuple[FaultKind, str]:
+    pinned = door is not None and door.address
+    numbers = {each.errno for each in chain if isinstance(each, OSError)}
+    if errno.ECONNREFUSED in numbers:
+        return "refused", " refuses the connection; is the service, or the proxy in front of it, running?"
+    if any(isinstance(each, socket.gaierror) for each in chain):
+        return "dns", ": the name does not resolve; pin its address with `resolve`"
+    if numbers & _UNREACHABLE:
+        advice = "is the pinned address right?" if pinned else "is there a route?"
+        return "unreachable", f" cannot be reached: {_reason(chain)}; {advice}"
+    if connecting or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return "unreachable", f" cannot be reached: {_reason(chain)}"
+    if isinstance(error, httpx.RemoteProtocolError) and not any(word in str(error) for word in _CUT_OFF):
+        return "malformed", f" does not answer as HTTP does: {error}; is this the right port?"
+    if isinstance(error, httpx.DecodingError):
+        return "malformed", f" sends content that cannot be decoded: {error}"
+    if isinstance(error, httpx.LocalProtocolError):
+        return "configuration", f": the request cannot be sent: {error}"
+    return "disconnected", f": the connection was lost before the answer was whole: {_reason(chain)}"
+
+
+def _reason(chain: list[BaseException]) -> str:
+    for each in reversed(chain):
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+    return next((str(each) for each in chain if str(each)), type(chain[0]).__name__)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, and all that led to it."""
+    waiting = [error]
+    seen: set[int] = set()
+    for each in waiting:
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        waiting += [next_one for next_one in (each.__cause__, each.__context__) if next_one is not None]
+        if isinstance(each, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", each).exceptions

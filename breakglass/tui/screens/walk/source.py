@@ -1,0 +1,35 @@
+"""What the walk's screen needs of a session: its state, its output, and one way to speak to it.
+
+The engine is one. A follower that only reads a journal is another; it refuses every command.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from breakglass.engine.commands import Command
+from breakglass.journal.state import Observer, State
+from breakglass.runbook.model import Runbook
+from breakglass.site.model import Site
+from breakglass.tui.screens.walk.lines import Lines
+
+
+class Walking(Protocol):
+    """A session as the screen sees it."""
+
+    @property
+    def runbook(self) -> Runbook: ...
+    @property
+    def site(self) -> Site: ...
+    @property
+    def state(self) -> State: ...
+    @property
+    def live(self) -> Lines | None: ...
+    @property
+    def output_folder(self) -> Path: ...
+    @property
+    def journal_fault(self) -> str: ...
+    def subscribe(self, observer: Observer) -> Callable[[], None]: ...
+    def command(self, command: Command) -> None:
+        """Raises CommandRefusedError when it does not apply now."""
+        ...

@@ -1,0 +1,118 @@
+"""The steps: a column with phases where there is room, a strip of numbers where there is not."""
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from breakglass.journal.state import State
+from breakglass.policy.risk import Risk
+from breakglass.runbook.model import (
+    Runbook,
+    Step,
+)
+from breakglass.runbook.risk import effective_risk
+from breakglass.tui.screens.walk.words import strip_window
+from breakglass.tui.theme import Look
+from breakglass.tui.widgets.text import folded, padded, plain, seconds
+
+NEAR = 60
+"""Steps that are drawn on each side of the one that is shown; a key press must not wait for a thousand."""
+
+
+def _near(runbook: Runbook, shown: str) -> range:
+    """Which steps are drawn."""
+    steps = runbook.steps
+    at = next((index for index, step in enumerate(steps) if step.id == shown), 0)
+    return range(max(at - NEAR, 0), min(at + NEAR + 1, len(steps)))
+
+
+def _left_out(count: int, where: str, width: int, look: Look) -> list[Text]:
+    return [Text(padded(f"{count} {where}", width), look.style("muted"))] if count else []
+
+
+def _mark(step: Step) -> str:
+    return {Risk.DESTRUCTIVE: "!!", Risk.CHANGE: "!", Risk.PROBE: "!"}.get(effective_risk(step), "")
+
+
+def _status(state: State, step: Step) -> str:
+    view = state.steps.get(step.id)
+    return view.status if view is not None else "pending"
+
+
+def _took(state: State, step: Step) -> str:
+    view = state.steps.get(step.id)
+    last = view.last if view is not None else None
+    return seconds(last.seconds) if last is not None and last.ended is not None and last.seconds else ""
+
+
+def step_rows(
+    runbook: Runbook, state: State, shown: str, width: int, look: Look
+) -> tuple[list[Text], dict[int, str], int]:
+    """The column: its lines, which line belongs to which step, and the line of the step that is shown."""
+    near = _near(runbook, shown)
+    lines = _left_out(near.start, "before", width, look)
+    owners: dict[int, str] = {}
+    at = 0
+    phase = ""
+    indent = cell_len(look.mark("ok")) + 6
+    for index in near:
+        step = runbook.steps[index]
+        if step.phase != phase:
+            phase = step.phase
+            lines.append(Text(padded(plain(phase), width), f"bold {look.style('muted')}"))
+        status = _status(state, step)
+        took, mark = _took(state, step), _mark(step)
+        title = f"{plain(step.title)} {mark}".rstrip()
+        tail = f"  {took}" if took else ""
+        pieces = folded(title, width - indent - len(tail))
+        here = ">" if step.id == state.current else " "
+        style = "bold" if step.id == state.current else look.style("muted") if status == "pending" else ""
+        first = len(lines)
+        for row, piece in enumerate(pieces):
+            head = (
+                [
+                    (here, "bold"),
+                    (padded(look.mark(status), indent - 5), look.mark_style(status)),
+                    f"{index + 1:>2}  ",
+                ]
+                if row == 0
+                else [(" " * indent, look.style("muted"))]
+            )
+            end = tail if row == 0 else ""
+            text = Text.assemble(
+                *head, (padded(piece, width - indent - len(end)), style), (end, look.style("muted"))
+            )
+            if step.id == shown:
+                text.stylize(look.palette.selected)
+            owners[len(lines)] = step.id
+            lines.append(text)
+        if step.id == shown:
+            at = first
+    lines += _left_out(len(runbook.steps) - near.stop, "after", width, look)
+    return lines, owners, at
+
+
+def strip(runbook: Runbook, state: State, shown: str, width: int, look: Look) -> Text:
+    """One line of numbers around the step that is shown: `[ok]1 [ok]2 >3< [ ]4!! [ ]5`."""
+    near = _near(runbook, shown)
+    pieces: list[Text] = []
+    at = 0
+    for index in near:
+        step = runbook.steps[index]
+        status = _status(state, step)
+        number, mark = str(index + 1), _mark(step)
+        if step.id == state.current:
+            piece = Text.assemble((look.mark(status), look.mark_style(status)), (f">{number}<{mark}", "bold"))
+        else:
+            piece = Text.assemble((f"{look.mark(status)}{number}{mark}", look.mark_style(status)))
+        if step.id == shown:
+            at = len(pieces)
+            if step.id != state.current:
+                piece.stylize(look.palette.selected)
+        pieces.append(piece)
+    widths = [piece.cell_len + 1 for piece in pieces]
+    window = strip_window(len(pieces), at, width - 10, widths)
+    first, last = near.start + window.start, near.start + window.stop
+    before = f"{first} < " if first else ""
+    after = f" > {len(runbook.steps) - last}" if last < len(runbook.steps) else ""
+    inside = Text(" ").join(pieces[window.start : window.stop])
+    return Text.assemble((before, look.style("muted")), inside, (after, look.style("muted")), no_wrap=True)

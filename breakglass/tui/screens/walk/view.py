@@ -1,0 +1,470 @@
+"""The view of a walk: everything that is drawn, and every way to look around. It decides nothing.
+
+It holds no truth: it draws the session's state. What it keeps for itself is only how one looks: which step
+and attempt are in view, what is in front, and whether something fills the screen. A second person who
+watches gets this view; who walks gets `WalkScreen`, which adds the decisions.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, VerticalScroll
+from textual.events import Click, Resize, ScreenResume
+from textual.widgets import Static
+
+from breakglass.journal.state import Attempt, Recorded, State, StepView
+from breakglass.tui.base import CockpitScreen, cockpit
+from breakglass.tui.keys import Action, actions_of, bindings
+from breakglass.tui.screens.walk.card import LABEL, Subject, card_lines, verdict_lines
+from breakglass.tui.screens.walk.layout import LAYOUTS, STEPS_WIDTH, Layout, card_rows, layout_of
+from breakglass.tui.screens.walk.lower import Content, Lower
+from breakglass.tui.screens.walk.output import SIDEWAYS
+from breakglass.tui.screens.walk.source import Walking
+from breakglass.tui.screens.walk.steps import step_rows, strip
+from breakglass.tui.screens.walk.words import (
+    Move,
+    header_chunks,
+    mode_word,
+    next_move,
+    number_of,
+    progress,
+    titled,
+)
+from breakglass.tui.theme import BANDS
+from breakglass.tui.widgets.footer import Footer
+from breakglass.tui.widgets.text import flowed, folded, plain
+
+FRAME = 0.1
+"""Seconds between two drawings: events and output that come faster share one."""
+
+MOST_COPIED = 64 * 1024
+"""Characters that are copied at once; terminals drop longer OSC 52 sequences."""
+
+LEAST_OUTPUT = {"wide": 10, "medium": 5}
+"""Rows that the output keeps under a long card."""
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class WalkView(CockpitScreen):
+    """Shows one session. `now` gives the time of day, `speed` how much faster than life a rehearsal runs."""
+
+    AUTO_FOCUS = ""
+    CSS_PATH = Path(__file__).with_name("walk.tcss")
+    place = "watch"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("watch")]
+
+    def __init__(self, walk: Walking, *, now: Callable[[], datetime] = utc_now, speed: float = 1.0) -> None:
+        super().__init__()
+        self.walk = walk
+        self._now = now
+        self._speed = speed
+        self._selected: str | None = None
+        """The step that is looked at; None follows the walk."""
+        self._attempt: int | None = None
+        """The attempt that is looked at; None is the last."""
+        self._output_in_front = False
+        self._full = False
+        self._layout: Layout = "medium"
+        self._message = ""
+        self._due = False
+        self._step_at: dict[int, str] = {}
+        self._unsubscribe: Callable[[], None] = lambda: None
+
+    # ---------------------------------------------------------------- putting together
+    def compose(self) -> ComposeResult:
+        yield Static(id="header", markup=False)
+        with Container(id="walk-body"):
+            with VerticalScroll(id="steps", can_focus=False):
+                yield Static(id="step-rows", markup=False)
+            with Container(id="main"):
+                yield Static(id="strip", markup=False)
+                with VerticalScroll(id="card", can_focus=False):
+                    yield Static(id="card-lines", markup=False)
+                yield Static(id="move", markup=False)
+                yield Lower(self.walk)
+        yield Static(id="message", markup=False)
+        yield Footer()
+
+    def on_mount(self) -> None:
+        self._unsubscribe = self.walk.subscribe(self.hear)
+        self.set_interval(FRAME, self._poll)
+        self.set_interval(1.0, self._tick)
+        self._arrange()
+
+    def recolour(self) -> None:
+        self.draw()
+
+    def on_unmount(self) -> None:
+        self._unsubscribe()
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        self.wake()
+
+    def on_resize(self, event: Resize) -> None:
+        self._arrange()
+
+    # ---------------------------------------------------------------- drawing
+    def hear(self, recorded: Recorded, state: State) -> None:
+        """Hear of one event; called by the session, on this loop, after it is on record."""
+        self.wake()
+
+    def wake(self) -> None:
+        """Draw soon; calls that come before that share one drawing."""
+        if not self._due and self.is_attached:
+            self._due = True
+            self.set_timer(FRAME, self.draw)
+
+    def _tick(self) -> None:
+        """Move the clocks."""
+        if self.is_current and self.is_attached:
+            self._draw_header()
+            self._draw_move()
+
+    def _poll(self) -> None:
+        if self.is_current and self.is_attached:
+            self._draw_lower()
+
+    def _arrange(self) -> None:
+        self._layout = layout_of(cockpit(self).size.width, cockpit(self).size.height)
+        for layout in LAYOUTS:
+            self.set_class(layout == self._layout, f"-{layout}")
+        if self._layout == "linear":
+            self.lower.wrap_output()
+        self.draw()
+        self.call_after_refresh(self.draw)
+
+    def draw(self) -> None:
+        """Draw everything from the state as it is now."""
+        self._due = False
+        if not self.is_attached:
+            return
+        self.set_class(self._full, "-full")
+        self.set_class(self._output_in_front, "-output")
+        self._draw_header()
+        self._draw_steps()
+        self._draw_move()
+        self._draw_card()
+        self._draw_lower()
+        self._draw_message()
+        self.query_one(Footer).show(self.available(), cockpit(self).look)
+
+    @property
+    def _width(self) -> int:
+        """Cells of the card, without its margins and the gutter of its scroll bar."""
+        return cockpit(self).size.width - 3 - (STEPS_WIDTH if self._layout == "wide" else 0)
+
+    @property
+    def lower(self) -> Lower:
+        return self.query_one(Lower)
+
+    def header(self) -> list[str]:
+        """The header's pieces."""
+        walk = self.walk
+        terse = self._layout in ("narrow", "linear")
+        words = header_chunks(
+            walk.state, walk.runbook, walk.site, self._now(), walk.journal_fault, terse=terse
+        )
+        return [mode_word(walk.state), "READ-ONLY VIEW", *words]
+
+    def move_words(self) -> Move:
+        """The next move, or what is waited for."""
+        return next_move(self.walk.state, self.walk.runbook, self._now(), self._speed)
+
+    def _draw_header(self) -> None:
+        band = BANDS[self.walk.state.mode]
+        header = self.query_one("#header", Static)
+        header.styles.background, header.styles.color = band.background, band.text
+        header.update(Text("\n".join(flowed(self.header(), cockpit(self).size.width - 2)), "bold"))
+
+    def _draw_steps(self) -> None:
+        look, state = cockpit(self).look, self.walk.state
+        if self._layout != "wide":
+            line = strip(self.walk.runbook, state, self.shown, self._width, look)
+            self.query_one("#strip", Static).update(line)
+            return
+        rows, self._step_at, at = step_rows(self.walk.runbook, state, self.shown, STEPS_WIDTH - 2, look)
+        self.query_one("#step-rows", Static).update(Text("\n").join(rows))
+        column = self.query_one("#steps", VerticalScroll)
+        column.scroll_to(y=max(at - column.size.height // 2, 0), animate=False)
+
+    def _draw_card(self) -> None:
+        lines = card_lines(self._subject(), self._width, cockpit(self).look)
+        self.query_one("#card-lines", Static).update(Text("\n").join(lines))
+        card = self.query_one("#card")
+        if self._layout not in LEAST_OUTPUT or self._full:
+            card.styles.max_height = None
+            return
+        above = self.query_one("#header").size.height + self.query_one("#move").size.height
+        rest = 1 + (self._layout == "medium")
+        room = cockpit(self).size.height - above - rest
+        card.styles.max_height = card_rows(room, len(lines), LEAST_OUTPUT[self._layout])
+
+    def _draw_move(self) -> None:
+        look, width = cockpit(self).look, self._width
+        move = self.move_words()
+        words = move.words
+        if self.elsewhere:
+            words = f"you look at {titled(self.walk.runbook, self.shown)}; Enter goes back to the walk"
+        words = f"{words}   {progress(move, width - LABEL)}".rstrip()
+        label = f"bold {look.style('muted')}"
+        style = f"bold {look.style('suspect' if move.urgent else 'accent')}"
+        lines = verdict_lines(self._subject(), width, look)
+        for at, line in enumerate(folded(words, width - LABEL)):
+            lines.append(Text.assemble((("" if at else "NEXT").ljust(LABEL), label), (line, style)))
+        self.query_one("#move", Static).update(Text("\n").join(lines))
+
+    def _draw_lower(self) -> None:
+        lower = self.lower
+        lower.pane.in_front = self._scrolls_output()
+        lower.update_from(self.walk.state, self.shown, self._view, self.shown_attempt)
+
+    def _draw_message(self) -> None:
+        words = self._message
+        if self._layout == "linear":
+            words = f"{words}  linear: the terminal is smaller than 40x12; Space and b page".strip()
+        message = self.query_one("#message", Static)
+        message.display = bool(words)
+        style = f"bold {cockpit(self).look.style('suspect')}"
+        message.update(Text("\n".join(folded(words, cockpit(self).size.width - 2)), style))
+
+    def say(self, words: str) -> None:
+        """Say something in the message line."""
+        self._message = plain(words)
+        self.draw()
+
+    def available(self) -> tuple[Action, ...]:
+        return actions_of(self.place)
+
+    # ---------------------------------------------------------------- what is in view
+    @property
+    def shown(self) -> str:
+        """The step in view."""
+        return self._selected or self.walk.state.current or self.walk.runbook.steps[0].id
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another step than the walk's own is in view."""
+        return self._selected is not None and self._selected != self.walk.state.current
+
+    @property
+    def _view(self) -> StepView | None:
+        return self.walk.state.steps.get(self.shown)
+
+    @property
+    def shown_attempt(self) -> Attempt | None:
+        """The attempt in view."""
+        view = self._view
+        if view is None:
+            return None
+        return next((each for each in view.attempts if each.number == self._attempt), view.last)
+
+    def _subject(self) -> Subject:
+        runbook = self.walk.runbook
+        number = number_of(runbook, self.shown)
+        return Subject(
+            runbook.step(self.shown), number, len(runbook.steps), self.walk.state, self.shown_attempt
+        )
+
+    def to_the_walk(self) -> bool:
+        """Bring the walk's own step into view. Returns whether another one was."""
+        elsewhere = self.elsewhere
+        self._selected = None
+        if elsewhere:
+            self._attempt = None
+        return elsewhere
+
+    def look_at(self, step: str) -> None:
+        """Bring a step into view, its last attempt from the top."""
+        self._selected = step if step != self.walk.state.current else None
+        self._attempt = None
+        self.query_one("#card", VerticalScroll).scroll_home(animate=False)
+        self.draw()
+
+    # ---------------------------------------------------------------- looking around
+    def _scrolls_output(self) -> bool:
+        return self._output_in_front or (self._full and self.lower.content != "output")
+
+    def _select(self, by: int) -> None:
+        steps = [step.id for step in self.walk.runbook.steps]
+        self.look_at(steps[min(max(steps.index(self.shown) + by, 0), len(steps) - 1)])
+
+    def action_next_step(self) -> None:
+        if self._scrolls_output():
+            self.lower.pane.scroll_rows(1)
+        else:
+            self._select(1)
+
+    def action_previous_step(self) -> None:
+        if self._scrolls_output():
+            self.lower.pane.scroll_rows(-1)
+        else:
+            self._select(-1)
+
+    def action_first(self) -> None:
+        if self._scrolls_output():
+            self.lower.pane.viewport.to_start()
+            self.lower.pane.poll(force=True)
+        else:
+            self._select(-len(self.walk.runbook.steps))
+
+    def action_last(self) -> None:
+        if self._scrolls_output():
+            self.lower.pane.viewport.to_end()
+            self.lower.pane.poll(force=True)
+        else:
+            self.to_the_walk()
+            self.draw()
+
+    def action_page_down(self) -> None:
+        self._page(1)
+
+    def action_page_up(self) -> None:
+        self._page(-1)
+
+    def _page(self, way: int) -> None:
+        if self._layout == "linear":
+            self.scroll_relative(y=way * max(self.size.height - 2, 1), animate=False)
+        elif self._scrolls_output():
+            self.lower.pane.scroll_rows(way * max(self.lower.pane.size.height - 2, 1))
+        else:
+            card = self.query_one("#card", VerticalScroll)
+            card.scroll_relative(y=way * max(card.size.height - 1, 1), animate=False)
+
+    def action_left(self) -> None:
+        self._sideways(-SIDEWAYS)
+
+    def action_right(self) -> None:
+        self._sideways(SIDEWAYS)
+
+    def _sideways(self, cells: int) -> None:
+        self.lower.pane.viewport.sideways(cells)
+        self.lower.pane.poll(force=True)
+
+    def action_previous_attempt(self) -> None:
+        self._move_attempt(-1)
+
+    def action_next_attempt(self) -> None:
+        self._move_attempt(1)
+
+    def _move_attempt(self, by: int) -> None:
+        view, attempt = self._view, self.shown_attempt
+        if view is None or attempt is None or len(view.attempts) < 2:
+            self.say("not tried yet" if attempt is None else "there is one attempt at this step")
+            return
+        numbers = [each.number for each in view.attempts]
+        at = min(max(numbers.index(attempt.number) + by, 0), len(numbers) - 1)
+        self._attempt = numbers[at] if at < len(numbers) - 1 else None
+        self.draw()
+
+    def action_output(self) -> None:
+        self._output_in_front = not self._output_in_front
+        self.draw()
+
+    def action_full(self) -> None:
+        self._full = not self._full
+        self.draw()
+
+    def action_follow(self) -> None:
+        viewport = self.lower.pane.viewport
+        viewport.follow = not viewport.follow
+        self.lower.pane.poll(force=True)
+
+    def action_wrap(self) -> None:
+        viewport = self.lower.pane.viewport
+        viewport.set_wrap(not viewport.wrap)
+        self.lower.pane.poll(force=True)
+
+    def action_timeline(self) -> None:
+        self._toggle("timeline")
+
+    def action_values(self) -> None:
+        self._toggle("values")
+
+    def _toggle(self, content: Content) -> None:
+        self.lower.toggle(content)
+        if self._layout == "narrow" or self._full:
+            self._output_in_front = self.lower.content != "output"
+        self.draw()
+
+    # ---------------------------------------------------------------- search and copy
+    def action_find(self) -> None:
+        if self._layout == "narrow":
+            self._output_in_front = True
+            self.draw()
+        self.lower.find()
+
+    def action_next_match(self) -> None:
+        self._match(forward=True)
+
+    def action_previous_match(self) -> None:
+        self._match(forward=False)
+
+    def _match(self, *, forward: bool) -> None:
+        if self.lower.searching:
+            self.lower.next_match(forward=forward)
+        else:
+            self.say("nothing is searched for; / searches")
+
+    def action_copy(self) -> None:
+        """Copy the command; or, when the lower pane is in front, what it shows."""
+        attempt = self.shown_attempt
+        commands = dict.fromkeys(each.command for each in attempt.prepared) if attempt is not None else {}
+        if commands and not self._scrolls_output() and self.lower.content == "output":
+            cockpit(self).copy_to_clipboard("\n".join(commands))
+            self.say("copied the command through OSC 52; o then y copies the output")
+            return
+        text, count, cut = self.lower.text(MOST_COPIED)
+        cockpit(self).copy_to_clipboard(text)
+        ending = f", cut at {MOST_COPIED:,} characters" if cut else ""
+        self.say(f"copied {count:,} lines through OSC 52{ending}")
+
+    def action_save(self) -> None:
+        attempt = self.shown_attempt
+        names = [finish.output for finish in attempt.finished if finish.output] if attempt is not None else []
+        paths = [str(self.walk.output_folder / name) for name in names]
+        if paths:
+            cockpit(self).copy_to_clipboard("\n".join(paths))
+        self.say(f"kept in {', '.join(paths)}; the path is copied" if paths else "there is no output here")
+
+    # ---------------------------------------------------------------- back
+    def action_forward(self) -> None:
+        self.to_the_walk()
+        self.draw()
+
+    def action_back(self) -> None:
+        if self._put_away():
+            self.draw()
+        else:
+            cockpit(self).go_back()
+
+    def _put_away(self) -> bool:
+        """Put away what lies over the plain view, the last thing first. Returns whether there was any."""
+        if self.lower.end_find():
+            return True
+        if self.lower.searching:
+            self.lower.end_search()
+        elif self._full:
+            self._full = False
+        elif self.lower.content != "output":
+            self.lower.toggle("output")
+            self._output_in_front = self._output_in_front and self._layout != "narrow"
+        elif self._output_in_front:
+            self._output_in_front = False
+        else:
+            return self.to_the_walk()
+        return True
+
+    def on_click(self, event: Click) -> None:
+        """Look at the step that was clicked. A click never decides anything."""
+        at = event.get_content_offset(self.query_one("#step-rows"))
+        step = self._step_at.get(at.y) if at is not None else None
+        if step is not None:
+            self.look_at(step)

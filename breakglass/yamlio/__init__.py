@@ -1,0 +1,1 @@
+"""YAML with positions: composing, the shapes that a file may have, and their JSON Schema."""

@@ -1,0 +1,251 @@
+"""A small vocabulary of shapes. One declaration reads YAML into a value, and yields the JSON Schema for it.
+
+    ADDRESS = required("address", TEXT, help="Name or IP address.")
+    PORT = optional("port", integer(1, 65535), default=22)
+    HOST = record("host", (ADDRESS, PORT), lambda given: Host(given[ADDRESS], given[PORT]))
+
+    SITE = record("site", (required("hosts", mapping_of(HOST)),), ...)
+    site = read_as(SITE, parse(text, path))          # raises InvalidFileError with every problem
+
+A shape never raises for what a file holds: it adds a Problem for each fault and reads on, so that one run
+shows them all. What cannot be read at all is `UNREADABLE`; lists and mappings leave such entries out, and a
+record puts the field's default in their place and remembers the key in `Fields.lost`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.shape_base import (
+    LONGEST_TEXT,
+    UNREADABLE,
+    Definitions,
+    Schema,
+    Shape,
+    T,
+    T_co,
+    Unreadable,
+    described,
+    expected,
+    meant,
+    nearest,
+    read_as,
+    schema_of,
+)
+from breakglass.yamlio.shape_record import Field, Fields, optional, record, required
+from breakglass.yamlio.shape_values import (
+    BOOLEAN,
+    DURATION,
+    JSON,
+    PATH,
+    TEXT,
+    choice,
+    integer,
+    number,
+    plain,
+    text,
+)
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
+
+__all__ = [
+    "BOOLEAN",
+    "DURATION",
+    "JSON",
+    "LONGEST_TEXT",
+    "PATH",
+    "TEXT",
+    "UNREADABLE",
+    "Definitions",
+    "Entry",
+    "Field",
+    "Fields",
+    "Schema",
+    "Shape",
+    "Unreadable",
+    "by_kind",
+    "choice",
+    "converted",
+    "described",
+    "entries_of",
+    "integer",
+    "later",
+    "list_of",
+    "mapping_of",
+    "meant",
+    "nearest",
+    "number",
+    "optional",
+    "plain",
+    "read_as",
+    "record",
+    "required",
+    "schema_of",
+    "text",
+]
+
+U = TypeVar("U")
+
+
+class _ListOf(Shape[tuple[T_co, ...]]):
+    def __init__(self, item: Shape[T_co], what: str, minimum: int, maximum: int | None) -> None:
+        self._item = item
+        self._what = what
+        self._minimum = minimum
+        self._maximum = maximum
+
+    def read(self, node: Node, problems: list[Problem]) -> tuple[T_co, ...] | Unreadable:
+        if not isinstance(node, SequenceNode):
+            return expected(self._what, node, problems)
+        if len(node.items) < self._minimum:
+            problems.append(Problem(node.position, f"expected {self._what}, and this one is empty"))
+            return UNREADABLE
+        if self._maximum is not None and len(node.items) > self._maximum:
+            message = f"expected {self._what} of at most {self._maximum} items, not {len(node.items)}"
+            problems.append(Problem(node.items[self._maximum].position, message))
+            return UNREADABLE
+        values = [self._item.read(item, problems) for item in node.items]
+        return tuple(value for value in values if not isinstance(value, Unreadable))
+
+    def schema(self, definitions: Definitions) -> Schema:
+        schema: Schema = {"type": "array", "items": self._item.schema(definitions)}
+        if self._minimum:
+            schema["minItems"] = self._minimum
+        if self._maximum is not None:
+            schema["maxItems"] = self._maximum
+        return schema
+
+
+def list_of(
+    item: Shape[T], what: str = "a list", *, minimum: int = 0, maximum: int | None = None
+) -> Shape[tuple[T, ...]]:
+    """A list whose items are all of one shape."""
+    return _ListOf(item, what, minimum, maximum)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One entry of a mapping whose keys are names of the file's choosing."""
+
+    name: str
+    position: Position
+    """Where the name stands."""
+    value: T
+
+
+class _EntriesOf(Shape[tuple[Entry[T], ...]]):
+    def __init__(self, value: Shape[T], key: Shape[str], what: str) -> None:
+        self._value = value
+        self._key = key
+        self._what = what
+
+    def read(self, node: Node, problems: list[Problem]) -> tuple[Entry[T], ...] | Unreadable:
+        if not isinstance(node, MappingNode):
+            return expected(self._what, node, problems)
+        entries: list[Entry[T]] = []
+        for name, inner in node.entries:
+            key = self._key.read(name, problems)
+            value = self._value.read(inner, problems)
+            if not isinstance(key, Unreadable) and not isinstance(value, Unreadable):
+                entries.append(Entry(key, name.position, value))
+        return tuple(entries)
+
+    def schema(self, definitions: Definitions) -> Schema:
+        return {
+            "type": "object",
+            "propertyNames": self._key.schema(definitions) | {"type": "string"},
+            "additionalProperties": self._value.schema(definitions),
+        }
+
+
+def entries_of(
+    value: Shape[T], *, key: Shape[str] = TEXT, what: str = "a mapping"
+) -> Shape[tuple[Entry[T], ...]]:
+    """A mapping from names of the file's choosing to values of one shape, each with its name and place."""
+    return _EntriesOf(value, key, what)
+
+
+def mapping_of(value: Shape[T], *, key: Shape[str] = TEXT, what: str = "a mapping") -> Shape[dict[str, T]]:
+    """A mapping from names of the file's choosing to values of one shape, in the file's order."""
+    return converted(
+        entries_of(value, key=key, what=what),
+        lambda entries, node, problems: {entry.name: entry.value for entry in entries},
+    )
+
+
+class _Converted(Shape[U], Generic[T, U]):
+    def __init__(self, inner: Shape[T], convert: Callable[[T, Node, list[Problem]], U | Unreadable]) -> None:
+        self._inner = inner
+        self._convert = convert
+
+    def read(self, node: Node, problems: list[Problem]) -> U | Unreadable:
+        value = self._inner.read(node, problems)
+        return UNREADABLE if isinstance(value, Unreadable) else self._convert(value, node, problems)
+
+    def schema(self, definitions: Definitions) -> Schema:
+        return self._inner.schema(definitions)
+
+
+def converted(inner: Shape[T], convert: Callable[[T, Node, list[Problem]], U | Unreadable]) -> Shape[U]:
+    """Another shape's value, made into something else.
+
+    `convert` takes the value, its node, and the problems to add to; it returns UNREADABLE when it added one.
+    """
+    return _Converted(inner, convert)
+
+
+class _ByKind(Shape[T_co]):
+    def __init__(
+        self,
+        what: str,
+        scalar: Shape[T_co] | None,
+        sequence: Shape[T_co] | None,
+        mapping: Shape[T_co] | None,
+    ) -> None:
+        self._what = what
+        self._scalar = scalar
+        self._sequence = sequence
+        self._mapping = mapping
+
+    def read(self, node: Node, problems: list[Problem]) -> T_co | Unreadable:
+        match node:
+            case ScalarNode():
+                shape = self._scalar if node.value is not None else None
+            case SequenceNode():
+                shape = self._sequence
+            case MappingNode():
+                shape = self._mapping
+        if shape is None:
+            return expected(self._what, node, problems)
+        return shape.read(node, problems)
+
+    def schema(self, definitions: Definitions) -> Schema:
+        shapes = (self._scalar, self._sequence, self._mapping)
+        return {"anyOf": [shape.schema(definitions) for shape in shapes if shape is not None]}
+
+
+def by_kind(
+    what: str,
+    *,
+    scalar: Shape[T] | None = None,
+    sequence: Shape[T] | None = None,
+    mapping: Shape[T] | None = None,
+) -> Shape[T]:
+    """One thing that may be written in several ways: as a value, as a list, or as a mapping."""
+    return _ByKind(what, scalar, sequence, mapping)
+
+
+class _Later(Shape[T_co]):
+    def __init__(self, shape: Callable[[], Shape[T_co]]) -> None:
+        self._shape = shape
+
+    def read(self, node: Node, problems: list[Problem]) -> T_co | Unreadable:
+        return self._shape().read(node, problems)
+
+    def schema(self, definitions: Definitions) -> Schema:
+        return self._shape().schema(definitions)
+
+
+def later(shape: Callable[[], Shape[T]]) -> Shape[T]:
+    """A shape that is declared further down, or that holds itself; only records may hold themselves."""
+    return _Later(shape)

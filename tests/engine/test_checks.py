@@ -1,0 +1,110 @@
+"""What is looked at before an incident, against the worlds of rehearsals: nothing is changed by it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from breakglass.engine.checks import Check, checks, unused
+from breakglass.rehearsal.rehearsal import start_rehearsal
+from breakglass.rehearsal.scenario import load_scenario
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Runbook
+from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, Host, PromptSecret, Site
+from tests.runbooks.support import RUNBOOKS
+
+OUTPOST = load_runbook(RUNBOOKS / "outpost-shm-purge" / "runbook.yaml")
+VAULT = load_runbook(RUNBOOKS / "vault-raft-recovery" / "runbook.yaml")
+
+
+async def looked(site: Site, *runbooks: Runbook, folder: Path) -> Mapping[str, Check]:
+    output, state = folder / "output", folder / "state"
+    for each in (output, state):
+        each.mkdir(mode=0o700, exist_ok=True)
+    return {check.name: check async for check in checks(site, runbooks, state, output)}
+
+
+async def test_everything_that_is_there_is_found_and_the_world_is_left_as_it_was(tmp_path: Path) -> None:
+    path = RUNBOOKS / "vault-raft-recovery" / "scenarios" / "recorded-incident.yaml"
+    rehearsal = await start_rehearsal(load_scenario(path), tmp_path / "world", speed=0.01)
+    try:
+        before = rehearsal.snapshot()
+        found = await looked(rehearsal.site, VAULT, folder=tmp_path)
+        assert rehearsal.touched == []
+        assert rehearsal.snapshot() == before
+    finally:
+        await rehearsal.close()
+    assert found["cluster main: delete pod in vault"].state == "ok"
+    assert found["cluster main: create pods/exec in vault"].state == "ok"
+    assert found["host pve"].state == "ok"
+    assert found["endpoint vault"].state == "ok"
+    assert found["secret vault_token"].state == "ok"
+    assert not [check for check in found.values() if check.state == "failed"]
+
+
+async def test_a_right_that_is_missing_is_named_with_how_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text(
+        "scenario: test\ntitle: A test\nsummary: One.\nrunbook: some-runbook\nrecovered: 'false'\n"
+        "kubernetes:\n  main:\n    users:\n      - name: oncall\n        rules:\n"
+        "          - {verbs: [get, list], resources: [pods, limitranges, replicasets]}\n"
+        "          - {verbs: [create], resources: [selfsubjectaccessreviews]}\n"
+    )
+    scenario = load_scenario(tmp_path / "scenario.yaml")
+    rehearsal = await start_rehearsal(scenario, tmp_path / "world", speed=1)
+    try:
+        found = await looked(rehearsal.site, OUTPOST, folder=tmp_path)
+    finally:
+        await rehearsal.close()
+    refused = found["cluster main: delete pod in authentik"]
+    assert (refused.state, refused.fault) == ("failed", "forbidden")
+    assert "bind a Role that lets you delete pod in authentik" in refused.mend
+    assert found["cluster main: list pods in authentik"].state == "ok"
+
+
+async def test_what_cannot_be_reached_costs_its_own_line_and_says_how_to_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_SET_ANYWHERE", raising=False)
+    site = Site(
+        "test",
+        clusters={"main": Cluster("main", kubeconfig=tmp_path / "none")},
+        hosts={"pve": Host("pve", "127.0.0.1", port=1, user="root", ssh_config=Path("/dev/null"))},
+        endpoints={"vault": Endpoint("vault", "http://127.0.0.1:1/")},
+        secrets={
+            "vault_token": EnvironmentSecret("NOT_SET_ANYWHERE"),
+            "vault_unseal_key": PromptSecret("the key"),
+        },
+        variables={"nodes": {}, "vault_snapshots": "", "vault_address": ""},
+    )
+    found = await looked(site, VAULT, folder=tmp_path)
+    assert "is not there" in found["cluster main"].words
+    assert (found["host pve"].state, found["host pve"].fault) == ("failed", "refused")
+    assert (found["endpoint vault"].state, found["endpoint vault"].fault) == ("failed", "refused")
+    assert "look whether the service runs" in found["endpoint vault"].mend
+    assert "NOT_SET_ANYWHERE is not set" in found["secret vault_token"].words
+    assert found["secret vault_unseal_key"].state == "unknown"
+    assert "vault-raft-recovery uses it" in found["variable vault_host"].words
+
+
+async def test_a_host_of_bare_verbs_is_sent_nothing(tmp_path: Path) -> None:
+    host = Host("pve", "127.0.0.1", port=1, forced_command=True)
+    found = await looked(Site("test", hosts={"pve": host}), VAULT, folder=tmp_path)
+    assert found["host pve"].state == "unknown"
+    assert "nothing was sent" in found["host pve"].words
+
+
+async def test_a_state_folder_that_cannot_be_used_is_found(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir(mode=0o755)
+    (tmp_path / "state").chmod(0o755)
+    found = await looked(Site("test"), folder=tmp_path)
+    assert "chmod 700" in found["state folder"].words
+
+
+def test_a_host_that_no_runbook_uses_is_named_and_a_jump_host_is_not() -> None:
+    spare = Host("spare", "127.0.0.1")
+    door = Host("door", "127.0.0.1")
+    pve = Host("pve", "127.0.0.1", jump=("door",))
+    site = Site("test", hosts={"spare": spare, "door": door, "pve": pve})
+    literal_only = replace(VAULT, steps=tuple(s for s in VAULT.steps if s.id == "none"))
+    assert [check.name for check in unused(site, [literal_only])] == ["host spare", "host pve"]

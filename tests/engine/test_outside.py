@@ -1,0 +1,101 @@
+"""What the far side says is data: secrets are out of it, and nothing in it can break an expression."""
+
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts, Sight
+from breakglass.runbook.expression import evaluate
+from breakglass.runbook.model import Expression
+from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, PortForward, Site
+from breakglass.transport.base import HttpRequest
+from breakglass.values import Json
+from breakglass.yamlio.position import Position
+from tests.simulator.kubernetes.conftest import Start
+from tests.simulator.kubernetes.conftest import start as start
+from tests.simulator.kubernetes.support import pod
+from tests.transport.http_support import PLENTY, Seen, endpoint_at, serving
+
+SECRET = "hunter2-hunter2"
+
+
+async def seen_by(folder: Path, answer: web.Response, *, follow: bool = False) -> Sight:
+    async with serving(Seen(lambda request: answer)) as port:
+        site = Site(
+            "loopback",
+            endpoints={"app": endpoint_at(port, bearer="token")},
+            secrets={"token": EnvironmentSecret("TOKEN")},
+        )
+        outside = Outside(site, folder, Clock(), Prompts())
+        try:
+            return await outside.send(HttpRequest("GET", "app", PLENTY, follow=follow))
+        finally:
+            await outside.close()
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", SECRET)
+
+
+async def test_a_header_that_repeats_a_secret_is_without_it(tmp_path: Path) -> None:
+    sight = await seen_by(tmp_path, web.Response(headers={"X-Token": f"Bearer {SECRET}"}))
+    assert SECRET not in str(sight.value)
+    assert SECRET not in str(sight.result)
+
+
+async def test_the_words_of_a_fault_are_without_secrets_and_on_one_line(tmp_path: Path) -> None:
+    location = f"ftp://x/{SECRET}/\u202e"
+    answer = web.Response(status=302, headers={"Location": location})
+    sight = await seen_by(tmp_path, answer, follow=True)
+    assert sight.result.fault is not None and "redirects to" in sight.result.fault.message
+    assert SECRET not in str(sight.result) and SECRET not in str(sight.value)
+    assert "\u202e" not in sight.result.fault.message
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [(r'{"a": "\u0000b"}', r"\u0000b"), (r'{"a": "\ud800b"}', r"\ud800b"), (r'{"a": "\ud83d\ude00"}', "😀")],
+)
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain"])
+async def test_no_text_can_break_an_expression(
+    tmp_path: Path, sent: str, expected: str, media_type: str
+) -> None:
+    sight = await seen_by(tmp_path, web.Response(body=sent.encode(), content_type=media_type))
+    expression = Expression("result.json.a", Position(tmp_path, 1, 1))
+    scope: dict[str, Json] = {"result": sight.value}
+    assert evaluate(expression, scope) == expected
+
+
+@pytest.mark.parametrize("depth", [110, 300, 900, 100_000])
+@pytest.mark.parametrize("media_type", ["application/json", "text/plain"])
+async def test_data_that_is_nested_too_deep_is_text_only(tmp_path: Path, depth: int, media_type: str) -> None:
+    body = (b"[" * depth) + (b"]" * depth)
+    sight = await seen_by(tmp_path, web.Response(body=body, content_type=media_type))
+    assert sight.value["json"] is None and sight.value["text"] == body.decode()
+
+
+async def test_data_that_is_nested_as_deep_as_allowed_is_data(tmp_path: Path) -> None:
+    body = (b'{"a":' * 99) + b"[]" + (b"}" * 99)
+    sight = await seen_by(tmp_path, web.Response(body=body, content_type="application/json"))
+    expression = Expression("has(result.json.a.a.a)", Position(tmp_path, 1, 1))
+    assert evaluate(expression, {"result": sight.value}) is True
+
+
+async def test_a_refused_port_forward_says_why(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front", node_name="node1"), dial=lambda pod, asked: None)
+    forward = PortForward("main", "web", "pod/front", 9999)
+    site = Site(
+        "loopback",
+        clusters={"main": Cluster("main", kubeconfig=cluster.server.kubeconfig)},
+        endpoints={"app": Endpoint("app", "http://app.lab.example", forward=forward)},
+    )
+    outside = Outside(site, tmp_path, Clock(), Prompts())
+    try:
+        sight = await outside.send(HttpRequest("GET", "app", PLENTY))
+    finally:
+        await outside.close()
+    assert sight.result.fault is not None
+    assert "the port-forward says: " in sight.result.fault.message

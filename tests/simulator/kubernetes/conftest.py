@@ -1,0 +1,65 @@
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from breakglass.simulator.clock import Clock
+from breakglass.simulator.kubernetes.access import ADMIN, User
+from breakglass.simulator.kubernetes.objects import Object
+from breakglass.simulator.kubernetes.port_forward import Dial
+from breakglass.simulator.kubernetes.server import start_api_server
+from breakglass.simulator.kubernetes.store import ObjectStore
+from tests.simulator.kubernetes.support import Cluster, Kubectl, TestHooks, kubectl_programs, node
+
+SPEED = 20.0
+
+
+class Start(Protocol):
+    """Starts a cluster with two nodes and the given objects."""
+
+    def __call__(
+        self,
+        *values: Object,
+        hooks: TestHooks | None = None,
+        users: tuple[User, ...] = (ADMIN,),
+        dial: Dial | None = None,
+    ) -> Awaitable[Cluster]: ...
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    started: list[Cluster] = []
+
+    async def begin(
+        *values: Object,
+        hooks: TestHooks | None = None,
+        users: tuple[User, ...] = (ADMIN,),
+        dial: Dial | None = None,
+    ) -> Cluster:
+        clock = Clock(SPEED)
+        store = ObjectStore(clock, seed=1)
+        store.load([node("node1"), node("node2"), *values])
+        store.ensure_namespace("web")
+        hooks = hooks or TestHooks()
+        folder = tmp_path / f"cluster{len(started)}"
+        folder.mkdir()
+        server = await start_api_server(store, hooks, folder, users=users, dial=dial)
+        started.append(Cluster(server, store, hooks, clock))
+        return started[-1]
+
+    yield begin
+    for cluster in started:
+        await cluster.server.close()
+        cluster.clock.close()
+
+
+@pytest.fixture(params=sorted(kubectl_programs()))
+def kubectl(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Cluster], Kubectl]:
+    """Debian's `kubectl`, and the installed one where there is another."""
+    program = kubectl_programs()[request.param]()
+
+    def of(cluster: Cluster) -> Kubectl:
+        return Kubectl(program, cluster.server.kubeconfig, tmp_path)
+
+    return of
