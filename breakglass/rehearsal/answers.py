@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from breakglass.rehearsal.commands import CommandLine
 from breakglass.rehearsal.effects import Effects
@@ -13,21 +12,11 @@ from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import Template
 from breakglass.runbook.template import render, render_tree
+from breakglass.simulator.answer import Answer
 from breakglass.values import Json, Scope
 
 TIMED_OUT = 124
 """The status of `timeout` when it had to end its command."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """delay: simulated seconds before it. then: `exit` with a status, `hang`, or `close` the connection."""
-
-    stdout: bytes = b""
-    stderr: bytes = b""
-    exit: int = 0
-    delay: float = 0.0
-    then: Literal["exit", "hang", "close"] = "exit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class Effects:
             raise WorldFaultError(f"registry: endpoint {move.endpoint} is not a registry")
         if move.verb == "collect":
             return registry.collect(delete_untagged=move.delete_untagged, dry_run=move.dry_run)
-        from breakglass.simulator.registry.images import image_spec
+        from breakglass.rehearsal.pushed import image_spec
 
         registry.push(image_spec(render_tree(move.image, scope)))
         return ""

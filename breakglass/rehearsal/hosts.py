@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from breakglass.rehearsal.answers import Answer, Answering, Asked, not_found, reads_files
+from breakglass.rehearsal.answers import Answering, Asked, not_found, reads_files
 from breakglass.rehearsal.commands import read_line
 from breakglass.rehearsal.model import HostSpec
 from breakglass.rehearsal.story import Story
 from breakglass.rehearsal.world import World
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import render
+from breakglass.simulator.answer import Answer
+from breakglass.simulator.ssh_server import Machine
 from breakglass.values import Json
 
 
@@ -25,6 +27,19 @@ class SimulatedHost:
         self._world = world
         self._story = story
         self._answering = answering
+
+    @property
+    def machine(self) -> Machine:
+        """It as its SSH server sees it."""
+        return Machine(
+            self.name,
+            self.specification.user,
+            self.run,
+            self.reachable,
+            refuse=self.specification.refuse,
+            hang=self.specification.hang,
+            accepts_key=self.specification.key == "accepted",
+        )
 
     def reachable(self) -> bool:
         """Whether connections and commands are answered now."""

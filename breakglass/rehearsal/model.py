@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from breakglass.rehearsal.patterns import Pattern
 from breakglass.runbook.model import Expression, Template, TemplateTree
+from breakglass.simulator.registry.images import ImageSpec
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 
@@ -282,38 +283,6 @@ class Route:
     when: Condition = None
     effect: Effect = NO_EFFECT
     anonymous: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ImagePlatform:
-    """One child of an index. link, blob: whether its revision link and its content are there.
-
-    layers: sizes in bytes. missing_layers: positions of those whose content is gone.
-    """
-
-    platform: str
-    link: bool = True
-    blob: bool = True
-    layers: tuple[int, ...] = (1024,)
-    missing_layers: tuple[int, ...] = ()
-    attestation: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSpec:
-    """An image in a registry: an index with children, or (`single`) one manifest.
-
-    `seed` makes two images of the same repository and shape differ, or be the same; the first tag where not
-    given. Images with the same `base` share their first layer.
-    """
-
-    repository: str
-    tags: tuple[str, ...]
-    seed: str
-    platforms: tuple[ImagePlatform, ...]
-    single: bool = False
-    format: Literal["oci", "docker"] = "oci"
-    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

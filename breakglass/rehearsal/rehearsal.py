@@ -16,7 +16,9 @@ from breakglass.rehearsal.answers import Answering
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
 from breakglass.rehearsal.drill import Scenario, WorldMove
 from breakglass.rehearsal.effects import Effects, objects_by_plural
+from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
+from breakglass.rehearsal.model import RegistrySpec
 from breakglass.rehearsal.story import Event, Happening, Listener, Story
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
@@ -30,7 +32,7 @@ from breakglass.simulator.kubernetes.server import ApiServer, start_api_server
 from breakglass.simulator.kubernetes.statuses import ApiError
 from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.simulator.registry.server import registry_answers
-from breakglass.simulator.registry.store import RegistryStore
+from breakglass.simulator.registry.store import RegistryStore, empty_state
 from breakglass.simulator.ssh_server import SshServer, known_hosts_line, new_key
 from breakglass.site.model import Cluster, Endpoint, FileSecret, Host, Site
 from breakglass.values import Json
@@ -59,7 +61,7 @@ class Rehearsal:
             for name, specification in scenario.clusters.items()
         }
         self._registries = {
-            name: RegistryStore(endpoint.registry, self._world)
+            name: _registry(endpoint.registry, self._world)
             for name, endpoint in scenario.endpoints.items()
             if endpoint.registry is not None
         }
@@ -206,15 +208,20 @@ class Rehearsal:
     async def _start_endpoint(self, name: str, authority: Authority) -> None:
         specification = self.scenario.endpoints[name]
         registry = self._registries.get(name)
-        server = HttpServer(
+
+        def deleted(path: str) -> None:
+            self._story.touch(f"http DELETE {name} {path}")
+
+        endpoint = SimulatedEndpoint(
             name,
             specification,
             self._world,
             self._story,
             self._effects,
             self.scenario.site.secrets,
-            registry_answers(registry, name, self._story) if registry is not None else None,
+            registry_answers(registry, deleted) if registry is not None else None,
         )
+        server = HttpServer(endpoint.handle, refuse=specification.refuse, hang=specification.hang)
         tls = None
         if specification.url.startswith("https:"):
             signer = authority if specification.trusted else Authority("somebody-else")
@@ -247,7 +254,7 @@ class Rehearsal:
         write_private(no_configuration, b"")
         for name, host in self._hosts.items():
             host_key = new_key(self.folder / f"host_{name}_ed25519")
-            server = SshServer(host, host_key, client_key, loop)
+            server = SshServer(host.machine, host_key, client_key, loop)
             self._ssh_servers[name] = server
             match host.specification.known:
                 case "yes":
@@ -308,6 +315,21 @@ async def start_rehearsal(scenario: Scenario, folder: Path, *, speed: float | No
         await rehearsal.close()
         raise
     return rehearsal
+
+
+def _registry(specification: RegistrySpec, world: World) -> RegistryStore:
+    """A registry whose state is a variable of the world, so that rules can move it."""
+
+    def state() -> dict[str, Json]:
+        found = world.variables.get(specification.variable)
+        if not isinstance(found, dict):
+            raise WorldFaultError(f"world.{specification.variable} is no longer the state of a registry")
+        return found
+
+    given = world.variables.get(specification.variable)
+    begun = empty_state(deletes=specification.deletes)
+    world.variables[specification.variable] = begun | (given if isinstance(given, dict) else {})
+    return RegistryStore(state, specification.images)
 
 
 def _tls(authority: Authority, host: str) -> ssl.SSLContext:

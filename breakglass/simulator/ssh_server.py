@@ -9,10 +9,11 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,18 +28,34 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
-from breakglass.rehearsal.answers import Answer
-from breakglass.rehearsal.hosts import SimulatedHost
+from breakglass.simulator.answer import Answer
 from breakglass.simulator.kubernetes.certificates import write_private
 
 T = TypeVar("T")
-QUIET = "breakglass.rehearsal.ssh"
+QUIET = "breakglass.simulator.ssh"
 """Where paramiko logs what clients do wrong. Nobody listens: a line on the terminal would land in the
 cockpit."""
 logging.getLogger(QUIET).addHandler(logging.NullHandler())
 logging.getLogger(QUIET).propagate = False
 LOOK_EVERY = 0.1
 """Real seconds between looks at whether a client that is kept waiting has gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine behind SSH, as its server sees it.
+
+    `run` gives the answer to a command line; the second argument reads all of its standard input.
+    refuse: nothing listens. hang: connections are accepted and nothing is ever said.
+    """
+
+    name: str
+    user: str
+    run: Callable[[str, Callable[[], Awaitable[str]]], Awaitable[Answer]]
+    reachable: Callable[[], bool]
+    refuse: bool = False
+    hang: bool = False
+    accepts_key: bool = True
 
 
 def new_key(path: Path) -> paramiko.PKey:
@@ -58,12 +75,12 @@ class SshServer:
 
     def __init__(
         self,
-        host: SimulatedHost,
+        machine: Machine,
         host_key: paramiko.PKey,
         client_key: paramiko.PKey,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self.host = host
+        self.machine = machine
         self._host_key = host_key
         self._client_key = client_key
         self._loop = loop
@@ -73,10 +90,10 @@ class SshServer:
         self._connections: set[socket.socket] = set()
         self._transports: set[paramiko.Transport] = set()
         self._closed = threading.Event()
-        if host.specification.refuse:
+        if machine.refuse:
             self._listener.close()
             return
-        threading.Thread(target=self._accept, name=f"ssh {host.name}", daemon=True).start()
+        threading.Thread(target=self._accept, name=f"ssh {machine.name}", daemon=True).start()
 
     def close(self) -> None:
         """Stop listening and end every connection. Threads end by themselves, soon after."""
@@ -100,12 +117,15 @@ class SshServer:
             with self._lock:
                 self._connections.add(connection)
             threading.Thread(
-                target=self._serve, args=(connection,), name=f"ssh {self.host.name} connection", daemon=True
+                target=self._serve,
+                args=(connection,),
+                name=f"ssh {self.machine.name} connection",
+                daemon=True,
             ).start()
 
     def _serve(self, connection: socket.socket) -> None:
         try:
-            if self.host.specification.hang or not self.ask(self._reachable()):
+            if self.machine.hang or not self.ask(self._reachable()):
                 return  # the connection stays open and nothing is ever said, until the server closes
         except (FutureTimeoutError, RuntimeError, asyncio.CancelledError):
             return
@@ -122,7 +142,7 @@ class SshServer:
             transport.close()
 
     async def _reachable(self) -> bool:
-        return self.host.reachable()
+        return self.machine.reachable()
 
     def ask(self, question: Coroutine[object, object, T], gone: Callable[[], bool] | None = None) -> T:
         """Run a coroutine in the event loop and wait for it; give up when the client or the server is gone.
@@ -180,9 +200,9 @@ class _Session(paramiko.ServerInterface):
         return "publickey"
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
-        specification = self._server.host.specification
-        right = username == specification.user and key.get_base64() == self._client_key.get_base64()
-        if right and specification.key == "accepted":
+        machine = self._server.machine
+        right = username == machine.user and key.get_base64() == self._client_key.get_base64()
+        if right and machine.accepts_key:
             return AUTH_SUCCESSFUL
         return AUTH_FAILED
 
@@ -193,7 +213,7 @@ class _Session(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         line = command.decode(errors="replace")
-        name = f"ssh {self._server.host.name} command"
+        name = f"ssh {self._server.machine.name} command"
         self._transport.granted.append(
             threading.Thread(target=self._run, args=(channel, line), name=name, daemon=True)
         )
@@ -207,13 +227,16 @@ class _Session(paramiko.ServerInterface):
             return await asyncio.to_thread(_read_all, channel)
 
         try:
-            answer = self._server.ask(self._server.host.run(line, stdin), gone)
+            answer = self._server.ask(self._answer(line, stdin), gone)
             self._send(channel, answer, gone)
         except (asyncio.CancelledError, OSError, EOFError, paramiko.SSHException):
             pass  # the client or the whole rehearsal is gone; there is nobody to tell
         finally:
             with contextlib.suppress(OSError, EOFError):
                 channel.close()
+
+    async def _answer(self, line: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
+        return await self._server.machine.run(line, stdin)
 
     def _send(self, channel: paramiko.Channel, answer: Answer, gone: Callable[[], bool]) -> None:
         channel.sendall(answer.stdout)

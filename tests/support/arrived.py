@@ -18,7 +18,7 @@ from aiohttp import web
 
 from breakglass.policy.commands import FORCED_VERBS, HTTP_READS, risk_of_command, risk_of_shell
 from breakglass.policy.risk import Risk
-from breakglass.rehearsal.answers import Answer
+from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
 from breakglass.runbook.model import (
     KubectlAction,
@@ -26,7 +26,7 @@ from breakglass.runbook.model import (
     SshAction,
 )
 from breakglass.runbook.risk import effective_risk
-from breakglass.simulator.http_server import HttpServer
+from breakglass.simulator.answer import Answer
 from breakglass.simulator.kubernetes import server
 from breakglass.site.model import Host
 
@@ -121,16 +121,16 @@ def arrivals() -> Generator[Arrived]:
     """Keep what arrives at every simulated server meanwhile."""
     kept = Arrived()
     service = server._Service  # pyright: ignore[reportPrivateUsage]
-    api, http, run = service.handle, HttpServer._handle, SimulatedHost.run  # pyright: ignore[reportPrivateUsage]
+    api, http, run = service.handle, SimulatedEndpoint.handle, SimulatedHost.run
 
     async def to_api(self: "server._Service", request: web.Request) -> web.StreamResponse:  # pyright: ignore[reportPrivateUsage]
         body = b"" if request.method in HTTP_READS else await request.read()
         kept.api.append(ApiRequest(request.method, request.raw_path, body))
         return await api(self, request)
 
-    async def to_endpoint(self: HttpServer, request: web.Request) -> web.StreamResponse:
+    async def to_endpoint(self: SimulatedEndpoint, request: web.Request, body: bytes) -> web.StreamResponse:
         kept.http.append(f"{request.method} {self.name} {request.raw_path}")
-        return await http(self, request)
+        return await http(self, request, body)
 
     async def to_host(self: SimulatedHost, command: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
         kept.commands.append((self.name, command))
@@ -138,6 +138,6 @@ def arrivals() -> Generator[Arrived]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service, "handle", to_api)
-        patch.setattr(HttpServer, "_handle", to_endpoint)
+        patch.setattr(SimulatedEndpoint, "handle", to_endpoint)
         patch.setattr(SimulatedHost, "run", to_host)
         yield kept

@@ -4,8 +4,6 @@ from breakglass.rehearsal.model import (
     EndpointSpec,
     HostSpec,
     HttpReply,
-    ImagePlatform,
-    ImageSpec,
     RegistrySpec,
     Route,
 )
@@ -20,6 +18,7 @@ from breakglass.rehearsal.shapes.effects import (
 )
 from breakglass.runbook.actions import EXPRESSION, MAYBE_EMPTY_TEMPLATE, TEMPLATE, TREE
 from breakglass.runbook.model import Template, TemplateTree
+from breakglass.simulator.registry.images import ImagePlatform, ImageSpec
 from breakglass.yamlio.shape import (
     BOOLEAN,
     TEXT,

@@ -7,16 +7,10 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
-from breakglass.rehearsal.model import ImagePlatform, ImageSpec
-from breakglass.rehearsal.shapes.machines import IMAGE
-from breakglass.rehearsal.world import WorldFaultError
 from breakglass.simulator.kubernetes.objects import Object
 from breakglass.values import Json
-from breakglass.yamlio.position import InvalidFileError
-from breakglass.yamlio.shape import read_as
-from breakglass.yamlio.source import parse
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -31,6 +25,38 @@ _LAYER = {
     "oci": "application/vnd.oci.image.layer.v1.tar+gzip",
     "docker": "application/vnd.docker.image.rootfs.diff.tar.gzip",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlatform:
+    """One child of an index. link, blob: whether its revision link and its content are there.
+
+    layers: sizes in bytes. missing_layers: positions of those whose content is gone.
+    """
+
+    platform: str
+    link: bool = True
+    blob: bool = True
+    layers: tuple[int, ...] = (1024,)
+    missing_layers: tuple[int, ...] = ()
+    attestation: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """An image in a registry: an index with children, or (`single`) one manifest.
+
+    `seed` makes two images of the same repository and shape differ, or be the same; the first tag where not
+    given. Images with the same `base` share their first layer.
+    """
+
+    repository: str
+    tags: tuple[str, ...]
+    seed: str
+    platforms: tuple[ImagePlatform, ...]
+    single: bool = False
+    format: Literal["oci", "docker"] = "oci"
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +109,6 @@ def build(specification: ImageSpec) -> Image:
     body: Object = {"schemaVersion": 2, "mediaType": media_type, "manifests": listed}
     references = tuple(child.manifest.digest for child in children)
     return Image(children, _blob(_encoded(body), media_type, references, manifest=True))
-
-
-def image_spec(value: Json) -> ImageSpec:
-    """An image that a rule describes. Raises WorldFaultError for one that is not described right."""
-    try:
-        return read_as(IMAGE, parse(json.dumps(value), Path("push")))
-    except InvalidFileError as error:
-        raise WorldFaultError(f"push: {error}") from error
 
 
 def _child(specification: ImageSpec, platform: ImagePlatform) -> Child:

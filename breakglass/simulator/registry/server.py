@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from breakglass.rehearsal.story import Story
 from breakglass.simulator.kubernetes.objects import Object, objects, text, texts
 from breakglass.simulator.registry.images import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, Blob
 from breakglass.simulator.registry.store import RegistryStore
@@ -26,15 +25,15 @@ _BLOB = re.compile(rf"/v2/{_NAME}/blobs/(?P<digest>[A-Za-z0-9:]+)")
 Answers: TypeAlias = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 
 
-def registry_answers(store: RegistryStore, endpoint: str, story: Story) -> Answers:
-    """What answers the requests to one registry; changes are told to the story."""
+def registry_answers(store: RegistryStore, deleted: Callable[[str], None]) -> Answers:
+    """What answers the requests to one registry. `deleted` is told the path of each deletion."""
 
     async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
         if store.state.get("backend") == "wrong":
             return _of_the_wrong_backend(request)
         response = _answered(store, request)
         if request.method == "DELETE" and response.status == 202:
-            story.touch(f"http DELETE {endpoint} {request.path}")
+            deleted(request.path)
         return response
 
     return answer

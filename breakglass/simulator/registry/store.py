@@ -1,6 +1,6 @@
 """What a simulated registry holds, and its garbage collection.
 
-The state is a variable of the world, so that rules can move it and expressions can read it:
+The state is plain data that belongs to whoever runs the registry, who may move and read it:
 
     backend        `right`; `wrong` while the proxy in front talks to another, empty backend
     deletes        whether DELETE is enabled
@@ -12,42 +12,34 @@ The state is a variable of the world, so that rules can move it and expressions 
 Source: registry/storage/garbagecollect.go and the handlers of distribution 2.8.3.
 """
 
-from breakglass.rehearsal.model import ImageSpec, RegistrySpec
-from breakglass.rehearsal.world import World, WorldFaultError
+from collections.abc import Callable, Iterable
+
 from breakglass.simulator.kubernetes.objects import Object, mapping, strings, texts
-from breakglass.simulator.registry.images import Blob, build
+from breakglass.simulator.registry.images import Blob, ImageSpec, build
 from breakglass.values import Json
 
 
-class RegistryStore:
-    """One registry. Contents are kept here for good; what is there of them is in the world's variable."""
+def empty_state(*, deletes: bool) -> Object:
+    """A registry that holds nothing yet."""
+    return {"backend": "right", "deletes": deletes, "repositories": {}, "blobs": {}, "cached": []}
 
-    def __init__(self, specification: RegistrySpec, world: World) -> None:
-        self._variable = specification.variable
-        self._world = world
+
+class RegistryStore:
+    """One registry. Contents are kept here for good; what is there of them is in the state."""
+
+    def __init__(self, state: Callable[[], Object], images: Iterable[ImageSpec]) -> None:
+        """`state` gives the state as it stands; it begins as `empty_state`."""
+        self._state = state
         self._contents: dict[str, Blob] = {}
-        state: Object = {
-            "backend": "right",
-            "deletes": specification.deletes,
-            "repositories": {},
-            "blobs": {},
-            "cached": [],
-        }
-        given = world.variables.get(self._variable)
-        state |= given if isinstance(given, dict) else {}
-        world.variables[self._variable] = state
         self._filled = False
-        for image in specification.images:
+        for image in images:
             self.push(image)
         self._filled = True
 
     @property
     def state(self) -> Object:
-        """The world's variable. Raises WorldFaultError where a rule has put something else there."""
-        state = self._world.variables.get(self._variable)
-        if not isinstance(state, dict):
-            raise WorldFaultError(f"world.{self._variable} is no longer the state of a registry")
-        return state
+        """The state as it stands."""
+        return self._state()
 
     def push(self, specification: ImageSpec) -> None:
         """Put an image in, with what its description leaves out left out, and its tags on it."""
