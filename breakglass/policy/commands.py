@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.policy.shell import Command, ShellSyntaxError, commands
+from breakglass.policy.shell import Command, ShellSyntaxError, parse
 
 READ, PROBE, CHANGE, DESTRUCTIVE = Risk.READ, Risk.PROBE, Risk.CHANGE, Risk.DESTRUCTIVE
 
@@ -360,15 +360,14 @@ def risk_of_method(method: str) -> Risk:
 def risk_of_shell(text: str) -> Risk:
     """The risk of a shell line: that of its worst part. A line that cannot be read counts as a change."""
     try:
-        found = commands(text)
+        found = parse(text)
     except ShellSyntaxError:
         return CHANGE
     return max((_risk_of(command) for command in found), default=READ)
 
 
 def _risk_of(command: Command) -> Risk:
-    words = _without_assignments(command.words)
-    risk = risk_of_command(words) if words else READ
+    risk = risk_of_command(command.words) if command.words else READ
     return max(risk, CHANGE) if command.writes else risk
 
 

@@ -40,18 +40,30 @@ def quote_state(text: str, state: str = "") -> str:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One simple command of a command line: its words with quotes removed, and the files it writes to."""
+    """One simple command. Words have their quotes removed; what is not known in them is a stand-in.
 
-    words: tuple[str, ...]
+    `assignments` are the NAME=value before the words, or alone. `writes` are the files that a redirection
+    may write to; a command may consist of these alone.
+    """
+
+    words: tuple[str, ...] = ()
+    assignments: tuple[tuple[str, str], ...] = ()
     writes: tuple[str, ...] = ()
 
 
-def commands(text: str) -> list[Command]:
-    """Every simple command in a command line, those in substitutions and subshells included.
+def parse(text: str) -> tuple[Command, ...]:
+    """Every simple command that the text could run, those in substitutions and subshells included.
 
     Raises ShellSyntaxError for a quote that is not closed.
     """
-    return list(_commands(text))
+    return tuple(_commands(text))
+
+
+def _command(words: list[str], writes: list[str]) -> Command:
+    assignments: list[tuple[str, str]] = []
+    while words and (found := re.match(r"([A-Za-z_]\w*)=", words[0])):
+        assignments.append((found[1], words.pop(0)[found.end() :]))
+    return Command(tuple(words), tuple(assignments), tuple(writes))
 
 
 def _commands(text: str) -> Iterator[Command]:
@@ -74,7 +86,7 @@ def _commands(text: str) -> Iterator[Command]:
                 writes.append(target)
         elif operator := next((each for each in OPERATORS if text.startswith(each, index)), None):
             if words or writes:
-                yield Command(tuple(words), tuple(writes))
+                yield _command(words, writes)
             words, writes = [], []
             index += len(operator)
         else:
@@ -82,7 +94,7 @@ def _commands(text: str) -> Iterator[Command]:
             yield from inner
             words.append(word)
     if words or writes:
-        yield Command(tuple(words), tuple(writes))
+        yield _command(words, writes)
 
 
 def _line_end(text: str, index: int) -> int:

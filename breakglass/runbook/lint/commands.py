@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, parse
 from breakglass.policy.kubectl.requests import Exec
-from breakglass.policy.shell import ShellSyntaxError, commands
+from breakglass.policy.shell import ShellSyntaxError
+from breakglass.policy.shell import parse as parse_shell
 from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.steps import ReadStep
@@ -84,7 +85,7 @@ def _shell_line(line: Template) -> Iterator[Problem]:
     if quoted:
         return
     try:
-        commands(placeholder(line))
+        parse_shell(placeholder(line))
     except ShellSyntaxError as error:
         at = moved(line.position, line.source, error.offset) if line.is_literal else line.position
         yield Problem(at, f"the shell line cannot be read: {error}")
