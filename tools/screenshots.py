@@ -25,7 +25,7 @@ from termios import TIOCSWINSZ
 
 from textual.pilot import Pilot
 
-from breakglass.cli.walking import code_of
+from breakglass.cli.exit_codes import code_of
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder, all_sessions
 from breakglass.journal.follow import follower
@@ -36,7 +36,7 @@ from breakglass.tui.app import Cockpit
 from breakglass.tui.dialogs.confirm import QUIET, ConfirmDialog
 from breakglass.tui.screens.report.screen import ReportScreen
 from breakglass.tui.screens.walk.screen import WalkScreen
-from breakglass.tui.screens.watch import WatchCockpit
+from breakglass.tui.watch import WatchCockpit
 
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZES = ((120, 40), (80, 24), (60, 20))

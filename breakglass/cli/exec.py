@@ -15,8 +15,10 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.cli.exit_codes import exit_code
+from breakglass.cli.front import on_a_terminal
 from breakglass.cli.plain import Lines, answer_confirmation, or_stop
-from breakglass.cli.walking import ending_on_signals, on_a_terminal, record_words, telling_of_the_disk
+from breakglass.cli.signals import ending_on_signals
+from breakglass.cli.telling import record_words, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.adhoc import adhoc_runbook
 from breakglass.engine.gateway import Prompts

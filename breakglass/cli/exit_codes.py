@@ -16,6 +16,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from breakglass.engine.opening import Session
     from breakglass.journal.state import State
 
 UNREACHABLE = frozenset({"timeout", "refused", "unreachable", "dns", "tls", "disconnected", "server-error"})
@@ -31,6 +32,24 @@ class ExitCode(IntEnum):
     STOPPED = 5
     UNKNOWN = 6
     INTERRUPTED = 130
+
+
+def code_of(session: "Session") -> ExitCode:
+    """The exit code of a session that has ended. A rehearsal that ended as its scenario expects is done, even
+    where that is to stop or to call somebody."""
+    world, state = session.rehearsal, session.engine.state
+    if world is None or state.mode == "dry-run":
+        return exit_code(state, None)
+    return ExitCode.DONE if as_expected(session) else exit_code(state, world.recovered())
+
+
+def as_expected(session: "Session") -> bool:
+    """Whether a rehearsal came to the end that its scenario expects, by the steps that it expects, and left
+    the simulated world as it should be, with nothing unknown."""
+    world, state = session.rehearsal, session.engine.state
+    if world is None or state.mode == "dry-run" or state.ended is None or state.unknown:
+        return False
+    return world.recovered() and world.scenario.expect.met(state.ended.result, state.steps)
 
 
 def exit_code(state: "State", recovered: bool | None) -> ExitCode:

@@ -88,7 +88,7 @@ def _run(words: "Sequence[str]") -> int:
         run: Callable[[Namespace], int] | None = getattr(arguments, "run", None)
         if run is not None:
             return run(arguments)
-    from breakglass.cli.library import open_library
+    from breakglass.cli.cockpit import open_library
 
     return open_library()
 

@@ -12,7 +12,9 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from breakglass.cli.walking import code_of, ending_on_signals, tell, tell_the_end, telling_of_the_disk
+from breakglass.cli.exit_codes import code_of
+from breakglass.cli.signals import ending_on_signals
+from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.gateway import Prompts
 from breakglass.engine.opening import Request, open_session, operator_name

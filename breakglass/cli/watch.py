@@ -13,9 +13,10 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 
+from breakglass.cli.cockpit import prepare_environment
 from breakglass.cli.exit_codes import ExitCode
-from breakglass.cli.library import prepare_environment
-from breakglass.cli.walking import on_a_terminal, tell
+from breakglass.cli.front import on_a_terminal
+from breakglass.cli.telling import tell
 from breakglass.journal.folders import SessionFolder, find_session, state_folder
 from breakglass.journal.follow import EVERY, follower
 
@@ -33,7 +34,7 @@ def run(arguments: Namespace) -> int:
     if arguments.plain or arguments.json or not on_a_screen:
         return asyncio.run(tell_all(folder, as_json=arguments.json))
     prepare_environment(os.environ)
-    from breakglass.tui.screens.watch import WatchCockpit
+    from breakglass.tui.watch import WatchCockpit
 
     code = WatchCockpit(follower(folder)).run()
     return ExitCode.INTERRUPTED if code is None else code

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 from rich.text import Text
 from textual._styles_cache import StylesCache
-from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
@@ -29,7 +28,7 @@ from breakglass.errors import UserError
 from breakglass.runbook.library import Found
 from breakglass.threads import in_thread
 from breakglass.transport.visible import visible, visible_line
-from breakglass.tui.base import CockpitScreen
+from breakglass.tui.base import CockpitScreen, Wiring
 from breakglass.tui.keys import Place
 from breakglass.tui.terminal import Terminal
 from breakglass.tui.theme import DARK, PALETTES, THEMES, Look, speaks_unicode, variables
@@ -46,7 +45,7 @@ INTERRUPTED = 130
 """Exit codes that the screen itself gives; the others come from the session's end."""
 
 
-class Cockpit(App[int], inherit_bindings=False):
+class Cockpit(Wiring, inherit_bindings=False):
     """The application. Its result is the exit code."""
 
     CSS_PATH = Path(__file__).with_name("cockpit.tcss")
@@ -79,7 +78,6 @@ class Cockpit(App[int], inherit_bindings=False):
 
     @property
     def look(self) -> Look:
-        """How things are drawn in the theme that is on."""
         return Look(PALETTES.get(self.theme, DARK), self.unicode)
 
     @property
@@ -121,7 +119,6 @@ class Cockpit(App[int], inherit_bindings=False):
         return screen
 
     def show_preflight(self, found: Found) -> None:
-        """Inputs, checks and mode of a runbook. It ends with `begin`, or with `go_back`."""
         from breakglass.tui.screens.preflight.screen import PreflightScreen
 
         self.push_screen(PreflightScreen(found))
@@ -130,6 +127,15 @@ class Cockpit(App[int], inherit_bindings=False):
         from breakglass.tui.screens.help.screen import HelpScreen
 
         self.push_screen(HelpScreen(place))
+
+    def show_palette(self, screen: CockpitScreen) -> None:
+        from breakglass.tui.dialogs.palette import Palette
+
+        def chosen(name: str | None) -> None:
+            if name is not None:
+                screen.call_later(screen.run_action, name)
+
+        self.push_screen(Palette(screen.available()), chosen)
 
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen, and let go of what it painted. Textual 8 keeps that of the last 1,024 widgets, as
@@ -140,7 +146,6 @@ class Cockpit(App[int], inherit_bindings=False):
         return super().pop_screen()
 
     def go_back(self) -> None:
-        """Leave the screen that is on top; leaving the first one ends the program."""
         if any(isinstance(each, CockpitScreen) for each in self.screen_stack[:-1]):
             self.pop_screen()
         else:
@@ -148,7 +153,6 @@ class Cockpit(App[int], inherit_bindings=False):
 
     # ---------------------------------------------------------------- a session
     def begin(self, request: "Request") -> None:
-        """Walk a new session, or go on with an old one. One walk at a time."""
         if self._walked is None:
             self.run_worker(self._walk(request), name="walk", group="walk")
 
@@ -158,7 +162,7 @@ class Cockpit(App[int], inherit_bindings=False):
         from breakglass.tui.opening import Opening
 
         await self.push_screen(Opening(request))
-        from breakglass.tui.preload import make_ready
+        from breakglass.tui.preload import preload
         from breakglass.tui.screens.report.screen import ReportScreen
         from breakglass.tui.screens.walk.screen import WalkScreen
 
@@ -169,7 +173,7 @@ class Cockpit(App[int], inherit_bindings=False):
                 await self._show_walk(walk)
                 if not self.is_headless:
                     uses = session.engine.runbook.uses
-                    ready = in_thread(lambda: make_ready(uses))
+                    ready = in_thread(lambda: preload(uses))
                     self.run_worker(ready, name="ready", group="ready", exit_on_error=False)
                 self._walked = session.engine
                 await session.engine.run()
@@ -205,7 +209,6 @@ class Cockpit(App[int], inherit_bindings=False):
         await self.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType]
 
     def leave_during_a_change(self) -> None:
-        """End the program while a change is on its way. Its intent is on record; its outcome is not."""
         self.exit(OUTCOME_UNKNOWN)
 
     def _leave_for(self, received: signal.Signals) -> None:
@@ -248,7 +251,6 @@ class Cockpit(App[int], inherit_bindings=False):
 
     # ---------------------------------------------------------------- the terminal
     def draw_attention(self, words: str) -> None:
-        """Ring the bell; where the terminal is not in focus, also notify through it (OSC 9)."""
         self.bell()
         if not self.app_focus and self._driver is not None:
             self._driver.write(f"\x1b]9;breakglass: {visible_line(words)}\x07")

@@ -3,18 +3,58 @@ way back."""
 
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual.app import App
 from textual.screen import Screen
 from textual.widget import Widget
 
+from breakglass.runbook.library import Found
 from breakglass.tui.keys import Action, Place, actions_of
+from breakglass.tui.theme import Look
 
 if TYPE_CHECKING:
-    from breakglass.tui.app import Cockpit
+    from breakglass.engine.opening import Request
 
 
-def cockpit(widget: Widget) -> "Cockpit":
+class Wiring(App[int], inherit_bindings=False):
+    """What a screen may ask of the application. `app.Cockpit` does it; screens know only this."""
+
+    @property
+    def look(self) -> Look:
+        """How things are drawn in the theme that is on."""
+        raise NotImplementedError
+
+    def show_preflight(self, found: Found) -> None:
+        """Inputs, checks and mode of a runbook. It ends with `begin`, or with `go_back`."""
+        raise NotImplementedError
+
+    def show_help(self, place: Place) -> None:
+        """What the keys of a place do."""
+        raise NotImplementedError
+
+    def show_palette(self, screen: "CockpitScreen") -> None:
+        """Every action of a screen, found by typing; the one that is chosen is carried out."""
+        raise NotImplementedError
+
+    def go_back(self) -> None:
+        """Leave the screen that is on top; leaving the first one ends the program."""
+        raise NotImplementedError
+
+    def begin(self, request: "Request") -> None:
+        """Walk a new session, or resume one. One walk at a time."""
+        raise NotImplementedError
+
+    def leave_during_a_change(self) -> None:
+        """End the program while a change is on its way. Its intent is on record; its outcome is not."""
+        raise NotImplementedError
+
+    def draw_attention(self, words: str) -> None:
+        """Ring the bell; where the terminal is not in focus, also notify through it (OSC 9)."""
+        raise NotImplementedError
+
+
+def cockpit(widget: Widget) -> Wiring:
     """The application that a widget lives in."""
-    return cast("Cockpit", widget.app)  # pyright: ignore[reportUnknownMemberType]
+    return cast(Wiring, widget.app)  # pyright: ignore[reportUnknownMemberType]
 
 
 class CockpitScreen(Screen[None], inherit_bindings=False):
@@ -35,13 +75,7 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
         return actions_of(self.place)
 
     def action_palette(self) -> None:
-        from breakglass.tui.widgets.palette import Palette
-
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.call_later(self.run_action, name)
-
-        cockpit(self).push_screen(Palette(self.available()), chosen)
+        cockpit(self).show_palette(self)
 
     def action_help(self) -> None:
         cockpit(self).show_help(self.place)

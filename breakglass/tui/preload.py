@@ -8,11 +8,11 @@ from importlib import import_module
 
 from breakglass.runbook.model import Uses
 
-SCREENS = ("help.screen", "palette", "dialogs", "confirm")
+SCREENS = ("screens.help.screen", "dialogs.palette", "dialogs.questions", "dialogs.confirm")
 TRANSPORTS = {"clusters": "kubectl", "hosts": "ssh", "endpoints": "http"}
 
 
-def make_ready(uses: Uses) -> None:
+def preload(uses: Uses) -> None:
     """Import what the next keys and steps need. Blocks; call it in a thread.
 
     All that is there by now stays, as far as it matters. The garbage collector leaves it out from here on: it

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.walking import telling_of_the_disk
+from breakglass.cli.telling import telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.prompts import Desk
 from breakglass.journal import events as e

@@ -15,7 +15,7 @@ from breakglass.journal.state import EMPTY, Observer, Recorded, State, apply
 from breakglass.runbook.load import load_runbook
 from breakglass.site.model import Site
 from breakglass.tui.app import Cockpit
-from breakglass.tui.screens.walk.lines import Lines
+from breakglass.tui.output_lines import Lines
 from breakglass.tui.screens.walk.screen import WalkScreen
 
 START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)

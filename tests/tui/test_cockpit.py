@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from breakglass.cli.library import prepare_environment
-from breakglass.cli.walking import code_of
+from breakglass.cli.cockpit import prepare_environment
+from breakglass.cli.exit_codes import code_of
 from breakglass.engine.opening import OpeningError, Request
 from breakglass.journal.store import FILE_NAME, Journal, JournalError
 from breakglass.transport.ssh import HostKeyQuestion
@@ -22,7 +22,7 @@ from breakglass.tui.opening import Opening
 from breakglass.tui.screens.report.screen import ReportScreen
 from breakglass.tui.screens.walk.screen import WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.screens.walk.words import doing
+from breakglass.tui.words import doing
 from tests.tui.support import Stage, before_the_purge, flat, words
 
 OUTPOST = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge"

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.tui.screens.walk.lines import Joined, Search, Viewport, Written, spans
+from breakglass.tui.output_lines import Joined, Search, Viewport, Written, spans
 
 LINES = st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60), max_size=40)
 MOVES = st.lists(st.integers(-15, 15), max_size=20)

@@ -9,11 +9,11 @@ from textual.pilot import Pilot
 from breakglass.engine import commands as c
 from breakglass.journal import events as e
 from breakglass.tui.dialogs.confirm import ConfirmDialog
+from breakglass.tui.dialogs.palette import Palette
 from breakglass.tui.dialogs.questions import AskLine, Choose
-from breakglass.tui.screens.walk.lines import Written
+from breakglass.tui.output_lines import Written
 from breakglass.tui.screens.walk.screen import STALE, WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.widgets.palette import Palette
 from tests.tui.support import (
     AS,
     DELETE,

@@ -13,7 +13,7 @@ from breakglass.journal.folders import SessionFolder
 from breakglass.journal.follow import follower
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, Journal, JournalError, open_journal, read
-from breakglass.tui.screens.watch import WatchCockpit
+from breakglass.tui.watch import WatchCockpit
 from tests.tui.past_support import REHEARSAL, rehearsed, seen, started, state
 from tests.tui.support import flat
 

@@ -26,10 +26,10 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.tui.base import cockpit
-from breakglass.tui.screens.walk.source import Walking
-from breakglass.tui.screens.walk.words import number_of, site_words
 from breakglass.tui.theme import BANDS, Look
+from breakglass.tui.walking import Walking
 from breakglass.tui.widgets.text import flowed, folded, labelled, plain, shown_values
+from breakglass.tui.words import number_of, site_words
 
 QUIET = 0.6
 """Seconds without any key before the first one counts. A key that is held or typed ahead starts them anew."""

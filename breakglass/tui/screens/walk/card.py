@@ -14,9 +14,9 @@ from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, Ssh
 from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.template import render_known
 from breakglass.runbook.words import command_of
-from breakglass.tui.screens.walk.words import verdict
 from breakglass.tui.theme import Look
 from breakglass.tui.widgets.text import columns, folded, labelled, plain, seconds, shown_values, size
+from breakglass.tui.words import verdict
 from breakglass.values import Scope
 
 LABEL = 9

@@ -7,9 +7,9 @@ from pathlib import Path
 from breakglass.journal.state import Attempt, State
 from breakglass.report.timeline import timeline
 from breakglass.transport.output import open_output, shortened
+from breakglass.tui.output_lines import Joined, Lines, Written
 from breakglass.tui.screens.walk.card import finished_words
-from breakglass.tui.screens.walk.lines import Joined, Lines, Written
-from breakglass.tui.screens.walk.source import Walking
+from breakglass.tui.walking import Walking
 from breakglass.tui.widgets.text import clock, plain, shown_value
 
 MOST_KEPT_OPEN = 16

@@ -9,10 +9,10 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from breakglass.journal.state import Attempt, State, StepView
+from breakglass.tui.output_lines import Search, Written
 from breakglass.tui.screens.walk.contents import Contents, timeline_lines, value_lines
-from breakglass.tui.screens.walk.lines import Search, Written
 from breakglass.tui.screens.walk.output import OutputPane
-from breakglass.tui.screens.walk.source import Walking
+from breakglass.tui.walking import Walking
 from breakglass.tui.widgets.inputs import TextLine
 
 Content: TypeAlias = Literal["output", "timeline", "values"]

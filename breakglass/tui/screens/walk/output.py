@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from breakglass.tui.base import cockpit
-from breakglass.tui.screens.walk.lines import Lines, Row, Search, Viewport, spans
+from breakglass.tui.output_lines import Lines, Row, Search, Viewport, spans
 from breakglass.tui.theme import Look
 
 WHEEL = 3

@@ -10,9 +10,9 @@ from breakglass.runbook.model import (
     Step,
 )
 from breakglass.runbook.risk import effective_risk
-from breakglass.tui.screens.walk.words import strip_window
 from breakglass.tui.theme import Look
 from breakglass.tui.widgets.text import folded, padded, plain, seconds
+from breakglass.tui.words import strip_window
 
 NEAR = 60
 """Steps that are drawn on each side of the one that is shown; a key press must not wait for a thousand."""

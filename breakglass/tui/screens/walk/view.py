@@ -24,9 +24,12 @@ from breakglass.tui.screens.walk.card import LABEL, Subject, card_lines, verdict
 from breakglass.tui.screens.walk.layout import LAYOUTS, STEPS_WIDTH, Layout, card_rows, layout_of
 from breakglass.tui.screens.walk.lower import Content, Lower
 from breakglass.tui.screens.walk.output import SIDEWAYS
-from breakglass.tui.screens.walk.source import Walking
 from breakglass.tui.screens.walk.steps import step_rows, strip
-from breakglass.tui.screens.walk.words import (
+from breakglass.tui.theme import BANDS
+from breakglass.tui.walking import Walking
+from breakglass.tui.widgets.footer import Footer
+from breakglass.tui.widgets.text import flowed, folded, plain
+from breakglass.tui.words import (
     Move,
     header_chunks,
     mode_word,
@@ -35,9 +38,6 @@ from breakglass.tui.screens.walk.words import (
     progress,
     titled,
 )
-from breakglass.tui.theme import BANDS
-from breakglass.tui.widgets.footer import Footer
-from breakglass.tui.widgets.text import flowed, folded, plain
 
 FRAME = 0.1
 """Seconds between two drawings: events and output that come faster share one."""

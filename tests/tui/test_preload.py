@@ -6,9 +6,9 @@ import sys
 SCRIPT = """
 import gc, sys
 from breakglass.runbook.model import Uses
-from breakglass.tui.preload import make_ready
+from breakglass.tui.preload import preload
 
-make_ready(Uses(hosts=("box",)))
+preload(Uses(hosts=("box",)))
 screens = ("breakglass.tui.screens.help.screen", "breakglass.tui.dialogs.confirm")
 wanted = (*screens, "paramiko", "httpx", "kubernetes")
 print([name for name in wanted if name in sys.modules], gc.get_freeze_count() > 10_000)

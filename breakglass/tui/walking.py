@@ -11,7 +11,7 @@ from breakglass.engine.commands import Command
 from breakglass.journal.state import Observer, State
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import Site
-from breakglass.tui.screens.walk.lines import Lines
+from breakglass.tui.output_lines import Lines
 
 
 class Walking(Protocol):

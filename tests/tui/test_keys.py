@@ -9,6 +9,7 @@ from textual.dom import DOMNode
 
 from breakglass.tui.app import Cockpit
 from breakglass.tui.dialogs.confirm import ConfirmDialog
+from breakglass.tui.dialogs.palette import Palette, matching
 from breakglass.tui.dialogs.questions import AskLine, Choose, HostKey, Message
 from breakglass.tui.keys import ACTIONS, Place, actions_of, bindings
 from breakglass.tui.screens.walk.screen import WalkScreen
@@ -16,7 +17,6 @@ from breakglass.tui.screens.walk.view import WalkView
 from breakglass.tui.theme import Look
 from breakglass.tui.widgets.footer import footer_line
 from breakglass.tui.widgets.inputs import Choices, TextLine
-from breakglass.tui.widgets.palette import Palette, matching
 
 NEVER = {f"ctrl+{letter}" for letter in "basqzijmh"} | {"tab"}
 SCREENS = {

@@ -1,0 +1,48 @@
+"""What `run`, `rehearse` and `resume` have in common: their options, and which front a session gets:
+the cockpit, plain lines, or none."""
+
+import asyncio
+import sys
+from argparse import ArgumentParser, Namespace
+
+from breakglass.cli.exit_codes import ExitCode
+from breakglass.cli.headless import ScriptOf, walk_headless
+from breakglass.engine.opening import Request
+
+
+def add_walk_arguments(parser: ArgumentParser) -> None:
+    """Options of every command that walks a runbook."""
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the runbook"
+    )
+    parser.add_argument("--plain", action="store_true", help="no full screen: lines and numbered choices")
+    parser.add_argument("--json", action="store_true", help="headless, every event as a JSON line")
+
+
+def given_inputs(arguments: Namespace) -> dict[str, str]:
+    """`--input NAME=VALUE` as a mapping. Exits with a usage error when there is no `=`."""
+    pairs: dict[str, str] = {}
+    for each in arguments.input:
+        name, separator, value = each.partition("=")
+        if not separator:
+            print(f"--input {each}: write NAME=VALUE", file=sys.stderr)
+            raise SystemExit(ExitCode.USAGE)
+        pairs[name] = value
+    return pairs
+
+
+def on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def walk_with(request: Request, arguments: Namespace, script_of: ScriptOf, *, headless: bool) -> int:
+    """Walk in the cockpit, in plain lines, or headless where nobody can be asked."""
+    if headless or arguments.json or not (on_a_terminal() or arguments.plain):
+        return asyncio.run(walk_headless(request, script_of, as_json=arguments.json))
+    if arguments.plain:
+        from breakglass.cli.plain import walk_plain
+
+        return asyncio.run(walk_plain(request))
+    from breakglass.cli.cockpit import open_cockpit
+
+    return open_cockpit(request)

@@ -1,0 +1,27 @@
+"""A walk with nobody at the keyboard."""
+
+from collections.abc import Callable
+
+from breakglass.cli.exit_codes import code_of
+from breakglass.cli.signals import ending_on_signals
+from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
+from breakglass.engine.autopilot import Script, walk
+from breakglass.engine.opening import Request, Session, open_session, operator_name
+
+ScriptOf = Callable[[Session], Script]
+
+
+async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool) -> int:
+    """Walk with nobody at the keyboard, telling the events as they come."""
+    async with open_session(request) as session:
+        engine = session.engine
+        for recorded in engine.state.timeline:
+            tell(recorded, as_json=as_json)
+        engine.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
+        engine.subscribe(telling_of_the_disk(engine))
+        with ending_on_signals(engine):
+            await walk(engine, script_of(session), operator_name())
+        code = code_of(session)
+        if not as_json:
+            tell_the_end(session, code)
+        return code
