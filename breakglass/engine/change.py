@@ -13,16 +13,23 @@ from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Sight
 from breakglass.engine.prepare import Pinned, PreparationError, Prepared, text_or_reason
 from breakglass.engine.prompts import Desk
-from breakglass.engine.read import Reader, Seen, elements_of, finished, reaching, result_of_fault
+from breakglass.engine.read import (
+    Look,
+    Reader,
+    Seen,
+    elements_of,
+    finished,
+    look_at,
+    look_of_fault,
+    reaching,
+)
+from breakglass.engine.scope import Scopes
 from breakglass.journal import events as e
 from breakglass.journal.store import JournalUnwritableError
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
 from breakglass.policy.risk import Risk
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import (
-    Pin,
-    Step,
-)
+from breakglass.runbook.model import Pin, Step, TemplateTree
 from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.template import render, render_tree
 from breakglass.transport.base import Delivery, KubectlRequest, Request
@@ -41,8 +48,8 @@ class Changed:
 
     state: e.StepState
     say: str = ""
-    value: dict[str, Json] | None = None
-    results: tuple[dict[str, Json], ...] = ()
+    look: Look | None = None
+    results: tuple[Look, ...] = ()
     command: c.Command | None = None
     """The operator's way on, where the question was answered with something else than a yes."""
 
@@ -56,10 +63,11 @@ class Changer:
         self._reader = reader
         self._clock = clock
 
-    async def step(self, step: Step, attempt: int, scope: Scope) -> Changed:
+    async def step(self, step: Step, attempt: int, scope: Scopes) -> Changed:
         """Take one step that may change something, from its preconditions to its verification."""
         try:
             prepared = await self._prepare(step, scope)
+            typed = typed_text(step, effective_risk(step), scope)
         except (PreparationError, EvaluationError) as error:
             return Changed("failed", f"not sent: {error}")
         self._record_prepared(step, attempt, prepared)
@@ -69,7 +77,7 @@ class Changer:
         on, replaced = await self._object(step, attempt, prepared, scope)
         if replaced:
             return Changed("failed", f"refused, nothing sent: {replaced}")
-        answer = await self._ask(step, attempt, prepared, scope, on)
+        answer = await self._ask(step, attempt, prepared, scope, on, typed)
         if not isinstance(answer, c.Confirm):
             return Changed("failed", "declined; nothing has been sent", command=answer)
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
@@ -77,7 +85,7 @@ class Changer:
             return Changed("failed", f"refused after the confirmation, nothing sent: {refusal}")
         return await self._act(step, attempt, prepared, scope)
 
-    async def show(self, step: Step, attempt: int, scope: Scope) -> Changed:
+    async def show(self, step: Step, attempt: int, scope: Scopes) -> Changed:
         """A dry run's way through a change: preconditions are read, the API server is asked, nothing
         changes."""
         try:
@@ -95,30 +103,30 @@ class Changer:
             )
             said.append(f"preview: {seen.fault or 'read'}")
         try:
-            values = {name: render_tree(tree, scope) for name, tree in step.assume.items()}
+            values = {name: _assumed(tree, scope) for name, tree in step.assume.items()}
         except EvaluationError as error:
             return Changed("failed", f"assume: {error}")
         if values:
-            self._desk.record(e.Captured(step.id, attempt, values))
+            self._desk.capture(step.id, attempt, values)
         return Changed("shown", "; ".join(said))
 
-    async def look_again(self, step: Step, attempt: int, scope: Scope) -> bool:
+    async def look_again(self, step: Step, attempt: int, scope: Scopes) -> bool:
         """Whether the verification of a change with an unknown outcome shows that it was done."""
         if step.verify is None:
             return False
         once = replace(step.verify, within=0.0, soak=0.0)
-        held, value, _ = await self._reader.poll(step, attempt, once, scope)
-        if held:
-            inner = {**scope, "result": value}
+        polled = await self._reader.poll(step, attempt, once, scope)
+        if polled.holds:
+            inner = Seen(polled.look).within(scope)
             self._reader.capture(step, attempt, inner, {**step.verify.capture})
-        return held
+        return polled.holds
 
-    async def _prepare(self, step: Step, scope: Scope) -> list[tuple[Prepared, Prepared]]:
+    async def _prepare(self, step: Step, scope: Scopes) -> list[tuple[Prepared, Prepared]]:
         action = reaching(step.action)
-        scopes: list[Scope] = [scope]
+        scopes = [scope]
         if step.foreach is not None:
-            scopes = [{**scope, "item": each} for each in elements_of(step, scope)]
-        pinned = rendered_pin(step.pin, scope)
+            scopes = [scope.plus(item=each) for each in elements_of(step, scope)]
+        pinned = rendered_pin(step.pin, scope.real)
         return [await self._reader.prepared(action, each, step.timeout, pinned=pinned) for each in scopes]
 
     def _record_prepared(self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]) -> None:
@@ -139,7 +147,7 @@ class Changer:
             )
 
     async def _object(
-        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scope
+        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scopes
     ) -> tuple[str, str]:
         """The object that a kubectl change acts on, in words, and why it is not the one diagnosed, if so."""
         if len(prepared) != 1 or not isinstance(prepared[0][1].request, KubectlRequest):
@@ -156,11 +164,12 @@ class Changer:
             argv = (*argv, "-n", target.namespace)
         look = KubectlRequest(request.cluster, argv, request.timeout, driver=request.driver)
         sight = await self._reader.cancellable(self._outside.send(look))
-        found = sight.value["json"]
-        if not isinstance(found, dict):
+        found, shown = sight.value["json"], sight.shown["json"]
+        if not isinstance(found, dict) or not isinstance(shown, dict):
             message = sight.result.fault.message if sight.result.fault else "not an object"
             return f"{target.resource} {target.name}: {message}", ""
-        words, uid = described(found, target.resource)
+        _, uid = described(found, target.resource)
+        words, _ = described(shown, target.resource)
         if step.pin is None or request.uid is None:
             return words, ""
         same = uid == request.uid
@@ -193,7 +202,13 @@ class Changer:
         return f"dry run refused: {fault.message}" if fault else "dry run accepted"
 
     async def _ask(
-        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scope, on: str
+        self,
+        step: Step,
+        attempt: int,
+        prepared: list[tuple[Prepared, Prepared]],
+        scope: Scopes,
+        on: str,
+        typed: str,
     ) -> c.Command:
         risk = effective_risk(step)
         says = [await self._server_says(sent) for _, sent in prepared]
@@ -211,16 +226,16 @@ class Changer:
                 undo=text_or_reason(step.undo.say, scope) if step.undo else "NONE",
                 server_says="; ".join(dict.fromkeys(each for each in says if each)),
                 then=then_words(step),
-                typed=typed_text(step, risk, scope),
+                typed=typed,
                 approvals=step.approve,
             )
         )
 
     async def _act(
-        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scope
+        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scopes
     ) -> Changed:
         self._desk.busy = "changing"
-        values: list[dict[str, Json]] = []
+        looks: list[Look] = []
         outcome: e.Outcome = "succeeded"
         message = ""
         try:
@@ -235,20 +250,20 @@ class Changer:
                     self._desk.record(
                         e.ActionFinished(step.id, attempt, "not-sent", 0.0, index, message=str(error))
                     )
-                    return Changed("failed", f"not sent: {error}", values[-1] if values else None)
+                    return Changed("failed", f"not sent: {error}", looks[-1] if looks else None)
                 sight, interrupted = await self._to_its_end(sent.request, redact=step.redact)
                 outcome = outcome_of(sight, step)
                 self._desk.record(finished(step.id, attempt, index, sight, outcome))
                 if interrupted is not None:
                     raise interrupted
-                values.append(sight.value)
+                looks.append(look_at(sight))
                 if outcome != "succeeded":
                     message = sight.result.fault.message if sight.result.fault else ""
                     break
         finally:
             self._desk.busy = ""
-        value = values[-1] if values else result_of_fault("", "")
-        return await self._verified(step, attempt, scope, outcome, message, value, tuple(values))
+        look = looks[-1] if looks else look_of_fault("", "")
+        return await self._verified(step, attempt, scope, outcome, message, Seen(look, tuple(looks)))
 
     async def _to_its_end(
         self, request: Request, *, redact: bool
@@ -268,44 +283,43 @@ class Changer:
         self,
         step: Step,
         attempt: int,
-        scope: Scope,
+        scope: Scopes,
         outcome: e.Outcome,
         message: str,
-        value: dict[str, Json],
-        results: tuple[dict[str, Json], ...],
+        seen: Seen,
     ) -> Changed:
+        look, results = seen.look, seen.results
         # Of a list, what comes before the one that failed has been sent.
         before = f"; sent before it: {len(results) - 1}" if len(results) > 1 else ""
         if outcome == "not-sent":
-            return Changed("failed", f"not sent{before}: {message}", value, results)
-        refused = outcome == "failed" and value.get("fault") in DEFINITE_REFUSALS
+            return Changed("failed", f"not sent{before}: {message}", look, results)
+        refused = outcome == "failed" and look.value.get("fault") in DEFINITE_REFUSALS
         if refused:
             words = f"refused by the far side{before or ', nothing changed'}: {message}"
-            return Changed("failed", words, value, results)
+            return Changed("failed", words, look, results)
         if step.verify is None:
-            if outcome == "unknown" and not is_finding(step, value):
-                return Changed("unknown", self._unknown_words(step, scope, message), value, results)
+            if outcome == "unknown" and not is_finding(step, look.value):
+                return Changed("unknown", self._unknown_words(step, scope, message), look, results)
             state = "failed" if outcome == "failed" else "ok"
-            return Changed(state, message, value, results)
-        inner: dict[str, Json] = {**scope, "result": value, "results": list(results)}
-        held, verified, why = await self._reader.poll(step, attempt, step.verify, inner)
-        if held:
-            wrong = self._reader.capture(
-                step, attempt, {**inner, "result": verified}, {**step.verify.capture}
-            )
+            return Changed(state, message, look, results)
+        polled = await self._reader.poll(step, attempt, step.verify, seen.within(scope))
+        why = polled.message
+        if polled.holds:
+            inner = replace(seen, look=polled.look).within(scope)
+            wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
             if wrong:
-                return Changed("failed", f"done and verified, but: {wrong}", value, results)
+                return Changed("failed", f"done and verified, but: {wrong}", look, results)
             said = {
                 "unknown": "the answer was lost, but verification shows that it was done",
                 "failed": f"reported {message}, but verification shows that it was done",
             }
-            return Changed("ok", said.get(outcome, "sent and verified"), value, results)
+            return Changed("ok", said.get(outcome, "sent and verified"), look, results)
         if outcome == "unknown":
-            return Changed("unknown", self._unknown_words(step, scope, f"{message}; {why}"), value, results)
+            return Changed("unknown", self._unknown_words(step, scope, f"{message}; {why}"), look, results)
         sent = f"reported {message}" if outcome == "failed" else "sent"
-        return Changed("failed", f"{sent}; verification {why}", value, results)
+        return Changed("failed", f"{sent}; verification {why}", look, results)
 
-    def _unknown_words(self, step: Step, scope: Scope, message: str) -> str:
+    def _unknown_words(self, step: Step, scope: Scopes, message: str) -> str:
         guidance = text_or_reason(step.unknown, scope)
         return f"may have happened: {message}. {guidance}".strip()
 
@@ -338,10 +352,16 @@ def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:
     return Pinned(uid, version)
 
 
-def typed_text(step: Step, risk: Risk, scope: Scope) -> str:
-    """What the operator must type; empty where one key is enough. A destructive step never takes one key."""
+def typed_text(step: Step, risk: Risk, scope: Scopes) -> str:
+    """What the operator must type; empty where one key is enough. A destructive step never takes one key.
+
+    Raises EvaluationError, also for a text with a secret in it, since it would have to be shown.
+    """
     if step.confirm is not None and step.confirm.type is not None:
-        return render(step.confirm.type, scope)
+        typed = render(step.confirm.type, scope.real)
+        if not scope.same and typed != render(scope.shown_template(step.confirm.type), scope.shown):
+            raise EvaluationError(f"confirm: {step.confirm.type.source!r} holds a secret; name the object")
+        return typed
     return step.id if risk is Risk.DESTRUCTIVE else ""
 
 
@@ -374,4 +394,9 @@ def described(found: dict[str, Json], resource: str) -> tuple[str, str]:
 
 def seen_of(changed: Changed) -> Seen:
     """A change's result in the shape that captures and expectations take."""
-    return Seen(changed.value or result_of_fault("", ""), changed.results)
+    return Seen(changed.look or look_of_fault("", ""), changed.results)
+
+
+def _assumed(tree: TemplateTree, scope: Scopes) -> tuple[Json, Json]:
+    value = render_tree(tree, scope.real)
+    return value, scope.shown_of(value, lambda: render_tree(tree, scope.shown))

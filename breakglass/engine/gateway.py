@@ -60,10 +60,11 @@ class Prompts:
 @dataclass(frozen=True, slots=True)
 class Sight:
     """What came back from one request: the transport's result, the value for expressions, the stored
-    output."""
+    output. `shown` is the value without secrets; the same object where none is in it."""
 
     result: Result
     value: dict[str, Json]
+    shown: dict[str, Json]
     output: Finished | None
     note: str = ""
 
@@ -130,16 +131,12 @@ class Outside:
             finished, note = recorder.finished, str(error)
         if recorder.truncated:
             note = f"{note} only the first {LARGEST_TEXT // 2**20} MiB of text are looked at".strip()
-        value = (
-            result_value(result, "", "")
-            if redact
-            else result_value(result, recorder.text("stdout"), recorder.text("stderr"))
-        )
         if redact:
-            value["json"] = None
+            value = {**result_value(result, "", ""), "json": None}
         else:
-            value["json"] = self.secrets.redactor.redact_json(value["json"])
-        return Sight(result, value, finished, note)
+            value = result_value(result, recorder.text("stdout"), recorder.text("stderr"))
+        shown = cast("dict[str, Json]", self.secrets.redactor.redact_json(value))
+        return Sight(result, value, shown, finished, note)
 
     async def close(self) -> None:
         for transport in self._transports.values():
@@ -158,14 +155,11 @@ class Outside:
         return replace(result, fault=replace(result.fault, message=message))
 
     def _without_secrets(self, result: Result) -> Result:
-        """Headers and a fault's words may repeat what the far side said, as the output does."""
-        redact = self.secrets.redactor.redact
-        fault = result.fault
-        if fault is not None:
-            fault = replace(fault, message=visible_line(redact(fault.message)))
-        return replace(
-            result, headers={name: redact(value) for name, value in result.headers.items()}, fault=fault
-        )
+        """A fault's words, which are for people, may repeat what the far side said, as the output does."""
+        if result.fault is None:
+            return result
+        words = visible_line(self.secrets.redactor.redact(result.fault.message))
+        return replace(result, fault=replace(result.fault, message=words))
 
     async def _transport(self, kind: type[Request]) -> Transport:
         """The transport of a kind of requests. Its package is imported, off the event loop, on first use."""

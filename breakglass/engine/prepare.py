@@ -6,10 +6,11 @@ exception is a secret: `secrets.NAME` is shown by its name and put in only for s
 
 import json as jsonlib
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TypeAlias, TypeVar, cast
 
+from breakglass.engine.scope import Scopes
 from breakglass.policy.risk import Risk
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import (
@@ -29,6 +30,8 @@ from breakglass.values import Json, Scope
 
 LONGEST_WORDS = 4000
 """Characters of a text for people. Its record, and every screen that wraps it, stays small."""
+
+T = TypeVar("T")
 
 Reaching: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
 """The actions that reach outside."""
@@ -196,20 +199,46 @@ def _inline(value: Json) -> str:
     return value if isinstance(value, str) else jsonlib.dumps(value)
 
 
-def words_of(template: Template, scope: Scope) -> str:
+def shown_action(action: Reaching, scopes: Scopes) -> Reaching:
+    """An action to be rendered with `scopes.shown`: what has a value only with a secret gives a mark."""
+    return action if scopes.same else _with_templates(action, scopes.shown_template)
+
+
+def _with_templates(value: T, change: Callable[[Template], Template]) -> T:
+    """A value with every template inside it changed."""
+    whole: object = value
+    match value:
+        case Template():
+            whole = change(value)
+        case Mapping():
+            entries = cast("Mapping[object, object]", value)
+            whole = {name: _with_templates(each, change) for name, each in entries.items()}
+        case list():
+            whole = [_with_templates(each, change) for each in cast("list[object]", value)]
+        case tuple():
+            whole = tuple(_with_templates(each, change) for each in cast("tuple[object, ...]", value))
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = {each.name: _with_templates(getattr(value, each.name), change) for each in fields(value)}
+            whole = replace(value, **parts)
+        case _:
+            pass
+    return cast(T, whole)
+
+
+def words_of(template: Template, scopes: Scopes) -> str:
     """A template for people, rendered. What is put in may be a whole output, so it is cut to LONGEST_WORDS.
 
     Raises EvaluationError.
     """
-    return shortened(render(template, scope), LONGEST_WORDS)
+    return shortened(render(scopes.shown_template(template), scopes.shown), LONGEST_WORDS)
 
 
-def text_or_reason(template: Template | None, scope: Scope) -> str:
+def text_or_reason(template: Template | None, scopes: Scopes) -> str:
     """A template for people, rendered; where a value is missing, its source with the reason, never an
     error."""
     if template is None:
         return ""
     try:
-        return words_of(template, scope)
+        return words_of(template, scopes)
     except EvaluationError as error:
         return f"{template.source} [{error}]"

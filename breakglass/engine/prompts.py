@@ -1,20 +1,25 @@
 """The desk: where events are put on record, observers are told, and people are asked.
 
-An event is in the journal before anyone hears of it. A command is checked against the open question the
+An event is in the journal before anyone hears of it, and no known secret is in it by then: `Desk.record` is
+the one place where an event becomes a record. A command is checked against the open question the
 moment it comes; one that does not apply is refused with the reason, and changes nothing.
 """
 
 import asyncio
 import re
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Literal, TypeAlias, TypeVar, cast, get_origin
 
 from breakglass.engine import commands as c
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, Recorded, apply, fold
 from breakglass.journal.store import Journal
+from breakglass.site.redaction import Redactor
 from breakglass.values import Json
+
+E = TypeVar("E", bound=e.Event)
 
 Busy: TypeAlias = Literal["", "reading", "changing"]
 
@@ -34,6 +39,11 @@ class Desk:
     def __init__(self, journal: Journal) -> None:
         """Blocks while it folds what the journal holds already."""
         self.journal = journal
+        self.redactor = Redactor()
+        """What knows the session's secrets; the engine puts its own here."""
+        self.secret_values: dict[str, Json] = {}
+        """Captured values that hold a secret, as they are. They are nowhere but in memory: the journal and
+        the state have them without it."""
         self.state = fold(journal.records)
         self.busy: Busy = ""
         """Whether a read or a change is under way; a read may be cancelled, a change never."""
@@ -60,7 +70,7 @@ class Desk:
         An observer that cannot show it, because its terminal or pipe is gone, is told no more. The walk is
         not broken off by that: a change under way comes to its end on record, and then the walk stops.
         """
-        recorded = self.journal.append(event)
+        recorded = self.journal.append(without_secrets(event, self.redactor))
         self.state = apply(self.state, recorded)
         for observer in tuple(self._observers):
             try:
@@ -70,6 +80,14 @@ class Desk:
                 why = f"what happens cannot be shown any more: {error.strerror or error}"
                 self.stop_wanted = self.stop_wanted or c.Stop(why, self.state.operator)
         return recorded
+
+    def capture(self, step: str, attempt: int, values: Mapping[str, tuple[Json, Json]]) -> None:
+        """Put captured values on record: each as it is, and what may be shown of it."""
+        self.record(e.Captured(step, attempt, {name: shown for name, (_, shown) in values.items()}))
+        for name, (value, _) in values.items():
+            self.secret_values.pop(name, None)
+            if value != self.state.values.get(name):
+                self.secret_values[name] = value
 
     async def ask(self, asked: e.Asked) -> c.Command:
         """Put a question and wait, for as long as it takes, for the command that answers it."""
@@ -171,6 +189,25 @@ class Desk:
     def _resolve(self, command: c.Command) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(command)
+
+
+def without_secrets(event: E, redactor: Redactor) -> E:
+    """The event with every known secret taken out of every field. Names by which things are found again, and
+    words of a closed set, are left as they are: they never come from a value."""
+    changed: dict[str, Json] = {}
+    for field in fields(event):
+        value = cast(Json, getattr(event, field.name))
+        if field.type is e.Name or get_origin(field.type) is Literal:
+            continue
+        if isinstance(value, dict):
+            safe: Json = {name: redactor.redact_json(each) for name, each in value.items()}
+        elif isinstance(value, str | list) or field.type is Json:
+            safe = redactor.redact_json(value)
+        else:
+            continue
+        if safe != value:
+            changed[field.name] = safe
+    return replace(event, **changed) if changed else event
 
 
 def checked_answer(asked: e.Asked, value: Json) -> Json:

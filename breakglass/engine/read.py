@@ -13,12 +13,13 @@ from breakglass.engine.prepare import (
     Prepared,
     Reaching,
     prepare,
+    shown_action,
     text_or_reason,
 )
 from breakglass.engine.prompts import Desk
-from breakglass.engine.scope import base_scope, with_result
+from breakglass.engine.scope import Scopes, base_scope
 from breakglass.journal import events as e
-from breakglass.runbook.expression import EvaluationError, evaluate, holds, observed
+from breakglass.runbook.expression import EvaluationError, holds, observed
 from breakglass.runbook.model import (
     Action,
     Expectation,
@@ -31,6 +32,7 @@ from breakglass.runbook.model import (
     Step,
     Verification,
 )
+from breakglass.site.redaction import MARK, texts_of
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, Result
 from breakglass.values import Json, Scope
@@ -43,12 +45,36 @@ POLL_SAID_EVERY = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The end of a step's action: `value` is `result`, and `fault` why it is not to be trusted, if so."""
+class Look:
+    """What `result` is after one request: as it is, and without secrets."""
 
     value: dict[str, Json]
-    results: tuple[dict[str, Json], ...] = ()
+    shown: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The end of a step's action: `look` is `result`, and `fault` why it is not to be trusted, if so."""
+
+    look: Look
+    results: tuple[Look, ...] = ()
     fault: str = ""
+
+    def within(self, scopes: Scopes) -> Scopes:
+        """What the step's captures and conditions see."""
+        real: list[Json] = [each.value for each in self.results]
+        shown: list[Json] = [each.shown for each in self.results]
+        same = all(each.value is each.shown for each in self.results)
+        return scopes.plus(result=(self.look.value, self.look.shown), results=(real, real if same else shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """The end of a wait for a signal: whether it held, what was seen last, and what to say if not."""
+
+    holds: bool
+    look: Look
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,28 +94,34 @@ class Reader:
         self._runbook = runbook
         self._clock = clock
 
-    def scope(self) -> dict[str, Json]:
-        return base_scope(self._desk.state, self._outside.site)
+    def scopes(self) -> Scopes:
+        """What every expression of the session sees. Real values of captures that hold a secret are only in
+        memory; after a resume the mark stands in their place."""
+        shown = base_scope(self._desk.state, self._outside.site)
+        return Scopes({**shown, **self._desk.secret_values} if self._desk.secret_values else shown, shown)
 
     async def prepared(
-        self, action: Reaching, scope: Scope, timeout: float, *, pinned: Pinned | None = None
+        self, action: Reaching, scopes: Scopes, timeout: float, *, pinned: Pinned | None = None
     ) -> tuple[Prepared, Prepared]:
         """The request as it is shown and as it is sent. They differ only where a secret is put in.
 
         Raises PreparationError, with the reason, when it cannot be made.
         """
+        site, limit = self._outside.site, self._clock.deadline(timeout)
+
+        def made(action: Reaching, scope: Scope) -> Prepared:
+            return prepare(action, site, scope, timeout=limit, pinned=pinned)
+
         try:
             shown_secrets, secrets = await self._outside.secret_values(action)
-            limit = self._clock.deadline(timeout)
-            site = self._outside.site
-            shown = prepare(action, site, {**scope, "secrets": shown_secrets}, timeout=limit, pinned=pinned)
-            if not secrets:
-                return shown, shown
-            return shown, prepare(action, site, {**scope, "secrets": secrets}, timeout=limit, pinned=pinned)
+            if secrets:
+                scopes = scopes.plus(secrets=(secrets, shown_secrets))
+            shown = made(shown_action(action, scopes), scopes.shown)
+            return shown, shown if scopes.same else made(action, scopes.real)
         except (EvaluationError, SecretError) as error:
             raise PreparationError(str(error)) from error
 
-    async def step(self, step: Step, attempt: int, scope: Scope) -> Seen:
+    async def step(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         """Run a read step's action: once, with retries, over a list, or until its `wait` holds."""
         assert step.action is not None
         if step.foreach is not None:
@@ -99,18 +131,18 @@ class Reader:
         pause = RETRY_PAUSE
         for left in range(step.retries, -1, -1):
             seen = await self.once(step, attempt, scope, 0, 1)
-            if not seen.fault or not left or seen.value.get("fault") == "cancelled":
+            if not seen.fault or not left or seen.look.value.get("fault") == "cancelled":
                 return seen
             await self._clock.sleep(pause)
             pause *= 2
         raise AssertionError("a step with no try left has returned")
 
-    async def once(self, step: Step, attempt: int, scope: Scope, item: int, items: int) -> Seen:
+    async def once(self, step: Step, attempt: int, scope: Scopes, item: int, items: int) -> Seen:
         """Send one read and put it on record. A fault that the step tolerates is an observation."""
         try:
             shown, sent = await self.prepared(reaching(step.action), scope, step.timeout)
         except PreparationError as error:
-            return Seen(result_of_fault("configuration", str(error)), fault=str(error))
+            return Seen(look_of_fault("configuration", str(error)), fault=str(error))
         self._desk.record(
             e.ActionPrepared(
                 step=step.id,
@@ -129,7 +161,7 @@ class Reader:
         trusted = fault is None or fault.kind in step.tolerate
         outcome = "succeeded" if trusted else self.outcome_of_read(sight)
         self._desk.record(finished(step.id, attempt, item, sight, outcome))
-        return Seen(sight.value, fault="" if trusted or fault is None else fault.message)
+        return Seen(look_at(sight), fault="" if trusted or fault is None else fault.message)
 
     @staticmethod
     def outcome_of_read(sight: Sight) -> e.Outcome:
@@ -147,52 +179,49 @@ class Reader:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
                 raise
-            value = result_of_fault("cancelled", "cancelled by the operator")
+            look = look_of_fault("cancelled", "cancelled by the operator")
             fault = Fault("cancelled", "cancelled by the operator")
-            return Sight(Result(Delivery.ANSWERED, 0.0, fault=fault), value, None)
+            return Sight(Result(Delivery.ANSWERED, 0.0, fault=fault), look.value, look.shown, None)
         finally:
             self._desk.reading(None)
 
-    async def _each(self, step: Step, attempt: int, scope: Scope) -> Seen:
+    async def _each(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         try:
             elements = elements_of(step, scope)
         except EvaluationError as error:
-            return Seen(result_of_fault("malformed", str(error)), fault=str(error))
+            return Seen(look_of_fault("malformed", str(error)), fault=str(error))
         assert step.foreach is not None
         gate = asyncio.Semaphore(step.foreach.parallel)
 
-        async def one(index: int, element: Json) -> Seen:
+        async def one(index: int, element: tuple[Json, Json]) -> Seen:
             async with gate:
-                return await self.once(step, attempt, {**scope, "item": element}, index, len(elements))
+                return await self.once(step, attempt, scope.plus(item=element), index, len(elements))
 
         seen = await asyncio.gather(*(one(index, each) for index, each in enumerate(elements)))
-        values = tuple({**each.value, "item": element} for each, element in zip(seen, elements, strict=True))
+        looks = tuple(_with_item(each.look, item) for each, item in zip(seen, elements, strict=True))
         fault = next((each.fault for each in seen if each.fault), "")
-        return Seen(dict(values[-1]) if values else {}, values, fault)
+        return Seen(looks[-1] if looks else NOTHING_SEEN, looks, fault)
 
-    async def _wait(self, step: Step, attempt: int, scope: Scope) -> Seen:
+    async def _wait(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         assert step.wait is not None and step.action is not None
         wait = step.wait
         verification = Verification(step.action, wait.until, wait.every, wait.within, wait.soak)
-        held, value, message = await self.poll(step, attempt, verification, scope)
-        given_up = value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
-        if wait.optional and not held and not given_up:
-            return Seen({**value, "fault": "timeout", "message": message})
-        return Seen(value, fault="" if held else message)
+        polled = await self.poll(step, attempt, verification, scope)
+        look = polled.look
+        given_up = look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
+        if wait.optional and not polled.holds and not given_up:
+            late: dict[str, Json] = {"fault": "timeout", "message": polled.message}
+            return Seen(Look({**look.value, **late}, {**look.shown, **late}))
+        return Seen(look, fault="" if polled.holds else polled.message)
 
-    async def poll(
-        self, step: Step, attempt: int, verification: Verification, scope: Scope
-    ) -> tuple[bool, dict[str, Json], str]:
-        """Look at a signal until it holds, and through its soak.
-
-        Returns whether it held, the last result, and what to say when it did not.
-        """
+    async def poll(self, step: Step, attempt: int, verification: Verification, scope: Scopes) -> Polled:
+        """Look at a signal until it holds, and through its soak."""
         started = self._clock.monotonic()
         held_since: float | None = None
         said: tuple[bool, str, float] | None = None
         looks = 0
         while True:
-            shown, value, holds_now, seen, message = await self._look(step, verification, scope)
+            shown, look, holds_now, seen, message = await self._look(step, verification, scope)
             looks += 1
             elapsed = self._clock.monotonic() - started
             fingerprint = json.dumps(seen, sort_keys=True, default=str) + message
@@ -213,51 +242,63 @@ class Reader:
             if holds_now:
                 held_since = elapsed if held_since is None else held_since
                 if elapsed - held_since >= verification.soak:
-                    return True, value, ""
+                    return Polled(True, look)
             elif held_since is not None:
-                return False, value, f"held, and stopped holding after {elapsed - held_since:.0f} s"
+                return Polled(False, look, f"held, and stopped holding after {elapsed - held_since:.0f} s")
             elif elapsed >= verification.within and self._clock.has_had(
                 looks * verification.every, verification.within
             ):
                 why = f": {message}" if message else ""
-                return False, value, f"did not hold within {verification.within:.0f} s{why}"
-            if value.get("fault") == "cancelled" or self._desk.stop_wanted is not None:
-                return False, value, "the wait was cancelled"
+                return Polled(False, look, f"did not hold within {verification.within:.0f} s{why}")
+            if look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None:
+                return Polled(False, look, "the wait was cancelled")
             await self._clock.sleep(verification.every)
 
     async def _look(
-        self, step: Step, verification: Verification, scope: Scope
-    ) -> tuple[str, dict[str, Json], bool, dict[str, Json], str]:
+        self, step: Step, verification: Verification, scope: Scopes
+    ) -> tuple[str, Look, bool, dict[str, Json], str]:
         limit = min(step.timeout, max(verification.within, 1.0))
         try:
             shown, sent = await self.prepared(reaching(verification.action), scope, limit)
         except PreparationError as error:
-            return "", result_of_fault("configuration", str(error)), False, {}, str(error)
+            return "", look_of_fault("configuration", str(error)), False, {}, str(error)
         sight = await self.cancellable(self._outside.send(sent.request, redact=step.redact))
-        inner = with_result(scope, sight.value)
+        look = look_at(sight)
+        inner = scope.plus(result=(look.value, look.shown))
         fault = sight.result.fault
-        seen = shown_values(verification.until, inner)
+        seen = shown_values(verification.until, inner.shown)
         try:
-            held = holds(verification.until, inner)
-            return shown.command, sight.value, held, seen, "" if held or fault is None else fault.message
+            held = holds(verification.until, inner.real)
+            return shown.command, look, held, seen, "" if held or fault is None else fault.message
         except EvaluationError as error:
-            return shown.command, sight.value, False, seen, fault.message if fault else str(error)
+            why = fault.message if fault else inner.why_not(verification.until, error)
+            return shown.command, look, False, seen, why
 
-    def capture(self, step: Step, attempt: int, scope: Scope, captures: Mapping[str, Expression]) -> str:
+    def capture(self, step: Step, attempt: int, scope: Scopes, captures: Mapping[str, Expression]) -> str:
         """Evaluate the captures and put them on record. Returns what was wrong, or nothing."""
-        values: dict[str, Json] = {}
+        values: dict[str, tuple[Json, Json]] = {}
         try:
             for name, expression in captures.items():
-                values[name] = evaluate(expression, {**scope, **values})
+                values[name] = scope.plus(**values).evaluated(expression)
+                self._keep_out(*values[name])
         except EvaluationError as error:
             return str(error)
         finally:
             if values:
-                redacted = {n: self._outside.secrets.redactor.redact_json(v) for n, v in values.items()}
-                self._desk.record(e.Captured(step.id, attempt, redacted))
+                self._desk.capture(step.id, attempt, values)
         return ""
 
-    def judge(self, step: Step, attempt: int, scope: Scope) -> Judgement:
+    def _keep_out(self, value: Json, shown: Json) -> None:
+        """Keep out of all output, from now on, what was made from a secret and does not look like it."""
+        if value is shown:
+            return
+        redactor = self._outside.secrets.redactor
+        there = set(texts_of(shown))
+        for text in set(texts_of(value)) - there:
+            if redactor.redact(text) not in there:
+                redactor.add(text)
+
+    def judge(self, step: Step, attempt: int, scope: Scopes) -> Judgement:
         """Hold every expectation against what was seen, and put each on record."""
         verdict = Judgement(True)
         for expectation in step.expect:
@@ -267,18 +308,18 @@ class Reader:
                 verdict = Judgement(False, judged.message)
         return verdict
 
-    async def read_needs(self, step: Step, attempt: int, scope: Scope) -> tuple[bool, str]:
+    async def read_needs(self, step: Step, attempt: int, scope: Scopes) -> tuple[bool, str]:
         """Read every need and guard of a change again, now.
 
         Captures made here are not kept: the change acts on what was diagnosed. Where a value that the change
         uses is now another, it is refused with then and now side by side.
         """
-        fresh = dict(scope)
+        fresh = scope
         refusal = ""
         for name in step.needs:
             read, overlay = await self._read_need(step, attempt, self._runbook.step(name), scope)
             self._desk.record(read)
-            fresh.update(overlay)
+            fresh = fresh.plus(**overlay)
             if not read.holds and not refusal:
                 refusal = read.message
         for guard in step.guards:
@@ -293,8 +334,8 @@ class Reader:
         return not refusal, refusal
 
     async def _read_need(
-        self, step: Step, attempt: int, need: Step, scope: Scope
-    ) -> tuple[e.NeedRead, dict[str, Json]]:
+        self, step: Step, attempt: int, need: Step, scope: Scopes
+    ) -> tuple[e.NeedRead, dict[str, tuple[Json, Json]]]:
         that = " and ".join(expectation.that.source for expectation in need.expect) or need.title
         read = e.NeedRead(step.id, attempt, need.id, that, False, {}, before=self._seen_before(need))
         try:
@@ -305,14 +346,14 @@ class Reader:
         fault = sight.result.fault
         if fault is not None and fault.kind not in need.tolerate:
             return replace(read, message=f"{need.id} could not be read again: {fault.message}"), {}
-        inner = with_result(scope, sight.value)
-        overlay: dict[str, Json] = {}
+        inner = scope.plus(result=(sight.value, sight.shown))
+        overlay: dict[str, tuple[Json, Json]] = {}
         try:
             for name, expression in need.capture.items():
-                overlay[name] = evaluate(expression, {**inner, **overlay})
+                overlay[name] = inner.plus(**overlay).evaluated(expression)
         except EvaluationError as error:
             return replace(read, message=f"{need.id} no longer gives its values: {error}"), {}
-        inner.update(overlay)
+        inner = inner.plus(**overlay)
         judged = [judged_expectation(step.id, attempt, each, inner) for each in need.expect]
         seen: dict[str, Json] = {}
         for each in judged:
@@ -333,22 +374,23 @@ class Reader:
         return before
 
 
-def judged_expectation(step: str, attempt: int, expectation: Expectation, scope: Scope) -> e.Judged:
+def judged_expectation(step: str, attempt: int, expectation: Expectation, scope: Scopes) -> e.Judged:
     """One expectation held against a scope. An expression that cannot be evaluated does not hold."""
     that = expectation.that
-    seen = shown_values(that, scope)
+    seen = shown_values(that, scope.shown)
     try:
-        held = holds(that, scope)
+        held = holds(that, scope.real)
         why = "" if held else text_or_reason(expectation.otherwise, scope)
     except EvaluationError as error:
-        held, why = False, str(error)
+        held, why = False, scope.why_not(that, error)
     return e.Judged(
         step, attempt, that.source, held, seen, why or ("" if held else f"expected {that.source}")
     )
 
 
 def shown_values(expression: Expression, scope: Scope) -> dict[str, Json]:
-    """The values beside an expectation, small enough to show and to keep."""
+    """The values beside an expectation, small enough to show and to keep. `scope` is without secrets: half of
+    one that was cut would not be found any more."""
     return {name: small(value) for name, value in observed(expression, scope).items()}
 
 
@@ -358,13 +400,14 @@ def small(value: Json, limit: int = 400) -> Json:
     return value if len(text) <= limit else text[:limit] + "…"
 
 
-def elements_of(step: Step, scope: Scope) -> list[Json]:
-    """The list that a `foreach` runs over. Raises EvaluationError when it is not a list."""
+def elements_of(step: Step, scope: Scopes) -> list[tuple[Json, Json]]:
+    """The list that a `foreach` runs over, each as it is and as it may be shown. Raises EvaluationError when
+    it is not a list."""
     assert step.foreach is not None
-    elements = evaluate(step.foreach.items, scope)
+    elements, shown = scope.evaluated(step.foreach.items)
     if not isinstance(elements, list):
         raise EvaluationError(f"foreach: {step.foreach.items.source} is not a list")
-    return elements
+    return list(zip(elements, shown if isinstance(shown, list) else [MARK] * len(elements), strict=True))
 
 
 def finished(step: str, attempt: int, item: int, sight: Sight, outcome: e.Outcome) -> e.ActionFinished:
@@ -387,6 +430,26 @@ def finished(step: str, attempt: int, item: int, sight: Sight, outcome: e.Outcom
         head=output.head if output else "",
         tail=output.tail if output else "",
     )
+
+
+def look_at(sight: Sight) -> Look:
+    return Look(sight.value, sight.shown)
+
+
+def look_of_fault(kind: str, message: str) -> Look:
+    """What is seen when nothing was sent."""
+    value = result_of_fault(kind, message)
+    return Look(value, value)
+
+
+_NO_VALUE: dict[str, Json] = {}
+NOTHING_SEEN = Look(_NO_VALUE, _NO_VALUE)
+
+
+def _with_item(look: Look, item: tuple[Json, Json]) -> Look:
+    value = {**look.value, "item": item[0]}
+    same = look.value is look.shown and item[0] is item[1]
+    return Look(value, value if same else {**look.shown, "item": item[1]})
 
 
 def result_of_fault(kind: str, message: str) -> dict[str, Json]:

@@ -1,12 +1,17 @@
-"""The names that an expression can use, and the shape of `result`."""
+"""The names that an expression can use, and the shape of `result`; each as it is, and as it may be shown."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from breakglass.journal.state import State
+from breakglass.runbook.expression import EvaluationError, evaluate
+from breakglass.runbook.model import Expression, Template
+from breakglass.runbook.template import with_expressions
 from breakglass.site.model import Site
+from breakglass.site.redaction import MARK
 from breakglass.transport.base import Result
 from breakglass.values import Json, Scope
 
@@ -21,6 +26,95 @@ _INEXPRESSIBLE = re.compile("[\\x00\\ud800-\\udfff]")
 
 class _TooDeepError(Exception):
     """Data is nested deeper than DEEPEST_JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scopes:
+    """What expressions see, twice. `real` decides and is sent. `shown` is the same with every secret taken
+    out: all that is recorded or shown is made from it alone, so that nothing derived from a secret gets out
+    either. One object twice where no secret is in it."""
+
+    real: Scope
+    shown: Scope
+
+    @property
+    def same(self) -> bool:
+        return self.real is self.shown
+
+    def plus(self, **names: tuple[Json, Json]) -> "Scopes":
+        """These names as well, each with its real value and the one that may be shown."""
+        real = {**self.real, **{name: value for name, (value, _) in names.items()}}
+        if self.same and all(value is shown for value, shown in names.values()):
+            return Scopes(real, real)
+        return Scopes(real, {**self.shown, **{name: shown for name, (_, shown) in names.items()}})
+
+    def evaluated(self, expression: Expression) -> tuple[Json, Json]:
+        """An expression's value, and what of it may be shown. Raises EvaluationError.
+
+        What has no value without the secret is shown as a mark.
+        """
+        try:
+            value = evaluate(expression, self.real)
+        except EvaluationError as error:
+            raise EvaluationError(self.why_not(expression, error)) from None
+        return value, self.shown_of(value, lambda: evaluate(expression, self.shown))
+
+    def why_not(self, expression: Expression, error: EvaluationError) -> str:
+        """Why an expression has no value, without the secret that may be in the reason."""
+        if self.same:
+            return str(error)
+        try:
+            evaluate(expression, self.shown)
+        except EvaluationError as shown:
+            return str(shown)
+        return f"{expression.source}: has no value, and what it is made from holds a secret"
+
+    def shown_template(self, template: Template) -> Template:
+        """A template to be rendered with `shown`. Expressions that have a value only with the secret give a
+        mark."""
+        return template if self.same else with_expressions(template, self._or_mark)
+
+    def shown_of(self, value: Json, without_secrets: Callable[[], Json]) -> Json:
+        """What may be shown of a value. `without_secrets` makes it again, from `shown`."""
+        if self.same:
+            return value
+        try:
+            return truthful(value, without_secrets())
+        except EvaluationError:
+            return MARK
+
+    def _or_mark(self, expression: Expression) -> Expression:
+        try:
+            value = evaluate(expression, self.real)
+        except EvaluationError:
+            return expression
+        marked = Expression(f"'{MARK}'", expression.position)
+        try:
+            shown = evaluate(expression, self.shown)
+        except EvaluationError:
+            return marked
+        return expression if truthful(value, shown) == shown else marked
+
+
+def truthful(value: Json, shown: Json) -> Json:
+    """What a value became without secrets, as far as it is the truth: each part is as it really is, or a text
+    that shows by its mark that something is missing."""
+    if type(value) is type(shown) and value == shown:
+        return value
+    match value, shown:
+        case str(), str() if MARK in shown:
+            return shown
+        case list(), list() if len(value) == len(shown):
+            return [truthful(one, other) for one, other in zip(value, shown, strict=True)]
+        case dict(), dict() if value.keys() == shown.keys():
+            return {name: truthful(each, shown[name]) for name, each in value.items()}
+        case _:
+            return MARK
+
+
+def alike(scope: Scope) -> Scopes:
+    """Scopes in which nothing is secret."""
+    return Scopes(scope, scope)
 
 
 def base_scope(state: State, site: Site) -> dict[str, Json]:
@@ -40,12 +134,8 @@ def base_scope(state: State, site: Site) -> dict[str, Json]:
     }
 
 
-def with_result(scope: Scope, result: Mapping[str, Json]) -> dict[str, Json]:
-    return {**scope, "result": dict(result)}
-
-
 def result_value(result: Result, stdout: str, stderr: str) -> dict[str, Json]:
-    """A transport's result as an expression sees it. Texts are already free of secrets."""
+    """A transport's result as an expression sees it. The texts are safe to draw; secrets are still in it."""
     return {
         "exit": result.exit,
         "status": result.status,

@@ -8,7 +8,7 @@ what one of them meets costs no other anything.
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
@@ -17,10 +17,10 @@ from breakglass.engine.gateway import Outside
 from breakglass.engine.opening import missing_uses, operator_name
 from breakglass.engine.prepare import PreparationError, prepare, reaches_outside
 from breakglass.engine.read import reaching, shown_values
-from breakglass.engine.scope import base_scope
+from breakglass.engine.scope import Scopes, alike, base_scope
 from breakglass.journal.state import State
 from breakglass.policy.risk import Risk
-from breakglass.runbook.expression import EvaluationError, evaluate, holds, names
+from breakglass.runbook.expression import EvaluationError, holds, names
 from breakglass.runbook.lint.names import expressions_of
 from breakglass.runbook.model import (
     Expression,
@@ -138,10 +138,10 @@ async def _finding(
     if wanted:
         return Finding(step.id, step.title, message=f"not run: it needs {wanted}, which has no default")
     inputs = {each.name: each.default for each in runbook.inputs if each.has_default}
-    scope = base_scope(State(operator=operator_name(), inputs=inputs), outside.site)
+    scope = alike(base_scope(State(operator=operator_name(), inputs=inputs), outside.site))
     try:
         _, secrets = await outside.secret_values(action)
-        inner: Scope = {**scope, "secrets": secrets}
+        inner: Scope = {**scope.real, "secrets": secrets}
         prepared = prepare(action, outside.site, inner, timeout=min(step.timeout, patience))
     except (EvaluationError, PreparationError, SecretError) as error:
         message = outside.secrets.redactor.redact(str(error))
@@ -150,46 +150,45 @@ async def _finding(
     fault = sight.result.fault
     if fault is not None and fault.kind not in step.tolerate:
         return Finding(step.id, step.title, message=fault.message, fault=fault.kind)
-    verdict, seen, wrong = judged(step, check, {**scope, "result": sight.value})
-    redactor = outside.secrets.redactor
-    seen = {name: redactor.redact_json(value) for name, value in seen.items()}
+    verdict, seen, wrong = judged(step, check, scope.plus(result=(sight.value, sight.shown)))
     if fault is not None and sight.result.status is None and sight.result.exit is None:
         return Finding(step.id, step.title, verdict, seen, fault.message, fault.kind)
-    return Finding(step.id, step.title, verdict, seen, redactor.redact(wrong))
+    return Finding(step.id, step.title, verdict, seen, wrong)
 
 
-def judged(step: Step, check: TriageCheck, scope: Scope) -> tuple[Verdict, dict[str, Json], str]:
+def judged(step: Step, check: TriageCheck, scope: Scopes) -> tuple[Verdict, dict[str, Json], str]:
     """The first verdict whose condition holds, the values that it was judged by, and what could not be
     judged. `ok` only stands where every condition before it could be."""
     captured = captured_of(step, scope)
-    inner = {**scope, **captured}
+    inner = scope.plus(**captured)
     seen: dict[str, Json] = {}
     wrong = ""
     for verdict, condition in check.verdicts.items():
-        seen |= _seen(condition, inner, captured)
+        seen |= _seen(condition, inner, captured.keys())
         try:
-            if holds(condition, inner) and not (wrong and verdict == "ok"):
-                return verdict, _seen(condition, inner, captured), ""
+            if holds(condition, inner.real) and not (wrong and verdict == "ok"):
+                return verdict, _seen(condition, inner, captured.keys()), ""
         except EvaluationError as error:
-            wrong = wrong or str(error)
+            wrong = wrong or inner.why_not(condition, error)
     return "unknown", seen, wrong
 
 
-def captured_of(step: Step, scope: Scope) -> dict[str, Json]:
-    """What the step's captures give before a walk has begun; those that need more are left out."""
-    values: dict[str, Json] = {}
+def captured_of(step: Step, scope: Scopes) -> dict[str, tuple[Json, Json]]:
+    """What the step's captures give before a walk has begun, as it is and as it may be shown; those that need
+    more are left out."""
+    values: dict[str, tuple[Json, Json]] = {}
     for name, expression in step.capture.items():
         with suppress(EvaluationError):
-            values[name] = evaluate(expression, {**scope, **values})
+            values[name] = scope.plus(**values).evaluated(expression)
     return values
 
 
-def _seen(condition: Expression, scope: Scope, captured: Mapping[str, Json]) -> dict[str, Json]:
+def _seen(condition: Expression, scope: Scopes, captured: Collection[str]) -> dict[str, Json]:
     """The values that a condition reads. A captured list that is short is shown itself: it is what the
     operator asks for next."""
-    seen = shown_values(condition, scope)
-    for name in sorted(names(condition) & captured.keys()):
-        value = captured[name]
+    seen = shown_values(condition, scope.shown)
+    for name in sorted(names(condition).intersection(captured)):
+        value = scope.shown[name]
         if isinstance(value, list | dict) and value and len(json.dumps(value)) <= SHORT:
             seen.pop(f"size({name})", None)
             seen[name] = value

@@ -17,8 +17,8 @@ from breakglass.engine.gateway import Outside
 from breakglass.engine.prepare import text_or_reason, words_of
 from breakglass.engine.presence import Arrival, Arrive
 from breakglass.engine.prompts import Desk
-from breakglass.engine.read import Reader, Seen
-from breakglass.engine.scope import answer_value
+from breakglass.engine.read import NOTHING_SEEN, Look, Reader, Seen
+from breakglass.engine.scope import Scopes, answer_value
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, State
@@ -34,8 +34,9 @@ from breakglass.runbook.model import (
 )
 from breakglass.runbook.risk import effective_risk
 from breakglass.site.model import Site
+from breakglass.site.redaction import MARK, SHORTEST_SECRET
 from breakglass.transport.output import Recorder
-from breakglass.values import Json, Scope
+from breakglass.values import Json
 
 Pace: TypeAlias = Literal["phase", "never"]
 """Where the walk stops by itself: at the end of each phase, or only where a person must decide."""
@@ -46,6 +47,10 @@ WAYS_ON = {
     "skip": "leave this step out, with a reason",
     "stop": "stop and call; the session can be resumed",
 }
+TOO_SHORT = (
+    f"the answer has fewer than {SHORTEST_SECRET} characters: it is not recorded, but output that repeats it "
+    "will show it"
+)
 STOP_REHEARSING = "stop and call; the simulated world ends with it"
 
 
@@ -85,6 +90,7 @@ class Engine:
         self.site = site
         self.desk = desk
         self.desk.hint_for = self._hint
+        self.desk.redactor = outside.secrets.redactor
         self._outside = outside
         self._reader = Reader(self.desk, outside, runbook, clock)
         self._changer = Changer(self.desk, outside, self._reader, clock)
@@ -163,7 +169,7 @@ class Engine:
         self._phase = step.phase
         last = view.last
         if view.status == "unknown" and last is not None and last.state is None:
-            words = text_or_reason(step.unknown, self._reader.scope())
+            words = text_or_reason(step.unknown, self._reader.scopes())
             say = f"the program ended while this was under way: it may have happened. {words}".strip()
             self.desk.record(e.StepFinished(step.id, last.number, "unknown", say))
             return await self._decide(step, say)
@@ -180,9 +186,9 @@ class Engine:
         if halted is not None:
             return halted
         self._phase = step.phase
-        scope = self._reader.scope()
+        scope = self._reader.scopes()
         try:
-            if step.when is not None and not holds(step.when, scope):
+            if step.when is not None and not holds(step.when, scope.real):
                 onward = self._after(step)
                 self._finish(step, 0, "skipped", f"does not apply: {step.when.source}", onward)
                 return onward
@@ -192,7 +198,7 @@ class Engine:
         self.desk.record(e.StepStarted(step.id, attempt))
         match step.action:
             case None:
-                return await self._concluded(step, attempt, Seen({}), scope)
+                return await self._concluded(step, attempt, Seen(NOTHING_SEEN), scope)
             case ManualAction() | AskAction() | ChooseAction():
                 return await self._asked(step, attempt, scope)
             case _:
@@ -224,7 +230,7 @@ class Engine:
             return onward
         return self._way_on(self.runbook.step(self.state.current), command)
 
-    async def _change(self, step: Step, attempt: int, scope: Scope) -> Onward:
+    async def _change(self, step: Step, attempt: int, scope: Scopes) -> Onward:
         if self.state.mode == "dry-run":
             return await self._settled(step, attempt, await self._changer.show(step, attempt, scope), scope)
         if self._look_first == step.id:
@@ -235,17 +241,17 @@ class Engine:
         changed = await self._changer.step(step, attempt, scope)
         return await self._settled(step, attempt, changed, scope)
 
-    async def _settled(self, step: Step, attempt: int, changed: Changed, scope: Scope) -> Onward:
+    async def _settled(self, step: Step, attempt: int, changed: Changed, scope: Scopes) -> Onward:
         if changed.command is not None:
             return await self._declined(step, attempt, changed.command)
         if changed.state != "ok":
             if changed.state == "shown":
-                onward = self._next(step, {**self._reader.scope()})
+                onward = self._next(step)
                 self._finish(step, attempt, "shown", changed.say, onward)
                 return self._ends(step) or onward
             return await self._failed(step, attempt, changed.state, changed.say)
-        if changed.value is None:
-            onward = self._next(step, self._reader.scope())
+        if changed.look is None:
+            onward = self._next(step)
             self._finish(step, attempt, "ok", changed.say, onward)
             return self._ends(step) or onward
         return await self._concluded(step, attempt, seen_of(changed), scope, changed.say)
@@ -257,7 +263,7 @@ class Engine:
         self._finish(step, attempt, "failed", "nothing has been sent", None)
         return self._way_on(step, command)
 
-    async def _asked(self, step: Step, attempt: int, scope: Scope) -> Onward:
+    async def _asked(self, step: Step, attempt: int, scope: Scopes) -> Onward:
         try:
             asked, options = _question(step, attempt, scope)
         except EvaluationError as error:
@@ -267,32 +273,37 @@ class Engine:
             self._finish(step, attempt, "failed", "not answered", None)
             return self._way_on(step, command)
         kept: Json = "«not kept»" if asked.secret else command.value
-        if asked.secret and isinstance(command.value, str):
-            self._outside.secrets.redactor.add(command.value)
+        too_short = False
+        if asked.secret:
+            too_short = not self._outside.secrets.redactor.add_value(command.value)
         self.desk.record(e.Answered(step.id, attempt, kept, command.by, command.note))
-        value = answer_value(command.value, command.note, choice=asked.question == "choose")
+        if too_short:
+            self.desk.record(e.NoteAdded(step.id, TOO_SHORT, "breakglass"))
+        choice = asked.question == "choose"
+        value = answer_value(command.value, command.note, choice=choice)
+        shown = answer_value(MARK, command.note, choice=choice) if asked.secret else value
+        seen = Seen(Look(value, shown))
         chosen = options.get(str(command.value)) if asked.question == "choose" else None
         if chosen is not None and chosen.goto is not None:
-            wrong = self._reader.capture(step, attempt, {**scope, "result": value}, step.capture)
+            wrong = self._reader.capture(step, attempt, seen.within(scope), step.capture)
             if wrong:
                 return await self._failed(step, attempt, "failed", wrong)
             onward = _onward(chosen.goto)
             self._finish(step, attempt, "ok", f"chosen: {chosen.name}", onward)
             return onward
-        return await self._concluded(step, attempt, Seen(value), scope)
+        return await self._concluded(step, attempt, seen, scope)
 
-    async def _concluded(self, step: Step, attempt: int, seen: Seen, scope: Scope, say: str = "") -> Onward:
+    async def _concluded(self, step: Step, attempt: int, seen: Seen, scope: Scopes, say: str = "") -> Onward:
         """Capture, judge, and choose the way on, after an action that reached its end."""
         if self.desk.stop_wanted is not None and seen.fault:
             self._finish(step, attempt, "failed", seen.fault, None)
             return self._stopped(self.desk.stop_wanted)
         if seen.fault:
             return await self._failed(step, attempt, "failed", seen.fault)
-        inner: dict[str, Json] = {**scope, "result": seen.value, "results": list(seen.results)}
-        wrong = self._reader.capture(step, attempt, inner, step.capture)
+        wrong = self._reader.capture(step, attempt, seen.within(scope), step.capture)
         if wrong:
             return await self._failed(step, attempt, "failed", wrong)
-        inner = {**inner, **self._reader.scope(), "result": seen.value}
+        inner = seen.within(self._reader.scopes())
         judgement = self._reader.judge(step, attempt, inner)
         if not judgement.holds:
             return await self._failed(step, attempt, "failed", judgement.say)
@@ -304,14 +315,15 @@ class Engine:
         self._finish(step, attempt, "ok", words, onward)
         return self._ends(step) or onward
 
-    def _chosen(self, step: Step, scope: Scope) -> tuple[Onward, str]:
+    def _chosen(self, step: Step, scope: Scopes) -> tuple[Onward, str]:
         for each in step.next:
-            if each.when is None or holds(each.when, scope):
+            if each.when is None or holds(each.when, scope.real):
                 return _onward(each.goto), text_or_reason(each.say, scope)
         return self._after(step), ""
 
-    def _next(self, step: Step, scope: Scope) -> Onward:
+    def _next(self, step: Step) -> Onward:
         """The way on from a step that has no result: conditions that need one do not hold."""
+        scope = self._reader.scopes().real
         for each in step.next:
             try:
                 if each.when is None or holds(each.when, scope):
@@ -329,7 +341,7 @@ class Engine:
         view = self.state.steps.get(step.id)
         sent = view is not None and view.last is not None and bool(view.last.intended)
         if step.undo is not None and step.undo.step is not None and sent:
-            options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scope())}"
+            options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
         return self._way_on(step, await self.desk.ask(asked))
 
@@ -391,13 +403,15 @@ def _onward(goto: str) -> Onward:
     return End("completed") if goto == "done" else Go(goto)
 
 
-def _question(step: Step, attempt: int, scope: Scope) -> tuple[e.Asked, dict[str, Option]]:
+def _question(step: Step, attempt: int, scope: Scopes) -> tuple[e.Asked, dict[str, Option]]:
     """The question of a step that a person answers. Raises EvaluationError for a value that is missing."""
     match step.action:
         case ManualAction(instructions=instructions):
             return e.Asked(step.id, attempt, "acknowledge", text=words_of(instructions, scope)), {}
         case ChooseAction(options=options):
-            open_ways = {each.name: each for each in options if each.when is None or holds(each.when, scope)}
+            open_ways = {
+                each.name: each for each in options if each.when is None or holds(each.when, scope.real)
+            }
             explained = {name: text_or_reason(each.say, scope) for name, each in open_ways.items()}
             return e.Asked(step.id, attempt, "choose", text=step.title, options=explained), open_ways
         case AskAction() as ask:

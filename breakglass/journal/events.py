@@ -6,7 +6,7 @@ request about to be sent, an outcome. Nothing here is computed from anything els
 """
 
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Literal, TypeAlias
 
 from breakglass.values import Json
 
@@ -16,26 +16,31 @@ Outcome: TypeAlias = Literal["succeeded", "failed", "unknown", "not-sent"]
 Question: TypeAlias = Literal["confirm", "decide", "answer", "choose", "acknowledge", "continue"]
 EndResult: TypeAlias = Literal["recovered", "not-this-incident", "escalate", "completed", "stopped"]
 
+Name: TypeAlias = Annotated[str, "name"]
+"""A name by which the program finds something again: a step, a session, a file, a person. The runbook, the
+site or the program wrote it. Only these fields, and closed sets of words, are recorded without being searched
+for secrets."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionStarted:
     type: ClassVar[str] = "session.started"
-    session: str
-    runbook: str
+    session: Name
+    runbook: Name
     title: str
     severity: str
-    runbook_path: str
-    runbook_digest: str
-    site: str
-    site_path: str
+    runbook_path: Name
+    runbook_digest: Name
+    site: Name
+    site_path: Name
     production: bool
     mode: Mode
-    operator: str
+    operator: Name
     inputs: dict[str, Json]
     version: str
     host: str
     pid: int
-    scenario: str = ""
+    scenario: Name = ""
     incident_began: str = ""
     """UTC, ISO 8601: when the alert fired, where the operator said so; otherwise empty and the start
     counts."""
@@ -44,7 +49,7 @@ class SessionStarted:
 @dataclass(frozen=True, slots=True)
 class SessionResumed:
     type: ClassVar[str] = "session.resumed"
-    operator: str
+    operator: Name
     host: str
     pid: int
     torn: int
@@ -64,7 +69,7 @@ class StepStarted:
     changes alike."""
 
     type: ClassVar[str] = "step.started"
-    step: str
+    step: Name
     attempt: int
 
 
@@ -74,12 +79,12 @@ class ActionPrepared:
     identity."""
 
     type: ClassVar[str] = "action.prepared"
-    step: str
+    step: Name
     attempt: int
-    kind: str
+    kind: Name
     command: str
     where: str
-    risk: str
+    risk: Name
     timeout: float
     item: int = 0
     items: int = 1
@@ -90,9 +95,9 @@ class NeedRead:
     """An earlier observation, or a guard, read again at the moment of acting."""
 
     type: ClassVar[str] = "need.read"
-    step: str
+    step: Name
     attempt: int
-    need: str
+    need: Name
     that: str
     holds: bool
     observed: dict[str, Json]
@@ -105,7 +110,7 @@ class Asked:
     """The walk waits for a person. Which fields are filled depends on `question`."""
 
     type: ClassVar[str] = "asked"
-    step: str
+    step: Name
     attempt: int
     question: Question
     text: str = ""
@@ -113,18 +118,18 @@ class Asked:
     where: str = ""
     on: str = ""
     """The object a change acts on: kind, name, uid, node, age."""
-    risk: str = ""
+    risk: Name = ""
     impact: str = ""
     undo: str = ""
     server_says: str = ""
     then: str = ""
-    typed: str = ""
+    typed: Name = ""
     """The text to type; empty where one key answers."""
     approvals: int = 1
     options: dict[str, str] = field(default_factory=dict[str, str])
     """Ways on: name to explanation."""
-    value_type: str = ""
-    pattern: str = ""
+    value_type: Name = ""
+    pattern: Name = ""
     secret: bool = False
 
 
@@ -133,18 +138,18 @@ class Confirmed:
     """One person's word for one change. It is used up by the change that follows it."""
 
     type: ClassVar[str] = "confirmed"
-    step: str
+    step: Name
     attempt: int
-    by: str
-    typed: str
+    by: Name
+    typed: Name
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
     type: ClassVar[str] = "declined"
-    step: str
+    step: Name
     attempt: int
-    by: str
+    by: Name
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +157,11 @@ class ActionIntended:
     """A request that may change something is about to be sent. On disk before it is sent."""
 
     type: ClassVar[str] = "action.intended"
-    step: str
+    step: Name
     attempt: int
     command: str
     where: str
-    risk: str
+    risk: Name
     item: int = 0
 
 
@@ -165,16 +170,16 @@ class ActionFinished:
     """What is known of the request. `output` is the name of a file in the session's output folder."""
 
     type: ClassVar[str] = "action.finished"
-    step: str
+    step: Name
     attempt: int
     outcome: Outcome
     seconds: float
     item: int = 0
     exit: int | None = None
     status: int | None = None
-    fault: str = ""
+    fault: Name = ""
     message: str = ""
-    output: str = ""
+    output: Name = ""
     output_bytes: int = 0
     output_lines: int = 0
     head: str = ""
@@ -186,7 +191,7 @@ class VerifyPolled:
     """One look at the signal that shows a change is done, or that a wait is over."""
 
     type: ClassVar[str] = "verify.polled"
-    step: str
+    step: Name
     attempt: int
     command: str
     holds: bool
@@ -199,7 +204,7 @@ class VerifyPolled:
 @dataclass(frozen=True, slots=True)
 class Captured:
     type: ClassVar[str] = "captured"
-    step: str
+    step: Name
     attempt: int
     values: dict[str, Json]
 
@@ -209,7 +214,7 @@ class Judged:
     """An expectation held against what was seen. `observed` holds the values of the names it uses."""
 
     type: ClassVar[str] = "judged"
-    step: str
+    step: Name
     attempt: int
     that: str
     holds: bool
@@ -220,11 +225,11 @@ class Judged:
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     type: ClassVar[str] = "step.finished"
-    step: str
+    step: Name
     attempt: int
     state: StepState
     say: str = ""
-    goto: str = ""
+    goto: Name = ""
     """The step that follows; empty at the end of the walk or when a person decides."""
 
 
@@ -233,11 +238,11 @@ class Decided:
     """What the operator chose when the walk could not go on by itself."""
 
     type: ClassVar[str] = "decided"
-    step: str
+    step: Name
     command: Literal["retry", "jump", "skip", "continue", "stop", "pause"]
-    by: str
+    by: Name
     reason: str = ""
-    goto: str = ""
+    goto: Name = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,32 +250,32 @@ class Answered:
     """The operator's value for `ask` and `choose`, or word for `manual`. A secret's value is not in it."""
 
     type: ClassVar[str] = "answered"
-    step: str
+    step: Name
     attempt: int
     value: Json
-    by: str
+    by: Name
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NoteAdded:
     type: ClassVar[str] = "note.added"
-    step: str
+    step: Name
     text: str
-    by: str
+    by: Name
 
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
     type: ClassVar[str] = "handed-over"
-    by: str
-    to: str
+    by: Name
+    to: Name
 
 
 @dataclass(frozen=True, slots=True)
 class HintShown:
     type: ClassVar[str] = "hint.shown"
-    step: str
+    step: Name
     text: str
 
 
@@ -282,8 +287,8 @@ class Triaged:
     """
 
     type: ClassVar[str] = "triaged"
-    step: str
-    verdict: str
+    step: Name
+    verdict: Name
     message: str = ""
 
 

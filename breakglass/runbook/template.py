@@ -6,7 +6,8 @@ never an option and never a second command.
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import cast
 
 from breakglass.policy.shell import quote_state
@@ -264,6 +265,12 @@ def render_tree(tree: TemplateTree, scope: Scope) -> Json:
     if isinstance(tree, dict):
         return {name: render_tree(each, scope) for name, each in tree.items()}
     return cast(Json, tree)
+
+
+def with_expressions(template: Template, change: Callable[[Expression], Expression]) -> Template:
+    """The template with other expressions in the places of its own."""
+    parts = tuple(part if isinstance(part, str) else change(part) for part in template.parts)
+    return replace(template, parts=parts)
 
 
 def placeholder(template: Template) -> str:

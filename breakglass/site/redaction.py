@@ -36,11 +36,20 @@ class Redactor:
         """Characters of the longest form; 0 when there is none."""
         return len(self._forms[0]) if self._forms else 0
 
-    def add(self, value: str) -> None:
-        """Keep this value out from now on. A value that is too short to be told from words is left alone."""
+    def add_value(self, value: Json) -> bool:
+        """Keep every text and number of a value out from now on. Says whether that can be done for all of
+        it."""
+        kept = [self.add(text) for text in texts_of(value)]
+        return bool(kept) and all(kept)
+
+    def add(self, value: str) -> bool:
+        """Keep this value out from now on. One that is too short to be told from words is left alone; then
+        the answer is False."""
         value = value.strip("\r\n")
-        if len(value) < SHORTEST_SECRET or value in self._values:
-            return
+        if len(value) < SHORTEST_SECRET:
+            return False
+        if value in self._values:
+            return True
         self._values.add(value)
         forms = {*self._forms, *forms_of(value)}
         self._forms = sorted(forms, key=lambda form: (-len(form), form))
@@ -48,6 +57,7 @@ class Redactor:
         for form in reversed(self._forms):
             if not any(shorter in form for shorter in self._shortest):
                 self._shortest.append(form)
+        return True
 
     def redact(self, text: str) -> str:
         """The text with every form of every secret replaced."""
@@ -57,18 +67,29 @@ class Redactor:
         return text
 
     def redact_json(self, value: Json) -> Json:
-        """The value with every text in it redacted, keys included."""
-        if not self._forms:
-            return value
+        """The value with every text and number in it redacted, keys included. The same object where nothing
+        was in it."""
+        return self._redact_json(value) if self._forms else value
+
+    def _redact_json(self, value: Json) -> Json:
         match value:
             case str():
                 return self.redact(value)
             case list():
-                return [self.redact_json(each) for each in value]
+                items = [self._redact_json(each) for each in value]
+                changed = any(one is not other for one, other in zip(items, value, strict=True))
+                return items if changed else value
             case dict():
-                return {self.redact(key): self.redact_json(each) for key, each in value.items()}
-            case _:
+                entries = {self.redact(name): self._redact_json(each) for name, each in value.items()}
+                changed = entries.keys() != value.keys() or any(
+                    entries[name] is not each for name, each in value.items()
+                )
+                return entries if changed else value
+            case bool() | None:
                 return value
+            case _:
+                text = json.dumps(value)
+                return value if self.redact(text) == text else MARK
 
     def begins_at(self, text: str) -> int:
         """Where the end of the text may be the beginning of a secret; the text's length when nowhere."""
@@ -102,6 +123,24 @@ class Redaction:
         """What was held back, when no more comes."""
         held, self._held = self._held, ""
         return held
+
+
+def texts_of(value: Json) -> Iterator[str]:
+    """Every text and number in a value, each as a text."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for each in value:
+                yield from texts_of(each)
+        case dict():
+            for name, each in value.items():
+                yield name
+                yield from texts_of(each)
+        case bool() | None:
+            return
+        case _:
+            yield json.dumps(value)
 
 
 def forms_of(value: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 A `Recorder` takes the output of one request as it comes, and makes of each stream, piece by piece: text
 (invalid UTF-8 made visible), text without secrets, text without control characters, lines. The lines go to a
 file beside the journal, named by its own SHA-256 when it is complete; what is kept in memory is the beginning
-for expressions, the ends for the journal, and an index for whoever draws.
+for expressions, secrets and all, the ends for the journal, and an index for whoever draws.
 """
 
 import codecs
@@ -193,12 +193,12 @@ class _StreamText:
 
     def feed(self, data: bytes, *, final: bool = False) -> str:
         """Whole safe lines that came to their end with this piece; all that is left, when it is the last."""
-        text = self._redaction.feed(self._decoder.decode(data, final))
+        came = self._decoder.decode(data, final)
+        self._keep(came)
+        text = self._redaction.feed(came)
         if final:
             text += self._redaction.end()
-        text = visible(self._line_ends(text, final))
-        self._keep(text)
-        text = self._partial + text
+        text = self._partial + visible(self._line_ends(text, final))
         if final or len(text) > LONGEST_PIECE:
             self._partial = ""
             return text
@@ -213,10 +213,8 @@ class _StreamText:
 
     @property
     def text(self) -> str:
-        """The first LARGEST_TEXT characters."""
-        if len(self._kept) > 1:
-            self._kept = ["".join(self._kept)]
-        return self._kept[0] if self._kept else ""
+        """The first LARGEST_TEXT characters, safe to draw, with the secrets that are in them."""
+        return visible("".join(self._kept).replace("\r\n", "\n"))
 
     def _line_ends(self, text: str, final: bool) -> str:
         """Line ends as one character, also where one is cut between two pieces."""
@@ -272,7 +270,8 @@ class Recorder:
             self._show()
 
     def text(self, stream: "Stream") -> str:
-        """The first LARGEST_TEXT characters of a stream, safe and without secrets."""
+        """The first LARGEST_TEXT characters of a stream, safe to draw. Secrets are still in them: they are
+        for expressions, and for nobody to see."""
         with self._lock:
             return self._streams[stream].text
 

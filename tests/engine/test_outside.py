@@ -10,6 +10,7 @@ from breakglass.engine.gateway import Outside, Prompts, Sight
 from breakglass.runbook.expression import evaluate
 from breakglass.runbook.model import Expression
 from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, PortForward, Site
+from breakglass.site.redaction import MARK
 from breakglass.transport.base import HttpRequest
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
@@ -40,10 +41,19 @@ def token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", SECRET)
 
 
-async def test_a_header_that_repeats_a_secret_is_without_it(tmp_path: Path) -> None:
-    sight = await seen_by(tmp_path, web.Response(headers={"X-Token": f"Bearer {SECRET}"}))
-    assert SECRET not in str(sight.value)
-    assert SECRET not in str(sight.result)
+async def test_what_is_shown_is_without_the_secret_and_what_is_decided_by_is_as_it_came(
+    tmp_path: Path,
+) -> None:
+    answer = web.json_response({"token": SECRET, "pin": 12}, headers={"X-Token": f"Bearer {SECRET}"})
+    sight = await seen_by(tmp_path, answer)
+    assert SECRET not in str(sight.shown)
+    assert sight.value["json"] == {"token": SECRET, "pin": 12}
+    assert sight.shown["json"] == {"token": MARK, "pin": 12}
+
+
+async def test_where_no_secret_came_what_is_shown_is_what_is_decided_by(tmp_path: Path) -> None:
+    sight = await seen_by(tmp_path, web.json_response({"healthy": True}))
+    assert sight.shown is sight.value
 
 
 async def test_the_words_of_a_fault_are_without_secrets_and_on_one_line(tmp_path: Path) -> None:
@@ -51,7 +61,7 @@ async def test_the_words_of_a_fault_are_without_secrets_and_on_one_line(tmp_path
     answer = web.Response(status=302, headers={"Location": location})
     sight = await seen_by(tmp_path, answer, follow=True)
     assert sight.result.fault is not None and "redirects to" in sight.result.fault.message
-    assert SECRET not in str(sight.result) and SECRET not in str(sight.value)
+    assert SECRET not in sight.result.fault.message and SECRET not in str(sight.shown)
     assert "\u202e" not in sight.result.fault.message
 
 

@@ -48,7 +48,7 @@ CHANGE = adhoc_runbook(["kubectl", "delete", "pod", "web-1"]).steps[0]
 
 def outcome(result: Result) -> str:
     """What the session says of a change that came back like this."""
-    return outcome_of(Sight(result, {}, None), CHANGE)
+    return outcome_of(Sight(result, {}, {}, None), CHANGE)
 
 
 @contextlib.asynccontextmanager

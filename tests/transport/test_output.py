@@ -245,7 +245,7 @@ def test_a_secret_is_not_in_the_file_even_when_it_comes_in_two_pieces(tmp_path: 
     recorder("stdout", b"hunter2\n" + base64.b64encode(b"user:hunter2hunter2") + b"\n")
     finished = recorder.finish()
     assert (tmp_path / finished.name).read_text().count("«redacted»") == 2
-    assert "hunter2" not in recorder.text("stdout")
+    assert recorder.text("stdout").startswith("token=hunter2hunter2\n"), "expressions see it as it came"
 
 
 def test_a_folder_that_cannot_be_written_is_said_and_the_output_is_still_shown(tmp_path: Path) -> None:
