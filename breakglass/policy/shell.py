@@ -1,23 +1,33 @@
-"""Just enough of the POSIX shell's grammar to keep values out of it, and to see what a command line runs.
+"""Every command that shell text could run, or a refusal: what is not fully understood is never passed over.
 
-The quote state says where a value may stand: between words or inside an unquoted word it is quoted by the
-program; inside quotes it would be quoted twice or not at all, so it is refused.
+A parser of our own, small and strict.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-OPERATORS = ("&&", "||", ";;", ";", "|", "&", "\n", "(", ")", "{", "}")
-_WORD_BREAK = re.compile(r"[\s;|&()<>]")
+from breakglass.policy.shell_conditional import refuse_unknown_condition
+from breakglass.policy.shell_scanner import Scanner, refuse_invisible_characters
+from breakglass.policy.shell_words import (
+    Kind,
+    ShellSyntaxError,
+    Word,
+    assignment,
+    expand_braces,
+    refuse_different_starts,
+    texts,
+    unsplit,
+)
+from breakglass.policy.stand_ins import EXPANSION, WORDS, literal_start
 
+__all__ = ["Command", "ShellSyntaxError", "parse", "quote_state"]
 
-class ShellSyntaxError(Exception):
-    """Shell text that cannot be split; `offset` counts characters from the start."""
+DEEPEST = 20
+"""Levels of substitutions and compound commands within each other."""
 
-    def __init__(self, message: str, offset: int) -> None:
-        super().__init__(message)
-        self.offset = offset
+LONGEST = 128 * 1024
+"""Characters. Linux gives a program no longer argument, so a shell cannot be given a longer text."""
 
 
 def quote_state(text: str, state: str = "") -> str:
@@ -52,110 +62,386 @@ class Command:
 
 
 def parse(text: str) -> tuple[Command, ...]:
-    """Every simple command that the text could run, those in substitutions and subshells included.
+    """Every simple command that the text could run, in the order of the text; those in substitutions come
+    before the command that they stand in. Where shells may read a command in two ways, both are given.
 
-    Raises ShellSyntaxError for a quote that is not closed.
+    Raises ShellSyntaxError for all that is not fully understood, also for what dash, bash, busybox's ash and
+    zsh would not read alike.
     """
-    return tuple(_commands(text))
+    if len(text) > LONGEST:
+        raise ShellSyntaxError(f"the text is longer than {LONGEST} characters", LONGEST)
+    refuse_invisible_characters(text)
+    found: list[Command] = []
+    _Parser(text, 0, len(text), found, 0).commands({""}, may_be_empty=True)
+    return tuple(found)
 
 
-def _command(words: list[str], writes: list[str]) -> Command:
-    assignments: list[tuple[str, str]] = []
-    while words and (found := re.match(r"([A-Za-z_]\w*)=", words[0])):
-        assignments.append((found[1], words.pop(0)[found.end() :]))
-    return Command(tuple(words), tuple(assignments), tuple(writes))
+_BLANKS = re.compile(r"(?:[ \t]+(?:\\\n)?)+")
+_COMMENT = re.compile(r"#[^\n]*")
+_SEPARATOR = re.compile(r";(?!;)|&(?!&)|\n")
+_AND_OR = re.compile(r"&&|\|\|")
+_PIPE = re.compile(r"\|(?![|&])")
+_LIST_END = re.compile(r"[;\n]")
+
+_WORD_END = r"(?=[ \t\n;|&)<>]|\Z)"
+_CLOSING = re.compile(rf"(?:then|elif|else|fi|do|done|esac|\}}){_WORD_END}|\)|;;|\Z")
+_COMPOUND = re.compile(rf"\((?!\()|(?:if|while|until|for|case){_WORD_END}|\{{(?=[ \t\n])")
+_NEGATION = re.compile(r"!(?=[ \t])")
+_NAME = re.compile(rf"[A-Za-z_][A-Za-z0-9_]*{_WORD_END}")
+_DO = re.compile(rf"do{_WORD_END}")
+_IN = re.compile(rf"in{_WORD_END}")
+_ESAC = re.compile(rf"esac{_WORD_END}")
+
+_RESERVED = frozenset(
+    (
+        *("if", "then", "elif", "else", "fi", "for", "in", "do", "done", "while", "until", "case", "esac"),
+        *("{", "}", "!", "function", "select", "coproc", "]]"),
+        *("repeat", "foreach", "end", "nocorrect", "noglob", "-"),
+    )
+)
+"""Words that are no program's name where a command begins; those of the last line in zsh."""
+
+_REDIRECTION = re.compile(r"[0-9]?(<<<|<<|<&|<>|<|>>|>\||>&|>)|(&>>|&>)")
+_DESCRIPTOR = re.compile(r"[0-9]|-")
+_NAMED_DESCRIPTOR = re.compile(r"[0-9]+|\{.*\}")
+_HARMLESS_TARGETS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
+_NETWORK = ("/dev/tcp/", "/dev/udp/")
+
+_ARITHMETIC_NAMES = frozenset(
+    (
+        *("RANDOM", "SRANDOM", "SECONDS", "EPOCHSECONDS", "LINENO", "OPTIND", "HISTCMD", "BASH_SUBSHELL"),
+        *("UID", "EUID", "PPID", "BASHPID", "MBEGIN", "MEND", "HISTSIZE", "SAVEHIST", "COLUMNS", "LINES"),
+        *("FUNCNEST", "KEYTIMEOUT", "LISTMAX", "TMOUT", "TTYIDLE", "SHLVL", "ERRNO", "GID", "EGID", "PERIOD"),
+        *("LOGCHECK", "MAILCHECK", "DIRSTACKSIZE", "BAUD"),
+    )
+)
+"""Variables whose new value bash or zsh evaluates as arithmetic, which can run commands."""
+
+_ZSH_NAMES = frozenset(
+    (
+        *("path", "fpath", "cdpath", "mailpath", "manpath", "module_path", "fignore", "psvar", "argv"),
+        *(
+            "status",
+            "pipestatus",
+            "histchars",
+            "watch",
+            "prompt",
+            "signals",
+            "options",
+            "commands",
+            "aliases",
+        ),
+        *("functions", "builtins", "parameters", "match", "mbegin", "mend"),
+    )
+)
+"""Variables that are the shell's own in zsh only: `path` is PATH."""
 
 
-def _commands(text: str) -> Iterator[Command]:
-    words: list[str] = []
-    writes: list[str] = []
-    index = 0
-    while index < len(text):
-        character = text[index]
-        if character in " \t":
-            index += 1
-        elif character == "#":
-            index = _line_end(text, index)
-        elif redirect := re.match(r"\d*(>>|>\||>&|<<<|<<|<&|<>|>|<)", text[index:]):
-            index += redirect.end()
-            while index < len(text) and text[index] in " \t":
-                index += 1
-            target, index, inner = _word(text, index)
-            yield from inner
-            if ">" in redirect[1] and not re.fullmatch(r"\d|-|/dev/(null|stdout|stderr)", target):
-                writes.append(target)
-        elif operator := next((each for each in OPERATORS if text.startswith(each, index)), None):
-            if words or writes:
-                yield _command(words, writes)
-            words, writes = [], []
-            index += len(operator)
+class _Parser(Scanner):
+    """Reads commands and appends them to `found`."""
+
+    def __init__(self, text: str, at: int, end: int, found: list[Command], depth: int) -> None:
+        super().__init__(text, at, end)
+        self._found = found
+        self._depth = depth
+        self._substituted = depth > 0
+
+    def substitution(self, start: int, end: int, closing: str) -> int:
+        self._deeper()
+        inner = _Parser(self.text, start, end, self._found, self._depth)
+        inner.commands({closing}, may_be_empty=True)
+        self._depth -= 1
+        return inner.at
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise self.refused(f"more than {DEEPEST} levels within each other are not understood")
+
+    def commands(self, closings: Collection[str], may_be_empty: bool = False) -> str:
+        """Read commands up to one of the closing texts, which is taken and returned."""
+        empty = True
+        while True:
+            self._blank_lines()
+            closing = _CLOSING.match(self.text, self.at, self.end)
+            if closing is not None:
+                if closing[0] not in closings or (empty and not may_be_empty):
+                    raise self._unexpected()
+                self.at = closing.end()
+                return closing[0]
+            self._and_or()
+            empty = False
+            self._comment()
+            if self.take(_SEPARATOR) is None and not self.looking_at(_CLOSING_SIGN):
+                raise self._unexpected()
+
+    def _unexpected(self) -> ShellSyntaxError:
+        if self.at >= self.end:
+            return self.refused("the text ends before what it began is complete")
+        if self.peek() == "(" and self.text[self.at - 1 : self.at] in ("<", ">"):
+            return self.refused("a process substitution is not understood; use a pipe or a file")
+        sign = _SIGN.match(self.text, self.at, self.end)
+        return self.refused(f"{sign[0] if sign else self.peek()} is not understood here")
+
+    def _blanks(self) -> None:
+        self.take(_BLANKS)
+
+    def _comment(self) -> None:
+        self._blanks()
+        if self.peek() == "#":
+            if self._substituted:
+                raise self.refused("a comment within a substitution is read differently by some shells")
+            self.take(_COMMENT)
+
+    def _blank_lines(self) -> None:
+        self._comment()
+        while self.peek() == "\n":
+            self.at += 1
+            self._comment()
+
+    def _and_or(self) -> None:
+        self._pipeline()
+        while self.take(_AND_OR):
+            self._blank_lines()
+            self._pipeline()
+
+    def _pipeline(self) -> None:
+        if self.take(_NEGATION):
+            self._blanks()
+        self._command()
+        while self.take(_PIPE):
+            self._blank_lines()
+            self._command()
+
+    def _command(self) -> None:
+        opening = self.take(_COMPOUND)
+        if opening is None:
+            self._simple()
+            return
+        self._deeper()
+        match opening[0]:
+            case "(":
+                self.commands({")"})
+            case "{":
+                self.commands({"}"})
+            case "if":
+                self._if()
+            case "for":
+                self._for()
+            case "case":
+                self._case()
+            case _:
+                self.commands({"do"})
+                self.commands({"done"})
+        self._depth -= 1
+        writes: list[str] = []
+        self._blanks()
+        while self._redirection(writes):
+            self._blanks()
+        if writes:
+            self._found.append(Command(writes=tuple(writes)))
+
+    def _if(self) -> None:
+        closing = "elif"
+        while closing == "elif":
+            self.commands({"then"})
+            closing = self.commands({"elif", "else", "fi"})
+        if closing == "else":
+            self.commands({"fi"})
+
+    def _for(self) -> None:
+        self._blanks()
+        name = self.take(_NAME)
+        if name is None:
+            raise self.refused("`for` must name a variable, and nothing else before `in`")
+        self._blanks()
+        values = [EXPANSION]
+        if self.take(_IN):
+            values = [text.replace(WORDS, EXPANSION) for word in self._words() for text in _expanded(word)]
+        self._assign(name[0], values, name.start())
+        self.take(_LIST_END)
+        self._blank_lines()
+        if self.take(_DO) is None:
+            raise self._unexpected()
+        self.commands({"done"})
+
+    def _words(self) -> Iterator[Word]:
+        self._blanks()
+        while self.peek() != "#" and (word := self.word()):
+            refuse_different_starts(word)
+            yield word
+            self._blanks()
+
+    def _assign(self, name: str, values: Sequence[str], offset: int) -> None:
+        for value in values:
+            _refuse_special_name(name, value, offset)
+        if values:
+            self._found.append(Command(assignments=tuple((name, value) for value in values)))
+
+    def _case(self) -> None:
+        self._blanks()
+        self._plain_word()
+        self._blanks()
+        if self.take(_IN) is None:
+            raise self._unexpected()
+        closing = ";;"
+        while closing == ";;":
+            self._blank_lines()
+            if self.take(_ESAC):
+                return
+            self._patterns()
+            closing = self.commands({";;", "esac"}, may_be_empty=True)
+
+    def _patterns(self) -> None:
+        if self.peek() == "(":
+            self.at += 1
+        elif self._substituted:
+            raise self.refused("within a substitution, a pattern of `case` must begin with a (")
+        while True:
+            self._blanks()
+            if self._plain_word().bare in _RESERVED:
+                raise self.refused("a reserved word as a pattern of `case` must be quoted")
+            self._blanks()
+            if self.peek() == ")":
+                self.at += 1
+                return
+            if self.take(_PIPE) is None:
+                raise self._unexpected()
+
+    def _plain_word(self) -> Word:
+        """The word that must stand here."""
+        word = self.word() if self.peek() != "#" else None
+        if word is None:
+            raise self._unexpected()
+        refuse_different_starts(word)
+        if expand_braces(word) is not None:
+            raise self.refused("braces are not understood here; quote them", word.offset)
+        return word
+
+    def _redirection(self, writes: list[str]) -> str:
+        """Read a redirection where one stands here. Returns its operator, or nothing."""
+        found = self.take(_REDIRECTION)
+        if found is None:
+            return ""
+        operator = found[1] or found[2]
+        if operator == "<<":
+            raise self.refused("a here-document is not understood; use <<< or printf", found.start())
+        self._blanks()
+        target = self._plain_word()
+        if self.peek() in ("<", ">") or target.bare.startswith("!"):
+            raise self.refused("this target of a redirection is read differently by zsh", target.offset)
+        if operator == "<&" and not _DESCRIPTOR.fullmatch(target.bare):
+            raise self.refused("only a number or - may follow <&", target.offset)
+        if _writes(operator, target):
+            writes.append(texts(target)[0])
+        return operator
+
+    def _simple(self) -> None:
+        start = self.at
+        words: list[Word] = []
+        assignments: list[tuple[str, str]] = []
+        writes: list[str] = []
+        redirected = ended = False
+        while True:
+            self._blanks()
+            at = self.at
+            if operator := self._redirection(writes):
+                if words and words[0].bare == "[[" and words[-1].bare != "]]":
+                    raise self.refused("within [[ … ]], < and > are redirections in some shells", at)
+                redirected = True
+                ended = ended or operator.startswith("&")
+                continue
+            word = self.word() if self.peek() != "#" else None
+            if word is None:
+                break
+            if ended:
+                raise self.refused("&> ends the command in some shells; write it last", at)
+            self._refuse_differences(word)
+            assigned = None if words else assignment(word)
+            if assigned is None:
+                words.append(word)
+            else:
+                name, value = assigned
+                refuse_different_starts(value)
+                expand_braces(value)
+                _refuse_special_name(name, unsplit(value), at)
+                assignments.append((name, unsplit(value)))
+        if not words and (redirected or not assignments):
+            message = "a redirection without a command runs one in zsh; write `: > file`"
+            raise self.refused(message, start) if redirected else self._unexpected()
+        if not words:
+            self._found.append(Command(assignments=tuple(assignments)))
+        elif unsplit(words[0]) == "[[":
+            if words[0].bare != "[[" or words[0].offset != start:
+                raise self.refused("[[ must stand first, and without quotes", words[0].offset)
+            refuse_unknown_condition(words)
+            self._found.append(Command(tuple(map(unsplit, words)), (), tuple(writes)))
         else:
-            word, index, inner = _word(text, index)
-            yield from inner
-            words.append(word)
-    if words or writes:
-        yield _command(words, writes)
+            self._found.extend(_readings(words, tuple(assignments), tuple(writes)))
+
+    def _refuse_differences(self, word: Word) -> None:
+        refuse_different_starts(word)
+        if self.peek() in ("<", ">") and self.peek() and _NAMED_DESCRIPTOR.fullmatch(unsplit(word)):
+            message = "only one digit is a descriptor in every shell; write a blank before the redirection"
+            raise self.refused(message, word.offset)
 
 
-def _line_end(text: str, index: int) -> int:
-    end = text.find("\n", index)
-    return len(text) if end < 0 else end
+_SIGN = re.compile(r"\\\n|&&|\|\||;;|\|&|[a-z]+|.")
+_CLOSING_SIGN = re.compile(r"\)|;;|\Z")
 
 
-def _word(text: str, index: int) -> tuple[str, int, list[Command]]:
-    """One word with its quotes removed, where it ends, and the commands in its substitutions."""
-    word: list[str] = []
-    inner: list[Command] = []
-    while index < len(text) and not _WORD_BREAK.match(text[index]):
-        character = text[index]
-        if character == "\\" and index + 1 < len(text):
-            word.append(text[index + 1])
-            index += 2
-        elif character == "'":
-            end = text.find("'", index + 1)
-            if end < 0:
-                raise ShellSyntaxError("a quote is not closed", index)
-            word.append(text[index + 1 : end])
-            index = end + 1
-        elif character == '"':
-            index = _double_quoted(text, index + 1, word, inner)
-        elif text.startswith("$(", index) or character == "`":
-            index = _substitution(text, index, word, inner)
-        else:
-            word.append(character)
-            index += 1
-    return "".join(word), index, inner
+def _writes(operator: str, target: Word) -> bool:
+    """Whether the redirection may write, a connection that bash would open included."""
+    if operator in ("<<<", "<&"):
+        return False
+    text = texts(target)[0]
+    if operator == "<":
+        start = literal_start(text)
+        return any(start.startswith(name) or (start != text and name.startswith(start)) for name in _NETWORK)
+    return text not in _HARMLESS_TARGETS and not (operator == ">&" and _DESCRIPTOR.fullmatch(target.bare))
 
 
-def _double_quoted(text: str, index: int, word: list[str], inner: list[Command]) -> int:
-    start = index - 1
-    while index < len(text):
-        character = text[index]
-        if character == '"':
-            return index + 1
-        if character == "\\" and index + 1 < len(text):
-            word.append(text[index + 1])
-            index += 2
-        elif text.startswith("$(", index) or character == "`":
-            index = _substitution(text, index, word, inner)
-        else:
-            word.append(character)
-            index += 1
-    raise ShellSyntaxError("a quote is not closed", start)
+def _refuse_special_name(name: str, value: str, offset: int) -> None:
+    if name in _ZSH_NAMES:
+        raise ShellSyntaxError(f"{name} is a variable of zsh's own; choose another name", offset)
+    if name in _ARITHMETIC_NAMES and re.fullmatch(r"[0-9]+", value) is None:
+        raise ShellSyntaxError(f"{name} can be set to a plain number only; choose another name", offset)
 
 
-def _substitution(text: str, index: int, word: list[str], inner: list[Command]) -> int:
-    word.append("$")
-    if text[index] == "`":
-        end = text.find("`", index + 1)
-        if end < 0:
-            raise ShellSyntaxError("a backquote is not closed", index)
-        inner.extend(_commands(text[index + 1 : end]))
-        return end + 1
-    depth = 0
-    for at in range(index + 1, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[at], 0)
-        if depth == 0:
-            inner.extend(_commands(text[index + 2 : at]))
-            return at + 1
-    raise ShellSyntaxError("a $( is not closed", index)
+def _expanded(word: Word) -> Iterator[str]:
+    for each in expand_braces(word) or (word,):
+        yield from texts(each)
+
+
+def _readings(
+    words: Sequence[Word], assignments: tuple[tuple[str, str], ...], writes: tuple[str, ...]
+) -> Iterator[Command]:
+    """The ways in which shells read the command: dash expands no braces, and bash and zsh take `time` for a
+    reserved word."""
+    _refuse_name(words)
+    literal = tuple(text for word in words for text in texts(word))
+    expanded = tuple(text for word in words for text in _expanded(word))
+    yield Command(literal, assignments, writes)
+    if expanded != literal:
+        yield Command(expanded, assignments, writes)
+    timed = words
+    while timed and timed[0].bare in ("time", "-p", "--"):
+        timed = timed[1:]
+    if words[0].bare == "time" and timed:
+        yield from _readings(timed, assignments, writes)
+
+
+def _refuse_name(words: Sequence[Word]) -> None:
+    """Refuse what is no program's name, or what not every shell takes for one."""
+    name = unsplit(words[0])
+    message = ""
+    if name in _RESERVED or name == "[[":
+        message = f"{name} is a word of the shell's own, and not understood here"
+    elif "=" in name:
+        message = "a program's name with = is an assignment in some shells"
+    elif re.search(r"[{}]", "".join(piece.text for piece in words[0].pieces if piece.kind is Kind.BARE)):
+        message = "a program's name with braces is not understood"
+    elif name == "alias" or (name in ("command", "builtin") and "alias" in map(unsplit, words)):
+        message = "an alias would change what later words mean; write out the command"
+    if message:
+        raise ShellSyntaxError(message, words[0].offset)
