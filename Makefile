@@ -47,7 +47,8 @@ bench: develop
 	$(BIN)/python -m bench $(ONLY)
 
 soak: develop
-	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py --soak
+	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py \
+		tests/policy/test_shell_oracle.py --soak
 
 clean:
 	rm -rf $(VENV) .cache build dist

@@ -1,6 +1,8 @@
 """Every command that shell text could run, or a refusal: what is not fully understood is never passed over.
 
-A parser of our own, small and strict.
+A parser of our own, and not tree-sitter's grammar of bash: that one reads as bash alone does, so that of 1,684
+hard texts which it read without an error it missed a command in 142 (`ls &>f rm` runs rm in dash). It also
+leaves the quotes, expansions and assignments of a word to be worked out, which is the larger half of this.
 """
 
 import re
@@ -26,8 +28,8 @@ __all__ = ["Command", "ShellSyntaxError", "parse", "quote_state"]
 DEEPEST = 20
 """Levels of substitutions and compound commands within each other."""
 
-LONGEST = 128 * 1024
-"""Characters. Linux gives a program no longer argument, so a shell cannot be given a longer text."""
+LONGEST = 16 * 1024
+"""Characters. A person could not check a longer text before confirming it; and so an answer comes soon."""
 
 
 def quote_state(text: str, state: str = "") -> str:
@@ -78,7 +80,7 @@ def parse(text: str) -> tuple[Command, ...]:
 
 _BLANKS = re.compile(r"(?:[ \t]+(?:\\\n)?)+")
 _COMMENT = re.compile(r"#[^\n]*")
-_SEPARATOR = re.compile(r";(?!;)|&(?!&)|\n")
+_SEPARATOR = re.compile(r";(?!;)|&(?![&!])|\n")
 _AND_OR = re.compile(r"&&|\|\|")
 _PIPE = re.compile(r"\|(?![|&])")
 _LIST_END = re.compile(r"[;\n]")
@@ -103,7 +105,8 @@ _RESERVED = frozenset(
 
 _REDIRECTION = re.compile(r"[0-9]?(<<<|<<|<&|<>|<|>>|>\||>&|>)|(&>>|&>)")
 _DESCRIPTOR = re.compile(r"[0-9]|-")
-_NAMED_DESCRIPTOR = re.compile(r"[0-9]+|\{.*\}")
+_DUPLICATE_OR_FILE = re.compile(r"[A-Za-z0-9_./-]+")
+_DIGITS = re.compile(r"[0-9]+")
 _HARMLESS_TARGETS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
 _NETWORK = ("/dev/tcp/", "/dev/udp/")
 
@@ -330,6 +333,9 @@ class _Parser(Scanner):
         target = self._plain_word()
         if self.peek() in ("<", ">") or target.bare.startswith("!"):
             raise self.refused("this target of a redirection is read differently by zsh", target.offset)
+        if operator == ">&" and not _DUPLICATE_OR_FILE.fullmatch(target.bare):
+            # bash expands the target twice, so that `>&"$x"` would run a command in the value of x.
+            raise self.refused("only a number, - or a plain name may follow >&; write &>", target.offset)
         if operator == "<&" and not _DESCRIPTOR.fullmatch(target.bare):
             raise self.refused("only a number or - may follow <&", target.offset)
         if _writes(operator, target):
@@ -381,7 +387,7 @@ class _Parser(Scanner):
 
     def _refuse_differences(self, word: Word) -> None:
         refuse_different_starts(word)
-        if self.peek() in ("<", ">") and self.peek() and _NAMED_DESCRIPTOR.fullmatch(unsplit(word)):
+        if self.peek() in ("<", ">") and self.peek() and _DIGITS.fullmatch(unsplit(word)):
             message = "only one digit is a descriptor in every shell; write a blank before the redirection"
             raise self.refused(message, word.offset)
 
@@ -424,11 +430,11 @@ def _readings(
     yield Command(literal, assignments, writes)
     if expanded != literal:
         yield Command(expanded, assignments, writes)
-    timed = words
-    while timed and timed[0].bare in ("time", "-p", "--"):
-        timed = timed[1:]
-    if words[0].bare == "time" and timed:
-        yield from _readings(timed, assignments, writes)
+    if words[0].bare == "time" and len(words) > 1:
+        if unsplit(words[1]).startswith("-") or words[1].bare == "time":
+            message = "an option of time is a program's name in some shells; write /usr/bin/time"
+            raise ShellSyntaxError(message, words[1].offset)
+        yield from _readings(words[1:], assignments, writes)
 
 
 def _refuse_name(words: Sequence[Word]) -> None:

@@ -49,7 +49,8 @@ _PARAMETER = re.compile(
 )
 _ZSH_SUFFIX = re.compile(r"\[|:[A-Za-z&]")
 """What zsh reads as a subscript or a modifier behind `$name`, and the other shells as text."""
-_LITERAL_DOLLAR = re.compile(r"[ \t\n;|&)\"/.,%]|\Z")
+_LITERAL_DOLLAR = re.compile(r"[ \t\n;|&)/.,%]|\Z")
+_LITERAL_DOLLAR_IN_QUOTES = re.compile(r"[ \t\n;|&)/.,%\"]")
 """What a dollar may stand before and mean itself in every shell."""
 
 
@@ -151,25 +152,29 @@ class Scanner(ABC):
             self.at = self.substitution(start + 2, self.end, ")")
             return Piece(split, "", start)
         if found := self.take(_PARAMETER):
-            self._refuse_zsh_suffix(found)
+            self._refuse_different_suffix(found, quoted)
             if found["special"] in ("@", "*"):
                 split = Kind.ONE if quoted and found["special"] == "*" else Kind.MANY
             elif found["length"] or found["special"] in ("#", "?", "$"):
                 split = Kind.ONE
             return Piece(split, "", start)
         self.at += 1
-        if self.looking_at(_LITERAL_DOLLAR):
+        if self.looking_at(_LITERAL_DOLLAR_IN_QUOTES if quoted else _LITERAL_DOLLAR):
             return Piece(Kind.QUOTED, "$", start)
         raise self.refused(_dollar_message(self.text[self.at : self.at + 1], quoted), start)
 
-    def _refuse_zsh_suffix(self, found: re.Match[str]) -> None:
+    def _refuse_different_suffix(self, found: re.Match[str], quoted: bool) -> None:
         if found["name"] is None and found["special"] is None:
             return
         following = self.peek()
-        joined = following > "~" and following != VALUE
+        # bash expands braces first, so that `$x{a,b}` is `$xa $xb`.
+        joined = following == "{" or (following > "~" and following != VALUE)
         if found["special"] is not None:
-            joined = joined or following in "#{@*?$!-" or (following.isalnum() and found[0] in ("$#", "$0"))
+            joined = joined or following in "#@*?$!-" or (following.isalnum() and found[0] in ("$#", "$0"))
             joined = joined or (following.isdigit() and found["special"].isdigit())
+        if found["special"] == "$":
+            # bash takes the second $ together with what follows when it looks for the end of a quote.
+            joined = joined or following in ("(" if quoted else "('\"")
         if following and (joined or self.looking_at(_ZSH_SUFFIX)):
             raise self.refused("what follows is read differently by some shells; write ${…}", found.start())
 

@@ -73,23 +73,17 @@ def assignment(word: Word) -> tuple[str, Word] | None:
     return found[1], Word(pieces, rest.offset)
 
 
-_HOME = re.compile(r"~[A-Za-z0-9._-]*")
-_HOME_AND_PATH = re.compile(r"~[A-Za-z0-9._-]*/")
-
-
 def refuse_different_starts(word: Word) -> None:
     """Refuse `~` and `=` at the beginning of a word where shells make different things of them."""
-    if not word.pieces or word.pieces[0].kind is not Kind.BARE:
+    known = [index for index, piece in enumerate(word.pieces) if piece.kind is Kind.BARE or piece.text]
+    if not known or word.pieces[known[0]].kind is not Kind.BARE:
         return
-    text = word.pieces[0].text
-    if text.startswith("="):
+    text = word.pieces[known[0]].text
+    if text.startswith("=") and word.bare not in ("=", "==", "=~"):
         # zsh puts the path of a program in the place of its name behind `=`.
-        if word.bare not in ("=", "==", "=~"):
-            raise ShellSyntaxError(
-                "a word that begins with = is read differently by zsh; quote it", word.offset
-            )
-    elif text.startswith("~") and not (_HOME_AND_PATH.match(text) or _HOME.fullmatch(word.bare)):
-        raise ShellSyntaxError("what follows ~ must be a plain name and a /; quote the ~", word.offset)
+        raise ShellSyntaxError("a word that begins with = is read differently by zsh; quote it", word.offset)
+    if text.startswith("~") and (known[0] or not (text.startswith("~/") or word.bare == "~")):
+        raise ShellSyntaxError("only ~ and ~/ are read alike by all shells; quote the ~", word.offset)
 
 
 def texts(word: Word) -> tuple[str, ...]:
@@ -100,9 +94,6 @@ def texts(word: Word) -> tuple[str, ...]:
     many = any(piece.kind is Kind.MANY for piece in word.pieces)
     text = ""
     globs = False
-    if all(piece.kind is Kind.BARE and not piece.text for piece in word.pieces):
-        # Nothing, without quotes: only an empty choice of braces leaves such a word.
-        return ()
     for piece in word.pieces:
         if piece.kind is not Kind.BARE or word.bare in ("[", "[["):
             text += _joined((piece,), WORDS)
@@ -127,9 +118,10 @@ _LITERAL_BRACES = r"\{\}|\{\{[A-Za-z0-9_.]+\}\}|\{[A-Za-z0-9_-]+\}"
 _BRACES = re.compile(
     r"(?P<text>[^{}]+)"
     rf"|(?P<literal>{_LITERAL_BRACES})"
-    r"|\{(?P<list>[A-Za-z0-9_./:@%+-]*(?:,[A-Za-z0-9_./:@%+-]*)+)\}"
+    r"|\{(?P<list>[A-Za-z0-9_./:@%+-]+(?:,[A-Za-z0-9_./:@%+-]+)+)\}"
     r"|\{(?P<first>0|-?[1-9][0-9]{0,5})\.\.(?P<last>0|-?[1-9][0-9]{0,5})\}"
 )
+_DESCRIPTOR_VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
 def expand_braces(word: Word) -> tuple[Word, ...] | None:
@@ -139,6 +131,8 @@ def expand_braces(word: Word) -> tuple[Word, ...] | None:
     """
     if not any(piece.kind is Kind.BARE and ("{" in piece.text or "}" in piece.text) for piece in word.pieces):
         return None
+    if _DESCRIPTOR_VARIABLE.fullmatch(word.bare):
+        raise ShellSyntaxError("a name in braces may be a descriptor in some shells; quote it", word.offset)
     choices = [choice for piece in word.pieces for choice in _choices(piece)]
     count = 1
     for choice in choices:

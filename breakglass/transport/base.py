@@ -27,16 +27,12 @@ class KubectlRequest:
     dry_run: bool = False
 
 
-SUDO = ("sudo", "-n", "--")
-"""What stands before a command that root runs. It never asks."""
-
-
 @dataclass(frozen=True, slots=True)
 class SshRequest:
-    """`argv` is what the far side runs, word for word, whichever login shell the user has there."""
+    """`command` is the exact string that the far side's shell receives, already quoted."""
 
     host: str
-    argv: tuple[str, ...]
+    command: str
     timeout: float
     stdin: bytes | None = None
 
