@@ -28,7 +28,7 @@ async def read_all(places: Places, count: int) -> None:
     }
     ssh = Ssh(Site("bench", hosts=hosts), NoSecrets(), None)
     try:
-        requests = [SshRequest(name, places.command, 300.0) for name in hosts]
+        requests = [SshRequest(name, tuple(places.command.split()), 300.0) for name in hosts]
         results = await asyncio.gather(*(ssh.send(each, lambda stream, data: None) for each in requests))
     finally:
         await ssh.close()

@@ -25,7 +25,7 @@ def measure(work: Path) -> list[Line]:
         ssh = Ssh(Site("bench", hosts={"box": server.host()}), NoSecrets(), None)
 
         async def ask() -> None:
-            result = await ssh.send(SshRequest("box", "true", 30.0), lambda stream, data: None)
+            result = await ssh.send(SshRequest("box", ("true",), 30.0), lambda stream, data: None)
             if result.fault is not None:
                 raise RuntimeError(result.fault.message)
 

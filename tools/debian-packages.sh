@@ -5,7 +5,7 @@ missing=
 for pair in /usr/sbin/sshd:openssh-server /usr/bin/ssh:openssh-client /usr/bin/docker-registry:docker-registry \
             /usr/bin/openssl:openssl /usr/bin/git:git /usr/bin/tmux:tmux /usr/bin/rsvg-convert:librsvg2-bin \
             /sbin/ip:iproute2 /usr/bin/sudo:sudo /usr/bin/gawk:gawk /usr/bin/mawk:mawk /bin/busybox:busybox \
-            /usr/bin/jq:jq; do
+            /usr/bin/jq:jq /usr/bin/zsh:zsh /usr/bin/fish:fish /usr/bin/tcsh:tcsh; do
   [ -e "${pair%%:*}" ] || missing="$missing ${pair##*:}"
 done
 [ -n "$missing" ] || exit 0

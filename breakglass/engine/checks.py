@@ -164,7 +164,7 @@ async def _host(outside: Outside, host: Host, sudo: bool) -> list[Check]:
     if host.forced_command:
         return [Check(name, "unknown", "takes bare verbs only, so nothing was sent", "try its status verb")]
     before = time.time()
-    sight = await outside.send(SshRequest(host.name, "date -u +%s", PATIENCE))
+    sight = await outside.send(SshRequest(host.name, ("date", "-u", "+%s"), PATIENCE))
     after = time.time()
     fault = sight.result.fault
     if fault is not None and fault.kind != "exit":
@@ -190,7 +190,7 @@ def _clock(name: str, theirs: int, before: float, after: float) -> Check:
 
 
 async def _sudo(outside: Outside, host: Host) -> Check:
-    sight = await outside.send(SshRequest(host.name, "sudo -n true", PATIENCE))
+    sight = await outside.send(SshRequest(host.name, ("sudo", "-n", "true"), PATIENCE))
     name = f"host {host.name}: sudo"
     fault = sight.result.fault
     if fault is None:

@@ -24,7 +24,7 @@ from breakglass.runbook.model import (
 from breakglass.runbook.risk import derived_risk
 from breakglass.runbook.template import render, render_path, render_shell, render_tree, render_words
 from breakglass.site.model import Endpoint, Site
-from breakglass.transport.base import HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
+from breakglass.transport.base import SUDO, HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
 from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
 
@@ -130,18 +130,19 @@ def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepare
     host = site.hosts[name]
     if action.shell:
         command = render_shell(action.words[0], scope)
-        if action.sudo:
-            command = f"sudo -n -- sh -c {shlex.quote(command)}"
+        argv = ("sh", "-c", command)
     else:
-        command = shlex.join(render_words(action.words, scope))
-        if action.sudo:
-            command = f"sudo -n -- {command}"
+        argv = render_words(action.words, scope)
+        command = shlex.join(argv)
+    if action.sudo:
+        argv = (*SUDO, *argv)
+        command = shlex.join(argv)
     if host.forced_command and (action.sudo or action.shell or len(action.words) != 1):
         raise PreparationError(f"host {name} takes one bare verb and nothing else; {command!r} is not one")
     stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
     address = host.address if host.port is None else f"{host.address}:{host.port}"
     where = f"{host.user}@{name} ({address})" if host.user else f"{name} ({address})"
-    return Prepared(SshRequest(name, command, timeout, stdin), "ssh", command, where, derived_risk(action))
+    return Prepared(SshRequest(name, argv, timeout, stdin), "ssh", command, where, derived_risk(action))
 
 
 def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepared:

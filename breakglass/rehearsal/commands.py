@@ -5,6 +5,8 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from breakglass.policy.login_shell import argv_of
+
 _OPERATORS = re.compile(r"[|;&<>`\n]|\$\(")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
 _UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -31,8 +33,13 @@ class CommandLine:
 
 
 def read_line(line: str) -> CommandLine:
-    """A command line as the shell of an SSH server receives it."""
-    return _reader(line.strip())
+    """A command line as the login shell of an SSH server receives it."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return _reader(line.strip())
+    argv = argv_of(words)
+    return _reader(line.strip()) if argv == tuple(words) else read_words(argv)
 
 
 def read_words(words: Sequence[str]) -> CommandLine:

@@ -27,12 +27,16 @@ class KubectlRequest:
     dry_run: bool = False
 
 
+SUDO = ("sudo", "-n", "--")
+"""What stands before a command that root runs. It never asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class SshRequest:
-    """`command` is the exact string that the far side's shell receives, already quoted."""
+    """`argv` is what the far side runs, word for word, whichever login shell the user has there."""
 
     host: str
-    command: str
+    argv: tuple[str, ...]
     timeout: float
     stdin: bytes | None = None
 

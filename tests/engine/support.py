@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,12 +111,17 @@ def command_of(request: Request) -> str:
     match request:
         case KubectlRequest(argv=argv, dry_run=dry_run):
             return f"kubectl {' '.join(argv)}{' (dry run)' if dry_run else ''}"
-        case SshRequest(host=host, command=command):
-            return f"ssh {host} {command}"
+        case SshRequest(host=host, argv=argv):
+            return f"ssh {host} {shown_words(argv)}"
         case HttpRequest(method=method, endpoint=endpoint, path=path):
             return f"{method} {endpoint}{path}"
         case ProbeRequest(name=name):
             return f"probe {name}"
+
+
+def shown_words(argv: Sequence[str]) -> str:
+    """A command as a line, shell text as it is."""
+    return argv[2] if tuple(argv[:2]) == ("sh", "-c") else shlex.join(argv)
 
 
 class FastClock(Clock):

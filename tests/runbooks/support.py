@@ -305,7 +305,7 @@ class _Walk:
             case KubectlMove(argv=argv, cluster=cluster):
                 return KubectlRequest(cluster or next(iter(self._engine.site.clusters)), argv, MOVE_TIMEOUT)
             case SshMove(host=host, command=command):
-                return SshRequest(host, command, MOVE_TIMEOUT)
+                return SshRequest(host, ("sh", "-c", command), MOVE_TIMEOUT)
             case HttpMove():
                 body = json.dumps(move.json).encode() if move.json is not None else None
                 headers = {**move.headers, **({"Content-Type": "application/json"} if body else {})}

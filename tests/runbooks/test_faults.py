@@ -45,7 +45,7 @@ def kubectl(*argv: str) -> Callable[[], Request]:
 
 
 def ssh(host: str, command: str = "true") -> Callable[[], Request]:
-    return lambda: SshRequest(host, command, SOON)
+    return lambda: SshRequest(host, ("sh", "-c", command), SOON)
 
 
 def http(endpoint: str, path: str = "/") -> Callable[[], Request]:

@@ -76,8 +76,8 @@ class OpenSsh:
         return self.log.read_text().count("Accepted publickey")
 
     def cut(self) -> None:
-        """Kill the processes of all connections and what they run, as a crash would."""
-        for process in descendants(self.process.pid):
+        """Kill the processes of all connections and then what they run, as a crash would."""
+        for process in reversed(descendants(self.process.pid)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
 

@@ -5,7 +5,6 @@ From the moment that the command may have left, nothing but a complete exit stat
 
 import asyncio
 import re
-import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -13,14 +12,13 @@ from collections.abc import Callable
 import paramiko
 
 from breakglass.threads import in_thread
-from breakglass.transport.base import Delivery, Fault, Result, Sink, SshRequest, Stream
+from breakglass.transport.base import SUDO, Delivery, Fault, Result, Sink, SshRequest, Stream
 from breakglass.transport.ssh.protocol import Client, feed
 
 CHUNK = 128 * 1024
 """Bytes that are handed over at once."""
 SUDO_LOOKED_AT = 4096
 """Bytes of stderr in which a refusal of sudo is looked for: it is the first thing that is said."""
-SUDO_PREFIX = "sudo -n -- "
 SUDO_ASKS = re.compile(
     rb"^sudo: (a password is required|a terminal is required|no tty present|sorry, you must have a tty)"
     rb"|is not in the sudoers file|^Sorry, user \S+ is not allowed to execute|^sudo: .*may not run sudo",
@@ -57,9 +55,16 @@ class _Flow:
 
 
 async def run_command(
-    client: Client, channel: paramiko.Channel, request: SshRequest, sink: Sink, words: str, seconds: float
+    client: Client,
+    channel: paramiko.Channel,
+    request: SshRequest,
+    command: str,
+    sink: Sink,
+    words: str,
+    seconds: float,
 ) -> Result:
-    """Run a command on a fresh channel, within `seconds`. `words` name the host.
+    """Run a request's command, as the login shell reads it, on a fresh channel within `seconds`. `words` name
+    the host.
 
     The channel is closed on every way out. Cancelling closes it too; the far side may go on.
     """
@@ -74,7 +79,7 @@ async def run_command(
     flow = _Flow(looked_at)
     try:
         async with asyncio.timeout(max(0.0, seconds)):
-            lost = await _exchange(client, channel, request, flow)
+            lost = await _exchange(client, channel, command, request.stdin, flow)
         passed = time.monotonic() - started
         if lost:
             return _lost(client, channel, words, lost, passed)
@@ -86,13 +91,15 @@ async def run_command(
         _close(channel)
 
 
-async def _exchange(client: Client, channel: paramiko.Channel, request: SshRequest, flow: _Flow) -> str:
+async def _exchange(
+    client: Client, channel: paramiko.Channel, command: str, stdin: bytes | None, flow: _Flow
+) -> str:
     """Send the command and take all that it gives. The answer is empty, or says how the sending failed."""
     try:
-        await in_thread(lambda: channel.exec_command(request.command))
+        await in_thread(lambda: channel.exec_command(command))
     except Exception as error:  # noqa: BLE001  (paramiko raises whatever its own thread met)
         return str(error) or type(error).__name__
-    _feed(client, channel, request.stdin or b"")
+    _feed(client, channel, stdin or b"")
     await asyncio.gather(
         in_thread(lambda: flow.read("stdout", channel.recv)),
         in_thread(lambda: flow.read("stderr", channel.recv_stderr)),
@@ -148,24 +155,14 @@ def _ended(
 
 
 def _of_status(request: SshRequest, words: str, status: int, errors: bytes) -> Fault:
-    asks = SUDO_ASKS.search(errors) if "sudo" in request.command else None
+    asks = SUDO_ASKS.search(errors) if any("sudo" in word for word in request.argv) else None
     if asks is None:
         return Fault("exit", f"{words}: the command ended with exit status {status}")
     advice = "allow the command with NOPASSWD in sudoers there, or log in as a user who may"
     line = errors[asks.start() :].splitlines()[0].decode(errors="replace")
-    if only_sudo(request.command):
+    if request.argv[: len(SUDO)] == SUDO:
         return Fault("forbidden", f"{words}: nothing was run: sudo would ask ({line}); {advice}")
     return Fault("exit", f"{words}: exit status {status}; sudo would ask ({line}); {advice}")
-
-
-def only_sudo(command: str) -> bool:
-    """Whether the whole command is one `sudo -n`, so that its refusal means that nothing ran at all."""
-    if not command.startswith(SUDO_PREFIX):
-        return False
-    try:
-        return shlex.join(shlex.split(command)) == command
-    except ValueError:
-        return False
 
 
 def _lost(client: Client, channel: paramiko.Channel, words: str, reason: str, seconds: float) -> Result:

@@ -16,6 +16,7 @@ from typing import Protocol
 import paramiko
 
 from breakglass.errors import UserError
+from breakglass.policy.login_shell import LONGEST, wire_of
 from breakglass.site.model import Host, Site
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Request, Result, Sink, SshRequest
@@ -113,13 +114,17 @@ class Ssh:
         started = time.monotonic()
         patience = _Patience(request.timeout)
         try:
-            connection, channel = await self._session(self._host(request), patience)
+            host = self._host(request)
+            command = _command(host, request)
+            connection, channel = await self._session(host, patience)
         except SshFaultError as error:
             return Result(Delivery.NOT_SENT, time.monotonic() - started, fault=error.fault)
         ended = False
         try:
             words = words_of(connection.route)
-            result = await run_command(connection.client, channel, request, sink, words, patience.left())
+            result = await run_command(
+                connection.client, channel, request, command, sink, words, patience.left()
+            )
             ended = result.exit is not None or result.delivery is Delivery.ANSWERED
             return result
         finally:
@@ -134,24 +139,13 @@ class Ssh:
         self._kept.clear()
 
     def _host(self, request: SshRequest) -> Host:
-        """The host of a request. Raises SshFaultError for a request that must not be sent to it."""
+        """The host of a request. Raises SshFaultError for one that the site does not have."""
         host = self._site.hosts.get(request.host)
         if host is None:
             there = ", ".join(self._site.hosts) or "none"
             raise SshFaultError(
                 "configuration", f"site {self._site.name} has no host {request.host!r}; it has: {there}"
             )
-        if host.forced_command and BARE_VERB.fullmatch(request.command) is None:
-            raise SshFaultError(
-                "configuration",
-                f"host {host.name} takes one bare verb and nothing else; {request.command!r} is not one",
-            )
-        try:
-            request.command.encode()
-        except UnicodeEncodeError as error:
-            raise SshFaultError(
-                "configuration", f"host {host.name}: the command is not text that can be sent: {error.reason}"
-            ) from error
         return host
 
     async def _session(self, host: Host, patience: _Patience) -> tuple[Connection, paramiko.Channel]:
@@ -307,6 +301,31 @@ class Ssh:
                 f"{shown}; it was accepted, but {file} cannot be written ({error.strerror or error}). Give "
                 "another `known_hosts` in the site",
             ) from error
+
+
+def _command(host: Host, request: SshRequest) -> str:
+    """What sshd is asked to run. Raises SshFaultError for a request that must not be sent to this host."""
+    if host.forced_command:
+        if len(request.argv) != 1 or BARE_VERB.fullmatch(request.argv[0]) is None:
+            shown = shlex.join(request.argv)
+            raise SshFaultError(
+                "configuration",
+                f"host {host.name} takes one bare verb and nothing else; {shown!r} is not one",
+            )
+        return request.argv[0]
+    try:
+        command = wire_of(request.argv)
+    except UnicodeEncodeError as error:
+        raise SshFaultError(
+            "configuration", f"host {host.name}: the command is not text that can be sent: {error.reason}"
+        ) from error
+    if len(command) > LONGEST:
+        raise SshFaultError(
+            "configuration",
+            f"host {host.name}: the command is {len(command):,} bytes long, and a login shell takes "
+            f"{LONGEST:,}; give what is long on `stdin`",
+        )
+    return command
 
 
 def _how_to_add(hop: Hop, unknown: UnknownHostKeyError) -> str:

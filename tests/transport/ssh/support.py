@@ -1,6 +1,6 @@
 """The SSH transport in a test: a site of a few hosts, and what a command gave."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -63,10 +63,18 @@ async def transport(
 
 
 async def run(
-    ssh: Ssh, command: str, host: str = "box", timeout: float = 20.0, stdin: bytes | None = None
+    ssh: Ssh,
+    command: str | Sequence[str],
+    host: str = "box",
+    timeout: float = 20.0,
+    stdin: bytes | None = None,
 ) -> Ran:
-    """Send a command and keep all that it gives."""
+    """Send a command and keep all that it gives. Text is for `sh`."""
     out: dict[Stream, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-    request = SshRequest(host, command, timeout, stdin)
+    request = SshRequest(host, argv_for(command), timeout, stdin)
     result = await ssh.send(request, lambda stream, data: out[stream].extend(data))
     return Ran(result, bytes(out["stdout"]), bytes(out["stderr"]))
+
+
+def argv_for(command: str | Sequence[str]) -> tuple[str, ...]:
+    return ("sh", "-c", command) if isinstance(command, str) else tuple(command)

@@ -130,7 +130,9 @@ async def test_much_output_flows_in_little_memory(server: OpenSsh) -> None:
         await run(ssh, "true")
         tracemalloc.start()
         try:
-            result = await ssh.send(SshRequest("box", f"head -c {amount} /dev/zero", 60.0), sink)
+            result = await ssh.send(
+                SshRequest("box", ("sh", "-c", f"head -c {amount} /dev/zero"), 60.0), sink
+            )
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
@@ -146,7 +148,7 @@ async def test_output_reaches_the_sink_while_the_command_runs(server: OpenSsh) -
         loop.call_soon_threadsafe(begun.set)
 
     async with transport(server.host()) as ssh:
-        request = SshRequest("box", "echo begun; sleep 60", 20.0)
+        request = SshRequest("box", ("sh", "-c", "echo begun; sleep 60"), 20.0)
         running = asyncio.create_task(ssh.send(request, sink))
         await asyncio.wait_for(begun.wait(), 20)
         assert not running.done()
@@ -170,7 +172,7 @@ async def test_the_event_loop_goes_on_while_the_sink_holds_the_far_side_up(serve
 
     async with transport(server.host()) as ssh:
         sending = asyncio.create_task(
-            ssh.send(SshRequest("box", f"head -c {MEGABYTE} /dev/zero", 20.0), sink)
+            ssh.send(SshRequest("box", ("sh", "-c", f"head -c {MEGABYTE} /dev/zero"), 20.0), sink)
         )
         await asyncio.wait_for(held_up.wait(), 20)
         assert (await run(ssh, "echo other")).stdout == b"other\n"
@@ -194,7 +196,7 @@ async def test_the_two_streams_come_one_piece_at_a_time(server: OpenSsh) -> None
 
     command = f"head -c {2 * MEGABYTE} /dev/zero & head -c {2 * MEGABYTE} /dev/zero >&2; wait"
     async with transport(server.host()) as ssh:
-        await ssh.send(SshRequest("box", command, 20.0), sink)
+        await ssh.send(SshRequest("box", ("sh", "-c", command), 20.0), sink)
     assert (at_once, received) == ([], {"stdout": 2 * MEGABYTE, "stderr": 2 * MEGABYTE})
 
 
@@ -211,9 +213,9 @@ async def test_a_sink_that_never_comes_back_holds_no_deadline_and_no_cancelling_
 
     async with transport(server.host()) as ssh:
         try:
-            result = await asyncio.wait_for(ssh.send(SshRequest("box", "yes", 1.0), sink), 20)
+            result = await asyncio.wait_for(ssh.send(SshRequest("box", ("sh", "-c", "yes"), 1.0), sink), 20)
             held_up.clear()
-            cancelled = asyncio.create_task(ssh.send(SshRequest("box", "yes", 60.0), sink))
+            cancelled = asyncio.create_task(ssh.send(SshRequest("box", ("sh", "-c", "yes"), 60.0), sink))
             await asyncio.wait_for(held_up.wait(), 20)
             cancelled.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -263,7 +265,7 @@ async def test_a_server_that_freezes_within_a_command_leaves_the_outcome_unknown
 ) -> None:
     monkeypatch.setattr("breakglass.transport.ssh.connection.PING", 0.3)
     async with transport(server.host()) as ssh:
-        request = SshRequest("box", "echo begun; sleep 60", 2.0)
+        request = SshRequest("box", ("sh", "-c", "echo begun; sleep 60"), 2.0)
         result = await ssh.send(request, lambda stream, data: server.freeze())
         assert (result.delivery, result.fault and result.fault.kind) == (Delivery.UNKNOWN, "timeout")
         assert (await run(ssh, "echo anew")).stdout == b"anew\n"
@@ -283,7 +285,7 @@ async def test_a_command_goes_on_when_another_finds_the_connection_too_slow(
 
     async with transport(server.host()) as ssh:
         command = f"echo begun; until [ -e {server.folder}/go ]; do sleep 0.05; done"
-        request = SshRequest("box", command, 20.0)
+        request = SshRequest("box", ("sh", "-c", command), 20.0)
         slow = asyncio.create_task(ssh.send(request, sink))
         await asyncio.wait_for(begun.wait(), 20)
         assert (await run(ssh, f"touch {server.folder}/go; echo other")).stdout == b"other\n"
@@ -316,7 +318,7 @@ async def test_a_command_that_a_signal_ends_is_said_with_the_signal(server: Open
 async def test_a_connection_cut_within_the_output_leaves_the_outcome_unknown(server: OpenSsh) -> None:
     async with transport(server.host()) as ssh:
         await run(ssh, "true")
-        request = SshRequest("box", "echo begun; sleep 60", 30.0)
+        request = SshRequest("box", ("sh", "-c", "echo begun; sleep 60"), 30.0)
         seen = bytearray()
 
         def sink(stream: str, data: bytes) -> None:
@@ -388,12 +390,19 @@ async def test_a_host_with_a_forced_command_gets_the_bare_verb(server: OpenSsh) 
     server.folder.joinpath("authorized_keys").write_text("")
     server.authorize(server.client_key.with_name("client.pub"), f'restrict,command="{verbs}"')
     async with transport(server.host(forced_command=True)) as ssh:
-        right = await run(ssh, "status")
-        wrong = await run(ssh, "reset")
+        right = await run(ssh, ["status"])
+        wrong = await run(ssh, ["reset"])
         assert (right.stdout, right.result.exit) == (b"verb=status\n", 0)
         assert (wrong.stdout, wrong.result.exit, wrong.fault) == (b"verb=reset\n", 2, "exit")
-        for command in ("status now", "sudo -n -- status", "status;reset", "'status'", "-x", ""):
-            refused = await run(ssh, command)
+        for words in (
+            ["status", "now"],
+            ["sudo", "-n", "--", "status"],
+            ["status;reset"],
+            ["'status'"],
+            ["-x"],
+            [""],
+        ):
+            refused = await run(ssh, words)
             assert (refused.delivery, refused.fault) == (Delivery.NOT_SENT, "configuration")
             assert "one bare verb" in refused.message
 
@@ -405,7 +414,7 @@ SUDO_AS_NOBODY = 'ForceCommand su -s /bin/sh nobody -c "$SSH_ORIGINAL_COMMAND"'
 async def test_a_sudo_that_would_ask_for_a_password_is_forbidden_and_nothing_ran(tmp_path: Path) -> None:
     with openssh(tmp_path, options=[SUDO_AS_NOBODY]) as server:
         async with transport(server.host()) as ssh:
-            alone = await run(ssh, "sudo -n -- systemctl restart kubelet")
+            alone = await run(ssh, ["sudo", "-n", "--", "systemctl", "restart", "kubelet"])
             within = await run(ssh, "id -u; sudo -n -- id -u")
     assert (alone.delivery, alone.fault, alone.result.exit) == (Delivery.ANSWERED, "forbidden", 1)
     assert "sudo would ask" in alone.message and "NOPASSWD" in alone.message

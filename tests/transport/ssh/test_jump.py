@@ -169,7 +169,7 @@ async def test_a_jump_host_that_dies_takes_its_connections_along_and_they_are_ma
 
 async def test_a_command_behind_a_jump_host_that_dies_has_an_unknown_outcome(row: Row) -> None:
     async with transport(*row.hosts()) as ssh:
-        request = SshRequest("far", "echo begun; sleep 60", 30.0)
+        request = SshRequest("far", ("sh", "-c", "echo begun; sleep 60"), 30.0)
         result = await ssh.send(request, lambda stream, data: row.near.cut())
     assert (result.delivery, result.exit) == (Delivery.UNKNOWN, None)
     assert result.fault is not None and result.fault.kind == "disconnected"

@@ -76,7 +76,7 @@ class Door:
         """The arguments that arrived at the far side."""
         request = prepare(action, self.site, values, timeout=20.0).request
         assert isinstance(request, SshRequest)
-        ran = self.runner.run(run(self.ssh, request.command))
+        ran = self.runner.run(run(self.ssh, request.argv))
         assert ran.result.exit == 0, ran
         return ran.stdout.decode().split("\0")[:-1]
 

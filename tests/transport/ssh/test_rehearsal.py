@@ -73,7 +73,7 @@ async def test_simulated_faults_are_the_faults_of_real_hosts(tmp_path: Path) -> 
         }
         assert {name: each.fault for name, each in ran.items()} == expected
         assert {each.delivery for each in ran.values()} == {Delivery.NOT_SENT}
-        asks = await run(ssh, "sudo -n -- systemctl stop kubelet", "asking")
+        asks = await run(ssh, ["sudo", "-n", "--", "systemctl", "stop", "kubelet"], "asking")
         assert (asks.fault, asks.delivery) == ("forbidden", Delivery.ANSWERED)
         await ssh.close()
 
