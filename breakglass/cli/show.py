@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook, Step
-from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.words import command_of
 
 
@@ -48,7 +47,7 @@ def lines_of(runbook: Runbook) -> Iterator[str]:
 
 
 def _step(number: int, step: Step) -> Iterator[str]:
-    yield f"{number:3}  {step.title}  [{step.id}, {effective_risk(step).word}]"
+    yield f"{number:3}  {step.title}  [{step.id}, {step.risk.word}]"
     if step.why:
         yield f"       why     {step.why}"
     if step.when:
@@ -85,7 +84,7 @@ def row_of(runbook: Runbook) -> dict[str, object]:
                 "id": step.id,
                 "title": step.title,
                 "phase": step.phase,
-                "risk": effective_risk(step).word,
+                "risk": step.risk.word,
                 "command": command_of(step),
                 "needs": list(step.needs),
             }

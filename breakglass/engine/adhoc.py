@@ -12,7 +12,7 @@ from pathlib import Path
 
 from breakglass.errors import UserError
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse, single_target
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import Assessment, Risk
 from breakglass.runbook.model import (
     Action,
     Confirm,
@@ -23,7 +23,7 @@ from breakglass.runbook.model import (
     Step,
     Template,
 )
-from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.risk import judged
 from breakglass.yamlio.position import Position
 
 NAME = "exec"
@@ -40,9 +40,9 @@ class AdhocError(UserError):
 def adhoc_runbook(words: Sequence[str], *, cluster: str | None = None, timeout: float = 30.0) -> Runbook:
     """The runbook of one step that these words are. `timeout` is in seconds. Raises AdhocError."""
     action, target = _action(list(words), cluster)
-    step = Step(NAME, shlex.join(words), HERE, action=action, timeout=timeout)
-    risk = effective_risk(step)
-    typed = _literal(target) if risk is Risk.DESTRUCTIVE else None
+    assessed = Assessment(judged(action))
+    typed = _literal(target) if assessed.risk is Risk.DESTRUCTIVE else None
+    asks = assessed.risk is not Risk.READ
     step = Step(
         NAME,
         shlex.join(words),
@@ -50,8 +50,9 @@ def adhoc_runbook(words: Sequence[str], *, cluster: str | None = None, timeout: 
         why="Typed by hand.",
         action=action,
         timeout=timeout,
-        confirm=None if risk is Risk.READ else Confirm(typed),
-        impact=None if risk is Risk.READ else _literal("Not known: this is in no runbook."),
+        assessed=assessed,
+        confirm=Confirm(typed) if asks else None,
+        impact=_literal("Not known: this is in no runbook.") if asks else None,
     )
     source = shlex.join(words)
     return Runbook(

@@ -24,13 +24,13 @@ from breakglass.engine.read import (
     reaching,
 )
 from breakglass.engine.scope import Scopes
+from breakglass.engine.unasked import as_planned
 from breakglass.journal import events as e
 from breakglass.journal.store import JournalUnwritableError
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import NOT_ASSESSED, Risk
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import Pin, Step, TemplateTree
-from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.template import render, render_tree
 from breakglass.transport.base import Delivery, KubectlRequest, Request
 from breakglass.values import Json, Scope
@@ -67,7 +67,7 @@ class Changer:
         """Take one step that may change something, from its preconditions to its verification."""
         try:
             prepared = await self._prepare(step, scope)
-            typed = typed_text(step, effective_risk(step), scope)
+            typed = typed_text(step, scope)
         except (PreparationError, EvaluationError) as error:
             return Changed("failed", f"not sent: {error}")
         self._record_prepared(step, attempt, prepared)
@@ -98,9 +98,8 @@ class Changer:
         for shown, sent in prepared:
             said.append(await self._server_says(sent) or f"not sent: {shown.command}")
         if step.preview is not None:
-            seen = await self._reader.once(
-                replace(step, action=step.preview, foreach=None), attempt, scope, 0, 1
-            )
+            preview = replace(step, action=step.preview, foreach=None, assessed=NOT_ASSESSED)
+            seen = await self._reader.once(preview, attempt, scope, 0, 1)
             said.append(f"preview: {seen.fault or 'read'}")
         try:
             values = {name: _assumed(tree, scope) for name, tree in step.assume.items()}
@@ -122,15 +121,25 @@ class Changer:
         return polled.holds
 
     async def _prepare(self, step: Step, scope: Scopes) -> list[tuple[Prepared, Prepared]]:
+        """The requests of a change as they are shown and as they are sent.
+
+        Raises PreparationError where one cannot be made, is more than the step is planned as, or could not be
+        verified unasked.
+        """
+        verify = step.verify
+        if verify is not None and verify.assessed.risk is not Risk.READ:
+            raise PreparationError(f"its `verify` is not a read: {verify.assessed.judgement.why}")
         action = reaching(step.action)
         scopes = [scope]
         if step.foreach is not None:
             scopes = [scope.plus(item=each) for each in elements_of(step, scope)]
         pinned = rendered_pin(step.pin, scope.real)
-        return [await self._reader.prepared(action, each, step.timeout, pinned=pinned) for each in scopes]
+        prepared = [await self._reader.prepared(action, each, step.timeout, pinned=pinned) for each in scopes]
+        for shown, sent in prepared:
+            as_planned(step.assessed, shown, sent)
+        return prepared
 
     def _record_prepared(self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]) -> None:
-        risk = effective_risk(step)
         for index, (shown, _) in enumerate(prepared):
             self._desk.record(
                 e.ActionPrepared(
@@ -139,10 +148,11 @@ class Changer:
                     kind=shown.kind,
                     command=shown.command,
                     where=shown.where,
-                    risk=risk.word,
+                    risk=step.risk.word,
                     timeout=step.timeout,
                     item=index,
                     items=len(prepared),
+                    because=step.assessed.vouched,
                 )
             )
 
@@ -210,7 +220,6 @@ class Changer:
         on: str,
         typed: str,
     ) -> c.Command:
-        risk = effective_risk(step)
         says = [await self._server_says(sent) for _, sent in prepared]
         return await self._desk.ask(
             e.Asked(
@@ -221,7 +230,7 @@ class Changer:
                 command="\n".join(shown.command for shown, _ in prepared),
                 where=prepared[0][0].where if prepared else "",
                 on=on,
-                risk=risk.word,
+                risk=step.risk.word,
                 impact=text_or_reason(step.impact, scope),
                 undo=text_or_reason(step.undo.say, scope) if step.undo else "NONE",
                 server_says="; ".join(dict.fromkeys(each for each in says if each)),
@@ -240,9 +249,7 @@ class Changer:
         message = ""
         try:
             for index, (shown, sent) in enumerate(prepared):
-                intent = e.ActionIntended(
-                    step.id, attempt, shown.command, shown.where, effective_risk(step).word, index
-                )
+                intent = e.ActionIntended(step.id, attempt, shown.command, shown.where, step.risk.word, index)
                 self._desk.record(intent)
                 try:
                     self._desk.journal.require()
@@ -338,7 +345,7 @@ def outcome_of(sight: Sight, step: Step) -> e.Outcome:
 
 def is_finding(step: Step, value: Mapping[str, Json]) -> bool:
     """Whether a probe's fault is what it was sent to find out: a mount that hangs answers by its silence."""
-    return effective_risk(step) is Risk.PROBE and value.get("fault") in step.tolerate
+    return step.risk is Risk.PROBE and value.get("fault") in step.tolerate
 
 
 def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:
@@ -352,7 +359,7 @@ def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:
     return Pinned(uid, version)
 
 
-def typed_text(step: Step, risk: Risk, scope: Scopes) -> str:
+def typed_text(step: Step, scope: Scopes) -> str:
     """What the operator must type; empty where one key is enough. A destructive step never takes one key.
 
     Raises EvaluationError, also for a text with a secret in it, since it would have to be shown.
@@ -362,7 +369,7 @@ def typed_text(step: Step, risk: Risk, scope: Scopes) -> str:
         if not scope.same and typed != render(scope.shown_template(step.confirm.type), scope.shown):
             raise EvaluationError(f"confirm: {step.confirm.type.source!r} holds a secret; name the object")
         return typed
-    return step.id if risk is Risk.DESTRUCTIVE else ""
+    return step.id if step.risk is Risk.DESTRUCTIVE else ""
 
 
 def then_words(step: Step) -> str:
@@ -370,9 +377,10 @@ def then_words(step: Step) -> str:
     if step.verify is None:
         return "nothing verifies this; look yourself"
     soak = f", and to hold for {step.verify.soak:.0f} s" if step.verify.soak else ""
-    return (
-        f"verify within {step.verify.within:.0f} s{soak}: {step.verify.until.source}. If not: stop and call"
-    )
+    vouched = step.verify.assessed.vouched
+    said = f" (a READ {vouched})" if vouched else ""
+    within = f"verify within {step.verify.within:.0f} s{soak}{said}"
+    return f"{within}: {step.verify.until.source}. If not: stop and call"
 
 
 def described(found: dict[str, Json], resource: str) -> tuple[str, str]:

@@ -6,12 +6,12 @@ exception is a secret: `secrets.NAME` is shown by its name and put in only for s
 
 import json as jsonlib
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
 from breakglass.engine.scope import Scopes
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import Judgement
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import (
     Action,
@@ -21,12 +21,13 @@ from breakglass.runbook.model import (
     SshAction,
     Template,
 )
-from breakglass.runbook.risk import derived_risk
+from breakglass.runbook.risk import HARMLESS, judged
 from breakglass.runbook.template import render, render_path, render_shell, render_tree, render_words
 from breakglass.site.model import Endpoint, Site
 from breakglass.transport.base import SUDO, HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
 from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
+from breakglass.yamlio.position import Position
 
 LONGEST_WORDS = 4000
 """Characters of a text for people. Its record, and every screen that wraps it, stays small."""
@@ -51,13 +52,13 @@ class Pinned:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request, what it is in words, and where it goes."""
+    """A request, what it is in words, where it goes, and what its words are known to do there."""
 
     request: Request
     kind: str
     command: str
     where: str
-    risk: Risk
+    judgement: Judgement
 
 
 def prepare(
@@ -86,7 +87,7 @@ def prepare(
             shown = " ".join(f"{name}={_inline(value)}" for name, value in arguments.items())
             request = ProbeRequest(action.name, arguments, timeout)
             command = f"probe {action.name} {shown}".rstrip()
-            return Prepared(request, "probe", command, f"site {site.name}", Risk.READ)
+            return Prepared(request, "probe", command, f"site {site.name}", HARMLESS)
 
 
 def reaches_outside(action: Action | None) -> bool:
@@ -102,6 +103,7 @@ def _kubectl(
         raise PreparationError(_missing("cluster", name, site.clusters, site))
     cluster = site.clusters[name]
     argv = render_words(action.words, scope)
+    judgement = judged(replace(action, words=_literals(argv, action.position)), site.says)
     stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
     request = KubectlRequest(
         cluster=name,
@@ -120,7 +122,7 @@ def _kubectl(
         where += f" as {cluster.impersonate}"
     if not cluster.verify_tls:
         where += " TLS NOT VERIFIED"
-    return Prepared(request, "kubectl", f"kubectl {shlex.join(argv)}", where, derived_risk(action))
+    return Prepared(request, "kubectl", f"kubectl {shlex.join(argv)}", where, judgement)
 
 
 def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepared:
@@ -130,19 +132,27 @@ def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepare
     host = site.hosts[name]
     if action.shell:
         command = render_shell(action.words[0], scope)
+        words = (command,)
         argv = ("sh", "-c", command)
     else:
-        argv = render_words(action.words, scope)
+        argv = words = render_words(action.words, scope)
         command = shlex.join(argv)
     if action.sudo:
         argv = (*SUDO, *argv)
         command = shlex.join(argv)
     if host.forced_command and (action.sudo or action.shell or len(action.words) != 1):
         raise PreparationError(f"host {name} takes one bare verb and nothing else; {command!r} is not one")
+    (at,) = _literals((name,), action.position)
+    judgement = judged(replace(action, host=at, words=_literals(words, action.position)), site.says)
     stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
     address = host.address if host.port is None else f"{host.address}:{host.port}"
     where = f"{host.user}@{name} ({address})" if host.user else f"{name} ({address})"
-    return Prepared(SshRequest(name, argv, timeout, stdin), "ssh", command, where, derived_risk(action))
+    return Prepared(SshRequest(name, argv, timeout, stdin), "ssh", command, where, judgement)
+
+
+def _literals(words: Sequence[str], position: Position) -> tuple[Template, ...]:
+    """Words with their values, as templates in which nothing is left to put in."""
+    return tuple(Template(word, position, (word,)) for word in words)
 
 
 def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepared:
@@ -170,7 +180,7 @@ def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepa
     where = f"endpoint {endpoint.name}" + (f" (pinned to {endpoint.resolve})" if endpoint.resolve else "")
     if not endpoint.verify_tls:
         where += " TLS NOT VERIFIED"
-    return Prepared(request, "http", command, where, derived_risk(action))
+    return Prepared(request, "http", command, where, judged(action))
 
 
 def _http_command(request: HttpRequest, endpoint: Endpoint) -> str:

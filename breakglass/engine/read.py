@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Sight
@@ -18,7 +18,9 @@ from breakglass.engine.prepare import (
 )
 from breakglass.engine.prompts import Desk
 from breakglass.engine.scope import Scopes, base_scope
+from breakglass.engine.unasked import as_a_read
 from breakglass.journal import events as e
+from breakglass.policy.risk import Assessment
 from breakglass.runbook.expression import EvaluationError, holds, observed
 from breakglass.runbook.model import (
     Action,
@@ -85,6 +87,19 @@ class Judgement:
     say: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """A signal at one moment: what came back, the command, whether the condition holds, and by what values.
+    `because` is whose word made a read of it."""
+
+    look: Look
+    command: str = ""
+    holds: bool = False
+    seen: dict[str, Json] = field(default_factory=dict[str, Json])
+    message: str = ""
+    because: str = ""
+
+
 class Reader:
     """Runs the reads of one session."""
 
@@ -121,6 +136,16 @@ class Reader:
         except (EvaluationError, SecretError) as error:
             raise PreparationError(str(error)) from error
 
+    async def unasked(
+        self, action: Action | None, planned: Assessment, scope: Scopes, timeout: float
+    ) -> tuple[Prepared, Prepared, Assessment]:
+        """The request as it is shown and as it is sent, and what it counts as: a read.
+
+        Raises PreparationError, with the reason, where it cannot be made, or is not a read.
+        """
+        shown, sent = await self.prepared(reaching(action), scope, timeout)
+        return shown, sent, as_a_read(planned, shown, sent)
+
     async def step(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         """Run a read step's action: once, with retries, over a list, or until its `wait` holds."""
         assert step.action is not None
@@ -140,7 +165,7 @@ class Reader:
     async def once(self, step: Step, attempt: int, scope: Scopes, item: int, items: int) -> Seen:
         """Send one read and put it on record. A fault that the step tolerates is an observation."""
         try:
-            shown, sent = await self.prepared(reaching(step.action), scope, step.timeout)
+            shown, sent, found = await self.unasked(step.action, step.assessed, scope, step.timeout)
         except PreparationError as error:
             return Seen(look_of_fault("configuration", str(error)), fault=str(error))
         self._desk.record(
@@ -150,10 +175,11 @@ class Reader:
                 kind=shown.kind,
                 command=shown.command,
                 where=shown.where,
-                risk=shown.risk.word,
+                risk=found.risk.word,
                 timeout=step.timeout,
                 item=item,
                 items=items,
+                because=found.vouched,
             )
         )
         sight = await self.cancellable(self._outside.send(sent.request, redact=step.redact))
@@ -205,7 +231,9 @@ class Reader:
     async def _wait(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         assert step.wait is not None and step.action is not None
         wait = step.wait
-        verification = Verification(step.action, wait.until, wait.every, wait.within, wait.soak)
+        verification = Verification(
+            step.action, wait.until, wait.every, wait.within, wait.soak, assessed=step.assessed
+        )
         polled = await self.poll(step, attempt, verification, scope)
         look = polled.look
         given_up = look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
@@ -221,25 +249,31 @@ class Reader:
         said: tuple[bool, str, float] | None = None
         looks = 0
         while True:
-            shown, look, holds_now, seen, message = await self._look(step, verification, scope)
+            signal = await self._signal(step, verification, scope)
+            look = signal.look
             looks += 1
             elapsed = self._clock.monotonic() - started
-            fingerprint = json.dumps(seen, sort_keys=True, default=str) + message
-            if said is None or said[:2] != (holds_now, fingerprint) or elapsed - said[2] >= POLL_SAID_EVERY:
-                said = (holds_now, fingerprint, elapsed)
+            fingerprint = json.dumps(signal.seen, sort_keys=True, default=str) + signal.message
+            if (
+                said is None
+                or said[:2] != (signal.holds, fingerprint)
+                or elapsed - said[2] >= POLL_SAID_EVERY
+            ):
+                said = (signal.holds, fingerprint, elapsed)
                 self._desk.record(
                     e.VerifyPolled(
                         step=step.id,
                         attempt=attempt,
-                        command=shown,
-                        holds=holds_now,
+                        command=signal.command,
+                        holds=signal.holds,
                         elapsed=round(elapsed, 1),
                         within=verification.within,
-                        observed=seen,
-                        message=message,
+                        observed=signal.seen,
+                        message=signal.message,
+                        because=signal.because,
                     )
                 )
-            if holds_now:
+            if signal.holds:
                 held_since = elapsed if held_since is None else held_since
                 if elapsed - held_since >= verification.soak:
                     return Polled(True, look)
@@ -248,20 +282,18 @@ class Reader:
             elif elapsed >= verification.within and self._clock.has_had(
                 looks * verification.every, verification.within
             ):
-                why = f": {message}" if message else ""
+                why = f": {signal.message}" if signal.message else ""
                 return Polled(False, look, f"did not hold within {verification.within:.0f} s{why}")
             if look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None:
                 return Polled(False, look, "the wait was cancelled")
             await self._clock.sleep(verification.every)
 
-    async def _look(
-        self, step: Step, verification: Verification, scope: Scopes
-    ) -> tuple[str, Look, bool, dict[str, Json], str]:
+    async def _signal(self, step: Step, verification: Verification, scope: Scopes) -> _Signal:
         limit = min(step.timeout, max(verification.within, 1.0))
         try:
-            shown, sent = await self.prepared(reaching(verification.action), scope, limit)
+            shown, sent, found = await self.unasked(verification.action, verification.assessed, scope, limit)
         except PreparationError as error:
-            return "", look_of_fault("configuration", str(error)), False, {}, str(error)
+            return _Signal(look_of_fault("configuration", str(error)), message=str(error))
         sight = await self.cancellable(self._outside.send(sent.request, redact=step.redact))
         look = look_at(sight)
         inner = scope.plus(result=(look.value, look.shown))
@@ -269,10 +301,10 @@ class Reader:
         seen = shown_values(verification.until, inner.shown)
         try:
             held = holds(verification.until, inner.real)
-            return shown.command, look, held, seen, "" if held or fault is None else fault.message
+            message = "" if held or fault is None else fault.message
         except EvaluationError as error:
-            why = fault.message if fault else inner.why_not(verification.until, error)
-            return shown.command, look, False, seen, why
+            held, message = False, fault.message if fault else inner.why_not(verification.until, error)
+        return _Signal(look, shown.command, held, seen, message, found.vouched)
 
     def capture(self, step: Step, attempt: int, scope: Scopes, captures: Mapping[str, Expression]) -> str:
         """Evaluate the captures and put them on record. Returns what was wrong, or nothing."""
@@ -339,9 +371,10 @@ class Reader:
         that = " and ".join(expectation.that.source for expectation in need.expect) or need.title
         read = e.NeedRead(step.id, attempt, need.id, that, False, {}, before=self._seen_before(need))
         try:
-            _, sent = await self.prepared(reaching(need.action), scope, need.timeout)
+            _, sent, found = await self.unasked(need.action, need.assessed, scope, need.timeout)
         except PreparationError as error:
             return replace(read, message=f"{need.id} cannot be read again: {error}"), {}
+        read = replace(read, because=found.vouched)
         sight = await self.cancellable(self._outside.send(sent.request, redact=need.redact))
         fault = sight.result.fault
         if fault is not None and fault.kind not in need.tolerate:

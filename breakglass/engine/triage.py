@@ -18,8 +18,9 @@ from breakglass.engine.opening import missing_uses, operator_name
 from breakglass.engine.prepare import PreparationError, prepare, reaches_outside
 from breakglass.engine.read import reaching, shown_values
 from breakglass.engine.scope import Scopes, alike, base_scope
+from breakglass.engine.unasked import as_a_read
 from breakglass.journal.state import State
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import NOT_ASSESSED, Risk
 from breakglass.runbook.expression import EvaluationError, holds, names
 from breakglass.runbook.lint.names import expressions_of
 from breakglass.runbook.model import (
@@ -28,7 +29,7 @@ from breakglass.runbook.model import (
     Step,
     TriageCheck,
 )
-from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.risk import assessed_on
 from breakglass.site.secrets import SecretError
 from breakglass.values import Json, Scope
 
@@ -106,6 +107,7 @@ async def triage(
 
 
 async def _of(name: str, runbook: Runbook, outside: Outside, patience: float) -> Triage:
+    runbook = assessed_on(runbook, outside.site.says)
     head = Triage(name, runbook.severity, runbook.title)
     missing = missing_uses(runbook, outside.site)
     if missing:
@@ -131,8 +133,11 @@ async def _finding(
     runbook: Runbook, step: Step, check: TriageCheck, outside: Outside, patience: float
 ) -> Finding:
     one_read = reaches_outside(step.action) and step.foreach is None and step.wait is None
-    if not one_read or effective_risk(step) is not Risk.READ:
+    if not one_read or step.risk is not Risk.READ:
         return Finding(step.id, step.title, message="not run: it is not one read, and triage only reads")
+    if step.assessed.is_lowered:
+        message = f"not run: a read {step.assessed.vouched}; triage takes nobody's word for that"
+        return Finding(step.id, step.title, message=message)
     action = reaching(step.action)
     wanted = _wanted(runbook, expressions_of(action))
     if wanted:
@@ -143,6 +148,8 @@ async def _finding(
         _, secrets = await outside.secret_values(action)
         inner: Scope = {**scope.real, "secrets": secrets}
         prepared = prepare(action, outside.site, inner, timeout=min(step.timeout, patience))
+        # With nothing declared: only what is known to read is sent.
+        as_a_read(NOT_ASSESSED, prepared, prepared)
     except (EvaluationError, PreparationError, SecretError) as error:
         message = outside.secrets.redactor.redact(str(error))
         return Finding(step.id, step.title, message=message, fault="configuration")

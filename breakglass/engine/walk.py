@@ -32,7 +32,7 @@ from breakglass.runbook.model import (
     Runbook,
     Step,
 )
-from breakglass.runbook.risk import effective_risk
+from breakglass.runbook.risk import assessed_on
 from breakglass.site.model import Site
 from breakglass.site.redaction import MARK, SHORTEST_SECRET
 from breakglass.transport.output import Recorder
@@ -86,7 +86,7 @@ class Engine:
         arrive: Arrive | None = None,
     ) -> None:
         """`arrive` says who else is in this runbook on this site, where somebody can know."""
-        self.runbook = runbook
+        self.runbook = runbook = assessed_on(runbook, site.says)
         self.site = site
         self.desk = desk
         self.desk.hint_for = self._hint
@@ -203,7 +203,7 @@ class Engine:
                 return await self._asked(step, attempt, scope)
             case _:
                 pass
-        if effective_risk(step) is Risk.READ:
+        if step.risk is Risk.READ:
             seen = await self._reader.step(step, attempt, scope)
             return await self._concluded(step, attempt, seen, scope)
         return await self._change(step, attempt, scope)

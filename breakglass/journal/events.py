@@ -88,6 +88,8 @@ class ActionPrepared:
     timeout: float
     item: int = 0
     items: int = 1
+    because: str = ""
+    """By whose word it counts as less than its words are known for, and why; empty for all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ class NeedRead:
     observed: dict[str, Json]
     before: dict[str, Json] = field(default_factory=dict[str, Json])
     message: str = ""
+    because: str = ""
+    """By whose word the command counts as a read, where its words are not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,8 @@ class VerifyPolled:
     within: float
     observed: dict[str, Json] = field(default_factory=dict[str, Json])
     message: str = ""
+    because: str = ""
+    """By whose word the command counts as a read, where its words are not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,16 +281,6 @@ SUBCOMMANDS: Mapping[str, Mapping[str, Risk]] = {
 BARE_READS = frozenset(("mount", "dmesg", "date", "hostname", "env", "export", "ip", "umask"))
 """Programs that only read when they are called without arguments."""
 
-FORCED_VERBS: Mapping[str, Risk] = {
-    "status": READ,
-    "forensics": READ,
-    "start": CHANGE,
-    "reset": DESTRUCTIVE,
-    "stop": DESTRUCTIVE,
-    "cycle": DESTRUCTIVE,
-}
-"""The bare verbs of a recovery host's forced command, for the one virtual machine that it guards."""
-
 HTTP_READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
@@ -424,8 +414,6 @@ def risk_of_command(words: Sequence[str]) -> Risk:
         return _by_subcommand(program, rest)
     if program in READERS or (program in BARE_READS and not rest):
         return READ
-    if program in FORCED_VERBS and not rest:
-        return FORCED_VERBS[program]
     return CHANGE
 
 

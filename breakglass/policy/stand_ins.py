@@ -30,3 +30,8 @@ def literal_start(word: str) -> str:
         if character in STAND_INS:
             return word[:index]
     return word
+
+
+def shown(text: str) -> str:
+    """The text for people: what is not known stands as `…`."""
+    return "".join("…" if character in STAND_INS else character for character in text)

@@ -8,7 +8,6 @@ from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.policy.risk import Risk
 from breakglass.runbook.model import Runbook
-from breakglass.runbook.risk import effective_risk
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class Review:
 
 def review(state: State, runbook: Runbook) -> Review:
     """What a session's events say about how it went."""
-    changing = {step.id for step in runbook.steps if effective_risk(step) > Risk.READ}
+    changing = {step.id for step in runbook.steps if step.risk > Risk.READ}
     return Review(
         recovered=_first(state, lambda event: isinstance(event, e.Happened) and event.kind == "recovered"),
         diagnosed=_first(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import NOT_ASSESSED, Assessment, Risk
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 
@@ -228,6 +228,7 @@ class Verification:
     within: float
     soak: float = 0.0
     capture: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
+    assessed: Assessment = NOT_ASSESSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,9 +274,8 @@ class Step:
     capture: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
     expect: tuple[Expectation, ...] = ()
     next: tuple[Next, ...] = ()
-    declared_risk: Risk | None = None
-    because: str | None = None
-    """Why a declared risk below the derived one is right; only for SSH and exec."""
+    assessed: Assessment = NOT_ASSESSED
+    """What the action counts as: made where the step is read, and once more for the site of a session."""
     pin: Pin | None = None
     needs: tuple[str, ...] = ()
     guards: tuple[Guard, ...] = ()
@@ -298,6 +298,11 @@ class Step:
     """This step is the last of the walk, and what reaching it means."""
     redact: bool = False
     """The output is a secret: it is neither shown nor stored."""
+
+    @property
+    def risk(self) -> Risk:
+        """The risk that counts."""
+        return self.assessed.risk
 
 
 @dataclass(frozen=True, slots=True)

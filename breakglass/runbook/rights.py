@@ -23,9 +23,10 @@ from breakglass.policy.kubectl.requests import (
     Scale,
     Wait,
 )
+from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import KubectlAction, Runbook, Step
-from breakglass.runbook.template import STAND_IN, placeholder, render
+from breakglass.runbook.template import placeholder, render
 from breakglass.values import Scope
 
 
@@ -84,8 +85,8 @@ def _rights(action: KubectlAction, cluster: str, scope: Scope) -> Iterator[Right
     except KubectlSyntaxError:
         return
     for verb, resource, subresource, namespace in _needed(request):
-        if resource != STAND_IN:
-            yield Right(cluster, "?" if namespace == STAND_IN else namespace, verb, resource, subresource)
+        if resource != VALUE:
+            yield Right(cluster, "?" if namespace == VALUE else namespace, verb, resource, subresource)
 
 
 Needed = tuple[str, str, str, str]

@@ -1,69 +1,57 @@
-"""The risk of a step: derived from what it runs; a label raises it, and lowers only what is not known."""
+"""The risk of an action: judged from what it runs, beside what its author declares."""
 
-from breakglass.policy.commands import (
-    READ,
-    risk_of_command,
-    risk_of_kubectl,
-    risk_of_method,
-    risk_of_shell,
-    without_global_flags,
-)
-from breakglass.policy.risk import Risk
-from breakglass.runbook.model import Action, HttpAction, KubectlAction, SshAction, Step
+from dataclasses import replace
+
+from breakglass.policy.commands import judge_command, judge_kubectl, judge_method, judge_shell
+from breakglass.policy.risk import Judgement, Knowledge, Risk
+from breakglass.policy.site_says import NOTHING, SiteSays, judge_verb
+from breakglass.policy.stand_ins import shown
+from breakglass.runbook.model import Action, HttpAction, KubectlAction, Runbook, SshAction, Step
 from breakglass.runbook.template import placeholder, placeholder_words
-from breakglass.yamlio.position import Problem
+
+HARMLESS = Judgement(Risk.READ, Knowledge.READS, "it sends no command")
 
 
-def derived_risk(action: Action | None) -> Risk:
-    """The risk of an action, from the command that it runs."""
+def judged(action: Action | None, says: SiteSays = NOTHING) -> Judgement:
+    """What an action may do, whatever its values are. `says` is what the site adds, where it is known."""
+    found = _judged(action, says)
+    return replace(found, why=shown(found.why), word=shown(found.word))
+
+
+def _judged(action: Action | None, says: SiteSays) -> Judgement:
     match action:
         case KubectlAction(words=words):
-            return risk_of_kubectl(placeholder_words(words))
+            return judge_kubectl(placeholder_words(words))
+        case SshAction(words=words) if placeholder(action.host) in says.forced:
+            return judge_verb(placeholder_words(words))
         case SshAction(words=words, shell=True):
-            return risk_of_shell(placeholder(words[0]))
+            return judge_shell(placeholder(words[0]))
         case SshAction(words=words):
-            return risk_of_command(placeholder_words(words))
+            return judge_command(placeholder_words(words))
         case HttpAction(method=method):
-            return risk_of_method(method)
+            return judge_method(method)
         case _:
-            return READ
+            return HARMLESS
 
 
-def effective_risk(step: Step) -> Risk:
-    """The risk that counts: what is derived, raised by the label, or lowered where that is allowed."""
-    derived = derived_risk(step.action)
-    declared = step.declared_risk
-    if declared is None:
-        return derived
-    if declared < derived and not (may_be_lowered(step) and step.because):
-        return derived
-    return declared
+def assessed_on(runbook: Runbook, says: SiteSays) -> Runbook:
+    """The runbook as it counts on a site."""
+    return replace(runbook, steps=tuple(_assessed(step, says) for step in runbook.steps))
 
 
-def may_be_lowered(step: Step) -> bool:
-    """Whether a label may count below what is derived: only where the tables look into a foreign command
-    line."""
-    action = step.action
-    if isinstance(action, SshAction):
-        return True
-    if not isinstance(action, KubectlAction):
-        return False
-    words = without_global_flags(placeholder_words(action.words))
-    return words[:1] == ["exec"]
+def _assessed(step: Step, says: SiteSays) -> Step:
+    judgement, verify = judged(step.action, says), step.verify
+    if verify is not None:
+        verify = replace(verify, assessed=replace(verify.assessed, judgement=judged(verify.action, says)))
+        if step.assessed.declared is None:
+            # Its author takes it for a change and verifies it: a site does not make less of it.
+            judgement = max(judgement, judged(step.action), key=lambda each: each.risk)
+    return replace(step, assessed=replace(step.assessed, judgement=judgement), verify=verify)
 
 
-def risk_problems(step: Step) -> list[Problem]:
-    """What is wrong with a step's label."""
-    declared = step.declared_risk
-    derived = derived_risk(step.action)
-    problems: list[Problem] = []
-    if declared is not None and declared < derived:
-        lowered = f"risk {declared.word} is below what the command does ({derived.word})"
-        if not may_be_lowered(step):
-            problems.append(Problem(step.position, f"step {step.id}: {lowered}; leave `risk` away"))
-        elif not step.because:
-            problems.append(Problem(step.position, f"step {step.id}: {lowered}; say why with `because`"))
-    if step.because and (declared is None or declared >= derived):
-        message = f"step {step.id}: `because` explains a lowered risk, and nothing is lowered here"
-        problems.append(Problem(step.position, message))
-    return problems
+def lowered_words(step: Step) -> list[str]:
+    """What runs as less than its words are known for, in words, for people."""
+    words = [f"{step.risk.word.upper()} {step.assessed.vouched}"] if step.assessed.vouched else []
+    if step.verify is not None and step.verify.assessed.vouched:
+        words.append(f"verify is a READ {step.verify.assessed.vouched}")
+    return words

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import Assessment, Risk
 from breakglass.runbook.actions import (
     ACTION,
     ACTIONS,
@@ -31,6 +31,7 @@ from breakglass.runbook.model import (
     Undo,
     Verification,
 )
+from breakglass.runbook.risk import judged
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
@@ -177,7 +178,6 @@ NEXT: Shape[tuple[Next, ...]] = by_kind(
     sequence=list_of(NEXT_STEP),
 )
 
-RISK = choice({risk.word: risk for risk in Risk})
 _FAULTS: tuple[FaultKind, ...] = get_args(FaultKind)
 FAULTS: Shape[tuple[FaultKind, ...]] = list_of(choice({fault: fault for fault in _FAULTS}))
 
@@ -214,18 +214,30 @@ UNDO: Shape[Undo] = by_kind(
 )
 
 _CAPTURE = optional("capture", CAPTURE, default=_NOTHING_CAPTURED, help="Values to keep, by name.")
+DECLARED = optional(
+    "risk",
+    choice({risk.word: risk for risk in Risk}),
+    help="Raises what the command is known for; `read` lowers only what is not known, with `because`.",
+)
+BECAUSE = optional("because", TEXT, default="", help="Why a lowered risk is right.")
+_READS = optional(
+    "risk", choice({"read": Risk.READ}), help="It only reads, though its command is not known; say `because`."
+)
 
 
 def _verification(given: Fields) -> Verification | Unreadable:
     action = action_of(given, REACHING_ACTIONS)
     if action is None:
         return UNREADABLE
-    return Verification(action, given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK], given[_CAPTURE])
+    assessed = Assessment(judged(action), given[_READS], given[BECAUSE])
+    return Verification(
+        action, given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK], given[_CAPTURE], assessed
+    )
 
 
 VERIFY = record(
     "verify",
-    (*REACHING_ACTIONS, _UNTIL, _EVERY, _WITHIN, _SOAK, _CAPTURE),
+    (*REACHING_ACTIONS, _UNTIL, _EVERY, _WITHIN, _SOAK, _CAPTURE, _READS, BECAUSE),
     _verification,
     one_of=REACHING_ACTIONS,
     help="The independent observation that says whether the change is done.",
@@ -258,8 +270,6 @@ WAITS = optional("wait", WAIT, help="Repeat the read until a condition holds.")
 CAPTURES = optional("capture", CAPTURE, default=_NOTHING_CAPTURED, help="Values to keep, by name.")
 EXPECTS = optional("expect", EXPECT, default=(), help="What must hold to go on.")
 FOLLOWS = optional("next", NEXT, default=(), help="Where to go; without it, the next step in the list.")
-DECLARED = optional("risk", RISK, help="Raises the derived risk; for ssh and exec may lower it.")
-BECAUSE = optional("because", TEXT, help="Why a lowered risk is right.")
 PINNED = optional("pin", PIN, help="Act on the object that was diagnosed, or not at all.")
 NEEDS = optional(
     "needs", list_of(STEP_ID), default=(), help="Read steps that must hold at the moment of acting."
@@ -300,13 +310,14 @@ class ReadStep:
 
 
 def _step(given: Fields) -> ReadStep:
+    action = action_of(given)
     step = Step(
         id=given[ID],
         title=given[TITLE],
         position=given.position,
         why=given[WHY],
         phase=given[PHASE],
-        action=action_of(given),
+        action=action,
         when=given[WHEN],
         foreach=given[EACH],
         timeout=given[TIMEOUT],
@@ -316,8 +327,7 @@ def _step(given: Fields) -> ReadStep:
         capture=given[CAPTURES],
         expect=given[EXPECTS],
         next=given[FOLLOWS],
-        declared_risk=given[DECLARED],
-        because=given[BECAUSE],
+        assessed=Assessment(judged(action), given[DECLARED], given[BECAUSE]),
         pin=given[PINNED],
         needs=given[NEEDS],
         guards=given[GUARDS],

@@ -11,14 +11,13 @@ from dataclasses import replace
 from typing import cast
 
 from breakglass.policy.shell import quote_state
+from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Expression, Template, TemplateTree
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 
 OPEN, CLOSE, ESCAPED = "${{", "}}", "$${{"
-STAND_IN = "value"
-"""What an interpolation is replaced with where only the form of a command matters."""
 
 
 def parse_template(text: str, position: Position) -> Template:
@@ -274,8 +273,8 @@ def with_expressions(template: Template, change: Callable[[Expression], Expressi
 
 
 def placeholder(template: Template) -> str:
-    """The template with a stand-in for every value."""
-    return "".join(part if isinstance(part, str) else STAND_IN for part in template.parts)
+    """The template with a stand-in for every value, for looking at its form."""
+    return "".join(part if isinstance(part, str) else VALUE for part in template.parts)
 
 
 def placeholder_words(words: Sequence[Template]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
+from breakglass.policy.site_says import ReadPattern, SiteSays
 from breakglass.values import Json
 
 
@@ -144,3 +145,12 @@ class Site:
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
     lease: SharedLease | None = None
+    reads: tuple[ReadPattern, ...] = ()
+    """Commands that nobody else knows, and that only read here."""
+
+    @property
+    def says(self) -> SiteSays:
+        """What the site adds to what is known of commands."""
+        return SiteSays(
+            self.reads, frozenset(name for name, host in self.hosts.items() if host.forced_command)
+        )

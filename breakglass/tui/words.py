@@ -12,7 +12,6 @@ from breakglass.runbook.model import (
     Runbook,
     Step,
 )
-from breakglass.runbook.risk import effective_risk
 from breakglass.site.model import Site
 from breakglass.tui.theme import BANDS
 from breakglass.tui.widgets.text import clock, plain, seconds
@@ -131,7 +130,7 @@ def titled(runbook: Runbook, step_id: str) -> str:
 def risk_words(step: Step) -> str:
     """What stands behind a step's title so that nobody walks into a change unawares."""
     return {Risk.DESTRUCTIVE: " !! DESTRUCTIVE", Risk.CHANGE: " ! CHANGE", Risk.PROBE: " ! PROBE"}.get(
-        effective_risk(step), ""
+        step.risk, ""
     )
 
 

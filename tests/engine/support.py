@@ -20,6 +20,7 @@ from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State, fold
 from breakglass.journal.store import FILE_NAME, open_journal, read
 from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Runbook
 from breakglass.site.model import Cluster, Endpoint, Host, Site
 from breakglass.transport.base import (
     Delivery,
@@ -155,7 +156,7 @@ def write_runbook(folder: Path, steps: str, triage: str = "") -> Path:
 
 def session_of(
     folder: Path,
-    steps: str,
+    steps: str | Runbook,
     answers: Mapping[str, Answer | Sequence[Answer]] | FarSide,
     *,
     mode: e.Mode = "live",
@@ -163,13 +164,15 @@ def session_of(
     triage: str = "",
     pace: Pace = "never",
     prompts: Prompts | None = None,
+    site: Site = SITE,
 ) -> tuple[Engine, FarSide]:
-    """A session that has begun, on a far side that answers as the test says."""
-    runbook = load_runbook(write_runbook(folder, steps, triage))
+    """A session that has begun, on a far side that answers as the test says. `steps` may be a whole runbook,
+    which nobody has looked at."""
+    runbook = load_runbook(write_runbook(folder, steps, triage)) if isinstance(steps, str) else steps
     far_side = answers if isinstance(answers, FarSide) else FarSide(answers)
     session = folder / "session"
     (session / "output").mkdir(parents=True)
-    engine = engine_on(session, runbook.path, far_side, create=True, pace=pace, prompts=prompts)
+    engine = engine_on(session, runbook, far_side, create=True, pace=pace, prompts=prompts, site=site)
     engine.desk.record(
         e.SessionStarted(
             session="session",
@@ -178,7 +181,7 @@ def session_of(
             severity=runbook.severity,
             runbook_path=str(runbook.path),
             runbook_digest=runbook.digest,
-            site=SITE.name,
+            site=site.name,
             site_path="",
             production=False,
             mode=mode,
@@ -194,28 +197,27 @@ def session_of(
 
 def engine_on(
     session: Path,
-    runbook: Path,
+    runbook: Runbook,
     far_side: FarSide,
     *,
     create: bool = False,
     pace: Pace = "never",
     prompts: Prompts | None = None,
+    site: Site = SITE,
 ) -> Engine:
     """An engine on a session's folder."""
     clock = FastClock()
     kinds: tuple[type[Request], ...] = (KubectlRequest, SshRequest, HttpRequest, ProbeRequest)
     transports = dict.fromkeys(kinds, far_side)
-    outside = Outside(SITE, session / "output", clock, prompts or Prompts(), transports=transports)
-    return Engine(
-        load_runbook(runbook), SITE, Desk(open_journal(session, create=create)), outside, clock, pace
-    )
+    outside = Outside(site, session / "output", clock, prompts or Prompts(), transports=transports)
+    return Engine(runbook, site, Desk(open_journal(session, create=create)), outside, clock, pace)
 
 
 def resumed(engine: Engine, far_side: FarSide) -> Engine:
     """The same session, opened by another process after this one is gone."""
     folder = engine.desk.journal.path.parent
     engine.desk.journal.close()
-    again = engine_on(folder, engine.runbook.path, far_side)
+    again = engine_on(folder, load_runbook(engine.runbook.path), far_side, site=engine.site)
     again.desk.record(e.SessionResumed("operator", "test", 2, again.desk.journal.torn))
     return again
 

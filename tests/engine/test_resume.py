@@ -9,6 +9,7 @@ from breakglass.engine import commands as c
 from breakglass.journal import events as e
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, open_journal, read
+from breakglass.runbook.load import load_runbook
 from tests.engine.support import FarSide, confirm, engine_on, events_of, resumed, session_of, walk
 from tests.engine.test_changes import ANSWERS, DELETE, PURGE
 
@@ -66,7 +67,7 @@ async def test_cut_after_any_record_the_walk_goes_on_and_repeats_no_change_witho
         before = fold(read(session / FILE_NAME).records)
         sent_before = any(isinstance(r.event, e.ActionIntended) for r in before.timeline)
         far = FarSide(ANSWERS)
-        engine = engine_on(session, tmp_path / "whole" / "runbook.yaml", far)
+        engine = engine_on(session, load_runbook(tmp_path / "whole" / "runbook.yaml"), far)
         engine.desk.record(e.SessionResumed("operator", "test", 2, 0))
         state = await walk(engine)
         engine.desk.journal.close()

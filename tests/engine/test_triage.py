@@ -174,7 +174,8 @@ async def test_a_host_is_logged_in_to_once_for_all_runbooks(tmp_path: Path) -> N
 
 async def test_a_step_that_is_no_read_is_never_run(tmp_path: Path) -> None:
     runbook = book(tmp_path, "one", ASKS_THE_HOST, HOST)
-    runbook = replace(runbook, steps=(replace(runbook.steps[0], declared_risk=Risk.PROBE),))
+    step = runbook.steps[0]
+    runbook = replace(runbook, steps=(replace(step, assessed=replace(step.assessed, declared=Risk.PROBE)),))
     far_side = FarSide({})
     (row,) = await triage(outside_of(tmp_path, {SshRequest: far_side}), {"one": runbook})
     assert row.verdict == "unknown"

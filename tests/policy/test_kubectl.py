@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakglass.policy.commands import judge_kubectl
 from breakglass.policy.kubectl.parse import (
     KubectlSyntaxError,
     cluster_flag,
@@ -32,7 +33,6 @@ from breakglass.policy.kubectl.requests import (
     Wait,
 )
 from breakglass.policy.risk import Risk
-from breakglass.runbook.risk import risk_of_kubectl
 from tests.runbook.format_support import expect_at_marks, good, with_steps
 
 
@@ -254,7 +254,7 @@ def test_any_words_are_a_request_or_refused(words: list[str]) -> None:
     else:
         if isinstance(request, Exec):
             assert request.command == tuple(words[words.index("--") + 1 :])
-        if risk_of_kubectl(words) <= Risk.READ:
+        if judge_kubectl(words).risk <= Risk.READ:
             assert not dry_run_supported(request)
 
 
@@ -304,8 +304,8 @@ def test_flags_of_the_inner_command_choose_no_cluster() -> None:
 
 
 def test_a_flag_that_swallows_the_dashes_hides_no_command() -> None:
-    assert risk_of_kubectl(("exec", "a", "-c", "--", "df", "--", "rm", "-rf", "/")) is Risk.CHANGE
-    assert risk_of_kubectl(("exec", "-i", "a", "-i", "--", "df")) is Risk.READ
+    assert judge_kubectl(("exec", "a", "-c", "--", "df", "--", "rm", "-rf", "/")).risk is Risk.CHANGE
+    assert judge_kubectl(("exec", "-i", "a", "-i", "--", "df")).risk is Risk.READ
 
 
 READ_STEP = "- {id: a, title: x, kubectl: %s}\n"

@@ -1,8 +1,6 @@
 """Risk is derived from the command; what is not known to be harmless counts as a change."""
 
 import shlex
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,16 +8,6 @@ from hypothesis import strategies as st
 
 from breakglass.policy.commands import risk_of_kubectl, risk_of_method, risk_of_shell
 from breakglass.policy.risk import Risk
-from breakglass.runbook.model import (
-    KubectlAction,
-    SshAction,
-    Step,
-)
-from breakglass.runbook.risk import effective_risk, risk_problems
-from breakglass.runbook.template import parse_template, split_words
-from breakglass.yamlio.position import Position
-
-PLACE = Position(Path("runbook.yaml"), 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -116,32 +104,3 @@ def test_http_by_its_method(method: str, risk: Risk) -> None:
 )
 def test_nothing_harmless_hides_what_is_not(harmless: str, between: str) -> None:
     assert risk_of_shell(f"{harmless}{between}reboot{between}{harmless}") is Risk.DESTRUCTIVE
-
-
-def ssh_step(line: str) -> Step:
-    action = SshAction(parse_template("pve", PLACE), (parse_template(line, PLACE),), True, PLACE)
-    return Step("s", "t", PLACE, action=action)
-
-
-def test_an_interpolated_command_counts_as_a_change() -> None:
-    assert effective_risk(ssh_step("${{ command }} --help")) is Risk.CHANGE
-
-
-def test_a_label_raises_risk() -> None:
-    assert effective_risk(replace(ssh_step("ls"), declared_risk=Risk.DESTRUCTIVE)) is Risk.DESTRUCTIVE
-
-
-def test_a_label_lowers_an_ssh_command_only_with_a_reason() -> None:
-    step = replace(ssh_step("unheard-of"), declared_risk=Risk.READ)
-    assert effective_risk(step) is Risk.CHANGE
-    assert "because" in risk_problems(step)[0].message
-    reasoned = replace(step, because="it only prints")
-    assert effective_risk(reasoned) is Risk.READ
-    assert risk_problems(reasoned) == []
-
-
-def test_a_kubectl_verb_is_never_lowered() -> None:
-    action = KubectlAction(split_words("delete pod x", PLACE), PLACE)
-    step = Step("s", "t", PLACE, action=action, declared_risk=Risk.READ, because="I say so")
-    assert effective_risk(step) is Risk.DESTRUCTIVE
-    assert "leave `risk` away" in risk_problems(step)[0].message

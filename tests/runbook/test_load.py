@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import Assessment, Risk
 from breakglass.runbook.load import load_runbook, read_runbook
 from breakglass.runbook.model import (
     AskAction,
@@ -22,6 +22,7 @@ from breakglass.runbook.model import (
     Undo,
     Uses,
 )
+from breakglass.runbook.risk import judged
 from breakglass.yamlio.position import InvalidFileError
 from tests.runbook.format_support import (
     HEAD,
@@ -190,7 +191,7 @@ def test_waiting_and_lists_are_read(everything: Runbook):
 
 def test_a_change_keeps_all_that_makes_it_safe(everything: Runbook):
     purge = everything.step("purge")
-    assert purge.declared_risk is Risk.DESTRUCTIVE
+    assert purge.assessed.declared is Risk.DESTRUCTIVE
     assert purge.pin is not None
     assert (source(purge.pin.uid), source(purge.pin.resource_version)) == ("${{ uid }}", "1")
     assert purge.needs == ("check",)
@@ -216,14 +217,16 @@ def test_one_key_confirms_a_change_and_undo_may_be_text(everything: Runbook):
     assert (post.undo.say.source, post.undo.step) == ("Unsilence it.", None)
     assert everything.step("end").ends == "recovered"
     check = everything.step("check")
-    assert (check.declared_risk, check.because) == (Risk.READ, "my-tool only reads.")
+    assert (check.assessed.declared, check.assessed.because) == (Risk.READ, "my-tool only reads.")
 
 
 def test_what_is_left_out_has_its_default():
     step = good(HEAD).steps[1]
     assert step.action is not None
     assert step == replace(
-        Step(id="host", title="Ask the host", position=step.position, action=step.action), expect=step.expect
+        Step(id="host", title="Ask the host", position=step.position, action=step.action),
+        expect=step.expect,
+        assessed=Assessment(judged(step.action)),
     )
 
 

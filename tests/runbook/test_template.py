@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import TemplateTree
 from breakglass.runbook.template import (
@@ -128,7 +129,7 @@ def test_a_null_has_no_text() -> None:
 
 
 def test_stand_ins_show_the_form_of_a_command() -> None:
-    assert placeholder_words(split_words("delete pod ${{ p }}", PLACE)) == ("delete", "pod", "value")
+    assert placeholder_words(split_words("delete pod ${{ p }}", PLACE)) == ("delete", "pod", VALUE)
 
 
 def test_for_people_a_value_that_is_not_known_yet_stands_as_its_expression() -> None:

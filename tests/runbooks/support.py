@@ -43,7 +43,6 @@ from breakglass.runbook.model import (
     Runbook,
     Step,
 )
-from breakglass.runbook.risk import effective_risk
 from breakglass.transport.base import HttpRequest, KubectlRequest, SshRequest
 from breakglass.transport.base import Request as Sent
 from breakglass.values import Json
@@ -214,7 +213,7 @@ def asks(step: Step) -> bool:
     """Whether the walk waits for a person at this step."""
     if isinstance(step.action, ManualAction | AskAction | ChooseAction):
         return True
-    return step.action is not None and effective_risk(step) is not Risk.READ
+    return step.action is not None and step.risk is not Risk.READ
 
 
 class _Walk:

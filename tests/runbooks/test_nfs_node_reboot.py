@@ -19,7 +19,6 @@ from breakglass.runbook.model import (
     SshAction,
     Step,
 )
-from breakglass.runbook.risk import effective_risk
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 from tests.runbooks.faults import check_injection, record_walk
@@ -413,7 +412,7 @@ TAKES_THE_NODE_DOWN = ("drain", "reset", "stop", "kill")
 @pytest.mark.parametrize("name", TAKES_THE_NODE_DOWN)
 def test_whatever_takes_the_node_down_reads_quorum_and_neighbours_again(name: str) -> None:
     step = RUNBOOK.step(name)
-    assert effective_risk(step) is Risk.DESTRUCTIVE
+    assert step.risk is Risk.DESTRUCTIVE
     assert {"voters", "neighbours", "neighbour-drivers"} <= set(step.needs)
     assert {"stuck-still", "same-boot", "alone"} & set(step.needs), "and that it is still wanted"
     scope: dict[str, Json] = {"machine": {"role": "control-plane"}, "vmid": 200, "node_ready": True}

@@ -12,9 +12,9 @@ import pytest
 from breakglass.engine.opening import Request, open_session
 from breakglass.journal import events as e
 from breakglass.journal.state import State
+from breakglass.policy.commands import judge_kubectl
 from breakglass.policy.risk import Risk
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.risk import risk_of_kubectl
 from breakglass.site.load import load_site
 from breakglass.tui.words import header_chunks
 from breakglass.yamlio.position import InvalidFileError
@@ -152,7 +152,7 @@ def test_a_runbook_reaches_nothing_that_it_does_not_declare(tmp_path: Path, acti
     ],
 )
 def test_a_kubectl_line_that_names_local_files_is_never_a_read(line: str) -> None:
-    assert risk_of_kubectl(line.split()) >= Risk.CHANGE
+    assert judge_kubectl(line.split()).risk >= Risk.CHANGE
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_kubectl_line_that_names_local_files_is_never_a_read(line: str) -> Non
     ],
 )
 def test_a_kubectl_line_that_names_none_stays_a_read(line: str) -> None:
-    assert risk_of_kubectl(line.split()) is Risk.READ
+    assert judge_kubectl(line.split()).risk is Risk.READ
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
-from breakglass.policy.commands import FORCED_VERBS, HTTP_READS, risk_of_command, risk_of_shell
+from breakglass.policy.commands import HTTP_READS, judge_command, judge_shell
 from breakglass.policy.risk import Risk
+from breakglass.policy.site_says import judge_verb
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
 from breakglass.runbook.model import (
@@ -25,7 +26,6 @@ from breakglass.runbook.model import (
     Runbook,
     SshAction,
 )
-from breakglass.runbook.risk import effective_risk
 from breakglass.simulator.answer import Answer
 from breakglass.simulator.kubernetes import server
 from breakglass.site.model import Host
@@ -64,9 +64,8 @@ class Arrived:
         said = said_to_read(runbook)
         sent = [str(each) for each in self.api if not is_harmless(each, said)]
         for host, command in self.commands:
-            forced = hosts[host].forced_command
-            risk = FORCED_VERBS.get(command, Risk.CHANGE) if forced else risk_of_shell(command)
-            if risk is not Risk.READ and not _is_one_of(shlex.split(command), said):
+            found = judge_verb((command,)) if hosts[host].forced_command else judge_shell(command)
+            if found.risk is not Risk.READ and not _is_one_of(shlex.split(command), said):
                 sent.append(f"ssh {host} {command}")
         return [*sent, *(each for each in self.http if each.split(" ")[0] not in HTTP_READS)]
 
@@ -76,7 +75,7 @@ def said_to_read(runbook: Runbook) -> list[list[str]]:
     found: list[list[str]] = []
     for step in runbook.steps:
         action = step.action
-        if not step.because or effective_risk(step) is not Risk.READ:
+        if not step.assessed.is_lowered or step.risk is not Risk.READ:
             continue
         if isinstance(action, SshAction | KubectlAction):
             words = ["".join(p if isinstance(p, str) else "*" for p in word.parts) for word in action.words]
@@ -97,7 +96,7 @@ def is_harmless(request: ApiRequest, said: Sequence[Sequence[str]] = ()) -> bool
     last = parts.path.rstrip("/").rpartition("/")[2]
     if last in ("exec", "attach"):
         command = query.get("command", [])
-        reads = risk_of_command(command) is Risk.READ or _is_one_of(command, said)
+        reads = judge_command(command).risk is Risk.READ or _is_one_of(command, said)
         return last == "exec" and reads
     if request.method in HTTP_READS or last == "portforward" or last in ASKED_ABOUT:
         return True

@@ -6,6 +6,7 @@ from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, pa
 from breakglass.policy.kubectl.requests import Exec
 from breakglass.policy.shell import ShellSyntaxError
 from breakglass.policy.shell import parse as parse_shell
+from breakglass.policy.stand_ins import shown
 from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.steps import ReadStep
@@ -68,7 +69,7 @@ def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
     try:
         request = parse(line, values)
     except KubectlSyntaxError as error:
-        yield Problem(words[error.word].position if words else action.position, str(error))
+        yield Problem(words[error.word].position if words else action.position, shown(str(error)))
         return
     if action.stdin is not None and not (isinstance(request, Exec) and request.stdin):
         yield Problem(action.position, "`stdin` is read by `exec -i` only; the line has no -i")

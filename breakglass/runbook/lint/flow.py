@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from breakglass.policy.risk import Risk
 from breakglass.runbook.model import (
     AskAction,
     ChooseAction,
@@ -15,7 +14,6 @@ from breakglass.runbook.model import (
     Step,
     TriageCheck,
 )
-from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.steps import ReadStep
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import meant
@@ -152,10 +150,9 @@ def _needs(read: ReadStep, flow: Flow) -> Iterator[Problem]:
             yield Problem(at, "needs: a step cannot need itself")
         elif _action_lost(other):
             continue
-        elif not reaches_out(need) or effective_risk(need) is not Risk.READ:
-            yield Problem(
-                at, f"needs: {name!r} is not a read, and only a read can be repeated at the last moment"
-            )
+        elif not (reaches_out(need) and need.assessed.may_read):
+            message = f"needs: {name!r} is not a read, and only a read can be repeated at the last moment"
+            yield Problem(at, f"{message}{_why(need)}")
         elif need.foreach is not None:
             yield Problem(at, f"needs: {name!r} runs over a list; a need is one read")
         elif not need.expect and "expect" not in other.lost:
@@ -177,12 +174,23 @@ def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
     read = flow.steps[flow.index[check.step]]
     if _action_lost(read):
         return
-    if not reaches_out(read.step) or effective_risk(read.step) is not Risk.READ:
-        yield Problem(check.position, f"triage: {check.step!r} is not a read, and triage only reads")
+    if not (reaches_out(read.step) and read.step.assessed.may_read):
+        message = f"triage: {check.step!r} is not a read, and triage only reads"
+        yield Problem(check.position, f"{message}{_why(read.step)}")
     elif read.step.foreach is not None or read.step.wait is not None:
         yield Problem(
             check.position, f"triage: {check.step!r} runs more than one read; triage takes one each"
         )
+    elif read.step.assessed.is_lowered:
+        message = f"triage: {check.step!r} is a read only by its author's word, and triage does not run that"
+        yield Problem(
+            check.position, f"{message}, except on a site that names it under `reads`", warning=True
+        )
+
+
+def _why(step: Step) -> str:
+    """Why the words of a step are not those of a read."""
+    return f": {step.assessed.judgement.why}" if reaches_out(step) else ""
 
 
 def _unreachable(runbook: Runbook, flow: Flow) -> Iterator[Problem]:
@@ -218,4 +226,4 @@ def _circles(flow: Flow) -> Iterator[Problem]:
 def _asks_a_person(read: ReadStep) -> bool:
     step = read.step
     asks = isinstance(step.action, ManualAction | ChooseAction | AskAction)
-    return asks or effective_risk(step) is not Risk.READ
+    return asks or not step.assessed.may_read

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from breakglass.policy.risk import Risk
+from breakglass.policy.risk import Assessment, Judgement, Knowledge, Risk
 from breakglass.runbook.lint.flow import reaches_out
 from breakglass.runbook.model import (
     AskAction,
@@ -11,10 +11,10 @@ from breakglass.runbook.model import (
     ManualAction,
     Step,
 )
-from breakglass.runbook.risk import derived_risk, effective_risk, may_be_lowered, risk_problems
+from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import ReadStep
 from breakglass.runbook.template import placeholder_words
-from breakglass.yamlio.position import Problem
+from breakglass.yamlio.position import Position, Problem
 
 CHANGE_KEYS = (
     *("pin", "needs", "guards", "impact", "confirm", "verify", "unknown", "undo"),
@@ -39,11 +39,11 @@ def safety_problems(read: ReadStep) -> list[Problem]:
     """What makes a step more dangerous, or less honest, than it must be."""
     if {"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & read.lost:
         return []
-    problems = [_placed(problem, read) for problem in risk_problems(read.step)]
-    problems += _labels(read)
-    if _wants_a_reason(read.step):
+    assessed, risk = read.step.assessed, read.step.risk
+    problems = [*_lowering(read, assessed, read.at("risk"), read.at("because", "risk")), *_labels(read)]
+    if assessed.is_below and assessed.may_be_lowered and not assessed.because:
+        # Only the reason is missing for the step to be what it is meant to be.
         return problems
-    risk = effective_risk(read.step)
     if reaches_out(read.step) and risk is not Risk.READ:
         problems += _change(read, risk)
         problems += _reads_only(read, risk)
@@ -55,25 +55,39 @@ def safety_problems(read: ReadStep) -> list[Problem]:
     return problems
 
 
-def _wants_a_reason(step: Step) -> bool:
-    """Whether only `because` is missing for the step to be the read that it is meant to be."""
-    declared = step.declared_risk
-    lowered = declared is not None and declared < derived_risk(step.action)
-    return lowered and may_be_lowered(step) and not step.because
-
-
-def _placed(problem: Problem, read: ReadStep) -> Problem:
-    keys = ("because", "risk") if "nothing is lowered" in problem.message else ("risk",)
-    return problem._replace(position=read.at(*keys))
+def _lowering(
+    read: ReadStep, assessed: Assessment, risk: Position, because: Position, where: str = ""
+) -> Iterator[Problem]:
+    """What is wrong with a declared risk below what the words are known for. `risk` and `because` are where
+    those stand."""
+    named = f"step {read.step.id}: {where}"
+    if assessed.declared is None or not assessed.is_below:
+        if assessed.because:
+            # A later version knows more commands; what it knows better must not stop a runbook.
+            message = f"{named}`because` explains a lowered risk, and nothing is lowered here"
+            yield Problem(because, message, warning=True)
+        return
+    known, declared = assessed.judgement, assessed.declared.word
+    below = f"{named}risk {declared} is below what the command does ({known.risk.word}): {known.why}"
+    if not assessed.may_be_lowered:
+        yield Problem(risk, f"{below}; leave `risk` away")
+    elif not assessed.because and assessed.may_read:
+        message = (
+            f"{below}; say why with `because`, or only a site that names it under `reads` runs it unasked"
+        )
+        yield Problem(risk, message, warning=True)
+    elif not assessed.because:
+        yield Problem(risk, f"{below}; say why with `because`")
 
 
 def _labels(read: ReadStep) -> Iterator[Problem]:
     step = read.step
-    if step.declared_risk is None or step.declared_risk is Risk.READ:
+    declared = step.assessed.declared
+    if declared is None or declared is Risk.READ:
         return
     if not reaches_out(step) and not isinstance(step.action, ManualAction):
         yield Problem(read.at("risk"), f"step {step.id}: `risk` is for an action, and this step has none")
-    elif isinstance(step.action, ManualAction) and step.declared_risk is Risk.DESTRUCTIVE:
+    elif isinstance(step.action, ManualAction) and declared is Risk.DESTRUCTIVE:
         yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
 
 
@@ -87,11 +101,20 @@ def _change(read: ReadStep, risk: Risk) -> Iterator[Problem]:
         yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
         yield from _typed_name(read)
     if risk >= Risk.CHANGE:
-        yield from _missing(
-            read, "verify", f"a step of risk {risk.word} needs `verify`: an exit status shows nothing"
-        )
+        message = f"a step of risk {risk.word} needs `verify`: an exit status shows nothing"
+        yield from _missing(read, "verify", message + _why(read.step.assessed))
     yield from _confirmation(read)
     yield from _pin(read)
+
+
+def _why(assessed: Assessment) -> str:
+    """Why it is no read, where its words decided that, and what to do where they are only not known."""
+    judgement = assessed.judgement
+    if judgement.risk is not assessed.risk:
+        return ""
+    if judgement.knowledge is not Knowledge.UNKNOWN:
+        return f" ({judgement.why})"
+    return f" ({judgement.why}; if it only reads, say `risk: read` and why with `because`)"
 
 
 def _typed_name(read: ReadStep) -> Iterator[Problem]:
@@ -191,12 +214,17 @@ def _list_and_repeat(read: ReadStep) -> Iterator[Problem]:
 
 def _second_actions(read: ReadStep) -> Iterator[Problem]:
     step = read.step
-    for key, action in (("verify", step.verify.action if step.verify else None), ("preview", step.preview)):
-        if action is None or key in read.lost:
-            continue
-        risk = derived_risk(action)
-        if risk is not Risk.READ:
-            message = (
-                f"`{key}` only looks, and this is of risk {risk.word}; use a command that is known to read"
-            )
-            yield Problem(action.position, f"step {step.id}: {message}")
+    if step.verify is not None and "verify" not in read.lost:
+        at, assessed = step.verify.action.position, step.verify.assessed
+        yield from _lowering(read, assessed, at, at, "`verify`: ")
+        if not assessed.may_read and not assessed.is_below:
+            yield from _no_read(read, "verify", at, assessed.judgement)
+    if step.preview is not None and "preview" not in read.lost:
+        judgement = judged(step.preview)
+        if judgement.risk is not Risk.READ:
+            yield from _no_read(read, "preview", step.preview.position, judgement)
+
+
+def _no_read(read: ReadStep, key: str, at: Position, judgement: Judgement) -> Iterator[Problem]:
+    message = f"`{key}` only looks, and this is of risk {judgement.risk.word}: {judgement.why}"
+    yield Problem(at, f"step {read.step.id}: {message}; use a command that is known to read")

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import cast
 
+from breakglass.policy.commands import judge_kubectl
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
 from breakglass.policy.kubectl.requests import RolloutRestart
 from breakglass.policy.risk import Risk
 from breakglass.runbook.model import FaultKind
-from breakglass.runbook.risk import risk_of_kubectl
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream
 from breakglass.values import Json
@@ -95,7 +95,7 @@ def can_dry_run(argv: Sequence[str]) -> bool:
 async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> Result:
     """Run kubectl to its end or to the deadline."""
     started = time.monotonic()
-    changing = risk_of_kubectl(request.argv) > Risk.READ
+    changing = judge_kubectl(request.argv).risk > Risk.READ
 
     def result(delivery: Delivery, fault: Fault | None, exit: int | None = None, data: Json = None) -> Result:
         return Result(delivery, time.monotonic() - started, exit=exit, data=data, fault=fault)

@@ -11,7 +11,6 @@ from rich.text import Text
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
-from breakglass.runbook.risk import effective_risk
 from breakglass.runbook.template import render_known
 from breakglass.runbook.words import command_of
 from breakglass.tui.theme import Look
@@ -100,7 +99,7 @@ def _labelled(label: str, value: str, width: int, look: Look, style: str = "") -
 
 def _title(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     step = subject.step
-    risk = effective_risk(step).word.upper()
+    risk = step.risk.word.upper()
     limit = f"limit {seconds(step.timeout)}" if reaches_out(step) else ""
     attempts = len(subject.view.attempts) if subject.view is not None else 0
     attempt = f"attempt {subject.attempt.number} of {attempts}" if subject.attempt and attempts > 1 else ""

@@ -9,7 +9,6 @@ from breakglass.runbook.model import (
     Runbook,
     Step,
 )
-from breakglass.runbook.risk import effective_risk
 from breakglass.tui.theme import Look
 from breakglass.tui.widgets.text import folded, padded, plain, seconds
 from breakglass.tui.words import strip_window
@@ -30,7 +29,7 @@ def _left_out(count: int, where: str, width: int, look: Look) -> list[Text]:
 
 
 def _mark(step: Step) -> str:
-    return {Risk.DESTRUCTIVE: "!!", Risk.CHANGE: "!", Risk.PROBE: "!"}.get(effective_risk(step), "")
+    return {Risk.DESTRUCTIVE: "!!", Risk.CHANGE: "!", Risk.PROBE: "!"}.get(step.risk, "")
 
 
 def _status(state: State, step: Step) -> str:

@@ -1,0 +1,250 @@
+"""What runs without a question is a read: by its words, with its values, whoever wrote the runbook."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from breakglass.journal import events as e
+from breakglass.journal.state import State
+from breakglass.policy.risk import NOT_ASSESSED, Assessment, Judgement, Knowledge, Risk
+from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import Runbook, SshAction, Step
+from breakglass.runbook.template import split_words
+from tests.engine.support import (
+    SITE,
+    FarSide,
+    confirm,
+    events_of,
+    ok,
+    session_of,
+    walk,
+    write_runbook,
+)
+
+VALUE = """\
+- id: name
+  title: Which command?
+  ssh: {host: pve, run: [cat, /name]}
+  capture: {command: result.text.trim()}
+"""
+LOWERED = """\
+- id: look
+  title: Look
+  ssh: {host: pve, run: ["${{ command }}", /tmp/x]}
+  risk: read
+  because: It only looks.
+"""
+WAITED = LOWERED + "  wait: {until: result.exit == 0, within: 1s}\n"
+EACH = LOWERED.replace("${{ command }}", "${{ item }}") + "  foreach: '[command]'\n"
+VERIFIED = """\
+- id: change
+  title: Restart it
+  kubectl: rollout restart deployment/web -n web
+  verify:
+    ssh: {host: pve, run: ["${{ command }}", /tmp/x]}
+    risk: read
+    because: It only looks.
+    until: result.exit == 0
+    within: 1s
+"""
+NEEDED = (
+    LOWERED.replace("- id: look", "- id: look\n  when: command == 'other'")
+    + "  expect: [result.exit == 0]\n"
+    + """\
+- id: change
+  title: Restart it
+  kubectl: rollout restart deployment/web -n web
+  needs: [look]
+  verify: {kubectl: rollout status deployment/web -n web, until: result.exit == 0, within: 1m}
+"""
+)
+ANSWERS = {"ssh pve": ok("x"), "kubectl": ok("x")}
+
+
+def answers(command: str) -> FarSide:
+    return FarSide({**ANSWERS, "ssh pve cat /name": ok(command)})
+
+
+def sent(far: FarSide) -> list[str]:
+    return [command for command in far.commands if "/tmp/x" in command]
+
+
+@pytest.mark.parametrize("steps", [LOWERED, WAITED, EACH])
+async def test_a_value_does_not_make_a_read_into_what_is_known_to_change(tmp_path: Path, steps: str) -> None:
+    engine, far = session_of(tmp_path, VALUE + steps, answers("rm"))
+    state = await walk(engine)
+    assert sent(far) == []
+    assert state.steps["look"].status == "failed"
+    assert "not a read" in said(state, "look")
+
+
+@pytest.mark.parametrize("steps", [LOWERED, WAITED, EACH])
+async def test_what_was_lowered_runs_and_the_record_says_by_whose_word(tmp_path: Path, steps: str) -> None:
+    engine, far = session_of(tmp_path, VALUE + steps, answers("peek"), mode="dry-run")
+    state = await walk(engine)
+    assert sent(far) == ["ssh pve peek /tmp/x"]
+    kind = e.VerifyPolled if steps is WAITED else e.ActionPrepared
+    *_, last = events_of(state, kind)
+    assert isinstance(last, e.VerifyPolled | e.ActionPrepared)
+    assert last.because == "by the author's word: It only looks."
+
+
+@pytest.mark.parametrize(("command", "times"), [("peek", 2), ("rm", 0)])
+async def test_a_need_is_read_again_only_where_it_is_a_read(tmp_path: Path, command: str, times: int) -> None:
+    engine, far = session_of(tmp_path, VALUE + NEEDED, answers(command))
+    state = await walk(engine, *[confirm][:times])
+    assert len(sent(far)) == times
+    assert state.steps["change"].status == ("ok" if times else "failed")
+    *_, need = events_of(state, e.NeedRead)
+    assert isinstance(need, e.NeedRead)
+    if times:
+        assert need.because == "by the author's word: It only looks."
+    else:
+        assert "not a read" in need.message
+
+
+@pytest.mark.parametrize(("command", "looks"), [("peek", 1), ("rm", 0)])
+async def test_a_verification_looks_only_where_it_is_a_read(tmp_path: Path, command: str, looks: int) -> None:
+    engine, far = session_of(tmp_path, VALUE + VERIFIED, answers(command))
+    state = await walk(engine, confirm)
+    assert len(sent(far)) == looks
+    assert state.steps["change"].status == ("ok" if looks else "failed")
+    *_, poll = events_of(state, e.VerifyPolled)
+    assert isinstance(poll, e.VerifyPolled)
+    assert poll.because == ("by the author's word: It only looks." if looks else "")
+
+
+async def test_the_question_says_by_whose_word_the_verification_reads(tmp_path: Path) -> None:
+    engine, _ = session_of(tmp_path, VALUE + VERIFIED, answers("peek"))
+    state = await walk(engine, confirm)
+    (asked,) = [
+        each for each in events_of(state, e.Asked) if isinstance(each, e.Asked) and each.question == "confirm"
+    ]
+    assert "by the author's word: It only looks." in asked.then
+
+
+PLAIN = """\
+- id: look
+  title: Look
+  ssh: {host: pve, run: [ls, /tmp/x]}
+  expect: [result.exit == 0]
+- id: change
+  title: Restart it
+  kubectl: rollout restart deployment/web -n web
+  needs: [look]
+  preview: {ssh: {host: pve, run: [ls, /tmp/x]}}
+  verify: {ssh: {host: pve, run: [ls, /tmp/x]}, until: result.exit == 0, within: 1s}
+"""
+READS = Judgement(Risk.READ, Knowledge.READS, "ls: reads")
+
+
+def destroying(step: Step) -> Step:
+    assert isinstance(step.action, SshAction)
+    words = split_words("rm -rf /tmp/x", step.position)
+    return replace(step, action=replace(step.action, words=words), assessed=Assessment(READS))
+
+
+def destroys_in_step(runbook: Runbook) -> Runbook:
+    return replace(runbook, steps=(destroying(runbook.steps[0]), *runbook.steps[1:]))
+
+
+def destroys_in_verify(runbook: Runbook) -> Runbook:
+    look, change = runbook.steps
+    assert change.verify is not None
+    verify = replace(change.verify, action=destroying(look).action, assessed=Assessment(READS))
+    return replace(runbook, steps=(look, replace(change, verify=verify)))
+
+
+def destroys_in_preview(runbook: Runbook) -> Runbook:
+    look, change = runbook.steps
+    return replace(runbook, steps=(look, replace(change, preview=destroying(look).action)))
+
+
+@pytest.mark.parametrize("change", [destroys_in_step, destroys_in_verify, destroys_in_preview])
+@pytest.mark.parametrize("mode", ["live", "dry-run"])
+async def test_a_runbook_that_nobody_has_checked_destroys_nothing_unasked(
+    tmp_path: Path, change: Callable[[Runbook], Runbook], mode: e.Mode
+) -> None:
+    runbook = change(load_runbook(write_runbook(tmp_path, PLAIN)))
+    engine, far = session_of(tmp_path, runbook, ANSWERS, mode=mode)
+    await walk(engine)
+    assert [each for each in far.commands if "rm" in each] == []
+
+
+async def test_a_change_is_not_sent_where_its_verification_would_change_something(tmp_path: Path) -> None:
+    runbook = destroys_in_verify(load_runbook(write_runbook(tmp_path, PLAIN)))
+    engine, far = session_of(tmp_path, runbook, ANSWERS)
+    state = await walk(engine)
+    assert [each for each in far.commands if "restart" in each] == []
+    assert "verify" in said(state, "change")
+
+
+async def test_what_nobody_has_assessed_is_asked_about(tmp_path: Path) -> None:
+    runbook = load_runbook(write_runbook(tmp_path, PLAIN))
+    unseen = tuple(replace(step, assessed=NOT_ASSESSED) for step in runbook.steps)
+    engine, _ = session_of(tmp_path, replace(runbook, steps=unseen), ANSWERS)
+    assert [step.risk for step in engine.runbook.steps] == [Risk.READ, Risk.CHANGE]
+
+
+CHANGED = """\
+- id: change
+  title: Act
+  ssh: {host: pve, run: ["${{ command }}", /tmp/x]}
+  confirm: key
+  verify: {ssh: {host: pve, run: [uptime]}, until: result.exit == 0, within: 1s}
+"""
+
+
+@pytest.mark.parametrize("mode", ["live", "dry-run"])
+async def test_a_change_that_its_values_make_worse_is_refused_before_anybody_is_asked(
+    tmp_path: Path, mode: e.Mode
+) -> None:
+    engine, far = session_of(tmp_path, VALUE + CHANGED, answers("rm"), mode=mode)
+    state = await walk(engine)
+    assert sent(far) == []
+    assert "destructive" in said(state, "change")
+    assert "risk: destructive" in said(state, "change")
+
+
+async def test_a_change_that_was_planned_as_what_it_is_goes_on(tmp_path: Path) -> None:
+    steps = CHANGED.replace(
+        "confirm: key", "risk: destructive\n  impact: It is gone.\n  confirm: {type: box1}"
+    )
+    engine, far = session_of(tmp_path, VALUE + steps, answers("rm"))
+    await walk(engine, confirm)
+    assert sent(far) == ["ssh pve rm /tmp/x"]
+
+
+DOOR = replace(SITE, hosts={**SITE.hosts, "pve": replace(SITE.hosts["pve"], forced_command=True)})
+VERB = "- {id: look, title: Look, ssh: {host: pve, run: [VERB]}, risk: read, because: It only looks.}\n"
+
+
+async def test_a_verb_of_a_forced_command_reads_there_on_nobody_s_word(tmp_path: Path) -> None:
+    engine, far = session_of(tmp_path, VERB.replace("VERB", "status"), ANSWERS, site=DOOR)
+    state = await walk(engine)
+    assert far.commands == ["ssh pve status"]
+    (prepared,) = events_of(state, e.ActionPrepared)
+    assert isinstance(prepared, e.ActionPrepared)
+    assert prepared.because == ""
+
+
+async def test_a_verb_of_a_forced_command_that_stops_is_never_a_read(tmp_path: Path) -> None:
+    engine, far = session_of(tmp_path, VERB.replace("VERB", "stop"), ANSWERS, site=DOOR)
+    await walk(engine)
+    assert far.commands == []
+    assert engine.runbook.steps[0].risk is Risk.DESTRUCTIVE
+
+
+async def test_a_program_named_as_such_a_verb_is_read_elsewhere_by_the_author_s_word(tmp_path: Path) -> None:
+    engine, _ = session_of(tmp_path, VERB.replace("VERB", "status"), ANSWERS)
+    state = await walk(engine)
+    (prepared,) = events_of(state, e.ActionPrepared)
+    assert isinstance(prepared, e.ActionPrepared)
+    assert prepared.because == "by the author's word: It only looks."
+
+
+def said(state: State, step: str) -> str:
+    last = state.steps[step].last
+    return last.say if last is not None else ""
