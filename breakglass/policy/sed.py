@@ -22,6 +22,7 @@ from breakglass.policy.program_text import (
 BLANKS = " \t"
 DELIMITERS = frozenset("/,|#:@!%+=~_;")
 IN_LABELS = ascii_letters + digits + "_.-"
+AFTER_LABELS = " \t;\n"
 
 ALONE = frozenset("pPdDnNgGhHx=zF")
 """Commands of one letter and nothing more: they move text between the input, two buffers and the output."""
@@ -209,13 +210,16 @@ def _flags(cursor: _Cursor) -> None:
 
 def _label(cursor: _Cursor) -> None:
     cursor.skip(BLANKS)
-    if not cursor.skip(IN_LABELS) or cursor.next() not in ("", ";", "\n", " ", "\t"):
+    if not cursor.skip(IN_LABELS) or cursor.next() not in AFTER_LABELS:
         raise cursor.refuse()
 
 
 def _branch(cursor: _Cursor) -> None:
     cursor.skip(BLANKS)
-    cursor.skip(IN_LABELS)
+    labelled = cursor.skip(IN_LABELS)
+    if cursor.next() == "#" or (labelled and cursor.next() not in AFTER_LABELS + "}"):
+        # busybox takes what follows for a part of the label, GNU sed for a comment.
+        raise cursor.refuse()
 
 
 def _text(cursor: _Cursor) -> str:
