@@ -48,7 +48,7 @@ bench: develop
 
 soak: develop
 	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py \
-		tests/policy/test_shell_oracle.py --soak
+		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py --soak
 
 clean:
 	rm -rf $(VENV) .cache build dist
