@@ -6,7 +6,6 @@ moment it comes; one that does not apply is refused with the reason, and changes
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from typing import Literal, TypeAlias, TypeVar, cast, get_origin
@@ -16,6 +15,7 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, Recorded, apply, fold
 from breakglass.journal.store import Journal
+from breakglass.linear import compile_pattern
 from breakglass.site.redaction import Redactor
 from breakglass.values import Json
 
@@ -230,7 +230,7 @@ def checked_answer(asked: e.Asked, value: Json) -> Json:
 
 def typed_value(text: str, type_: str, pattern: str) -> Json:
     """Text as a value of an input's type. Raises CommandRefusedError naming what was expected."""
-    if pattern and re.fullmatch(pattern, text) is None:
+    if pattern and not compile_pattern(pattern).fits(text):
         raise CommandRefusedError(f"{text!r} does not match {pattern}")
     try:
         match type_:

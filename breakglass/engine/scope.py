@@ -1,10 +1,8 @@
 """The names that an expression can use, and the shape of `result`; each as it is, and as it may be shown."""
 
-import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from breakglass.journal.state import State
 from breakglass.runbook.expression import EvaluationError, evaluate
@@ -13,7 +11,7 @@ from breakglass.runbook.template import with_expressions
 from breakglass.site.model import Site
 from breakglass.site.redaction import MARK
 from breakglass.transport.base import Result
-from breakglass.values import Json, Scope
+from breakglass.values import Json, Scope, parse_json
 
 LARGEST_TEXT_PARSED = 4 * 1024 * 1024
 """Characters of output that are looked at as JSON when the transport did not parse it."""
@@ -180,6 +178,6 @@ def _maybe_json(text: str) -> Json:
     if len(text) > LARGEST_TEXT_PARSED or not text.lstrip().startswith(("{", "[")):
         return None
     try:
-        return cast(Json, json.loads(text))
-    except (ValueError, RecursionError):
+        return parse_json(text)
+    except ValueError:
         return None

@@ -26,7 +26,7 @@ from breakglass.site.model import Endpoint
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, Result, Sink
 from breakglass.transport.http.endpoint import Forward, Secrets
-from breakglass.values import Json
+from breakglass.values import Json, parse_json
 
 SAID_EVERY = 1.0
 """Seconds between two lines of progress."""
@@ -312,12 +312,11 @@ def _unconfirmed(repository: Repository) -> list[tuple[Target, str, Edge | None]
 
 def _strings(answer: Answer, key: str) -> list[str] | None:
     """The list of texts that an answer holds under a key; null is an empty one. None for no such answer."""
-    import json
 
     if answer.code != 200 or answer.why:
         return None
     try:
-        body = cast(Json, json.loads(answer.body))
+        body = parse_json(answer.body)
     except ValueError:
         return None
     if not isinstance(body, dict) or key not in body:

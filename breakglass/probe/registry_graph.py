@@ -1,13 +1,12 @@
 """What a walk of a registry has seen, and the findings that follow from it."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from breakglass.probe.registry_client import Answer
-from breakglass.values import Json
+from breakglass.values import Json, parse_json
 
 Kind: TypeAlias = Literal["manifest", "index-child", "config", "layer"]
 State: TypeAlias = Literal["ok", "broken", "unsettled", "unseen"]
@@ -115,7 +114,7 @@ def look_at_manifest(answer: Answer, digest: str = "") -> tuple[Look, tuple[Edge
         return Look(answer.code, answer.size, why, certain=answer.code == 404 and answer.own), (), ""
     actual = "sha256:" + hashlib.sha256(answer.body).hexdigest()
     try:
-        body = cast(Json, json.loads(answer.body))
+        body = parse_json(answer.body)
     except ValueError:
         body = None
     if not isinstance(body, dict):

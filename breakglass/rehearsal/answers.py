@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from breakglass.linear import compile_pattern
 from breakglass.rehearsal.commands import CommandLine
 from breakglass.rehearsal.effects import Effects
 from breakglass.rehearsal.model import CommandReply, CommandRule
@@ -140,13 +141,13 @@ def _grep(flags: str, pattern: str, name: str, file: Callable[[str], str | None]
         return Answer(stderr=f"grep: {name}: No such file or directory\n".encode(), exit=2)
     expression = re.escape(pattern) if "F" in flags else pattern
     try:
-        wanted = re.compile(expression, re.IGNORECASE if "i" in flags else 0)
-    except re.error:
+        wanted = compile_pattern(expression, "(?i)" if "i" in flags else "")
+    except ValueError:
         return Answer(stderr=b"grep: Invalid regular expression\n", exit=2)
     found = [
         (number, line)
         for number, line in enumerate(content.splitlines(), 1)
-        if (wanted.search(line) is None) == ("v" in flags)
+        if wanted.occurs(line) != ("v" in flags)
     ]
     code = 0 if found else 1
     if "q" in flags:

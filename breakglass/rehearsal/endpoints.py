@@ -14,7 +14,7 @@ from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import render, render_tree
 from breakglass.simulator.http_server import Handler
-from breakglass.values import Json, Scope
+from breakglass.values import Json, Scope, parse_json
 
 
 class SimulatedEndpoint:
@@ -140,7 +140,7 @@ def _seen(endpoint: str, request: web.Request, body: bytes) -> dict[str, Json]:
     parsed: Json = None
     if text.lstrip().startswith(("{", "[")):
         try:
-            parsed = json.loads(text)
+            parsed = parse_json(text)
         except ValueError:
             parsed = None
     return {

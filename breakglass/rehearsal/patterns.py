@@ -11,7 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from breakglass import linear
+
 _PART = re.compile(r"\{([A-Za-z_]\w*)\}|(\*)|(\s+)")
+_BLANK = r"\s\v\p{Z}\x{1c}-\x{1f}\x{85}"
+r"""What Python's `\s` is, as a class of RE2, whose own is ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +23,14 @@ class Pattern:
     """A compiled pattern. `source` is what was written."""
 
     source: str
-    expression: re.Pattern[str]
+    expression: linear.Pattern
 
     def match(self, texts: Iterable[str]) -> dict[str, str] | None:
         """The words kept from the first text that matches as a whole; None where none does."""
         for text in texts:
-            found = self.expression.fullmatch(text)
+            found = self.expression.names(text)
             if found is not None:
-                return {name: value or "" for name, value in found.groupdict().items()}
+                return found
         return None
 
 
@@ -35,25 +39,18 @@ def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank")
 
     Raises ValueError where a name occurs twice.
     """
-    word = r"\S+" if separator == "blank" else "[^/]+"
+    word = f"[^{_BLANK}]+" if separator == "blank" else "[^/]+"
     parts: list[str] = []
     end = 0
     for found in _PART.finditer(source):
         parts.append(re.escape(source[end : found.start()]))
         end = found.end()
         name, anything, _ = found.groups()
-        parts.append(f"(?P<{name}>{word})" if name else ".*" if anything else r"\s+")
+        parts.append(f"(?P<{name}>{word})" if name else ".*" if anything else f"[{_BLANK}]+")
     parts.append(re.escape(source[end:]))
-    return _compiled(source, "".join(parts))
+    return Pattern(source, linear.compile_pattern("".join(parts), "(?s)"))
 
 
 def compile_regex(source: str) -> Pattern:
     """A pattern from a regular expression. Raises ValueError where it is not one."""
-    return _compiled(source, source)
-
-
-def _compiled(source: str, expression: str) -> Pattern:
-    try:
-        return Pattern(source, re.compile(expression, re.DOTALL))
-    except re.error as error:
-        raise ValueError(f"pattern {source!r}: {error}") from error
+    return Pattern(source, linear.compile_pattern(source, "(?s)"))

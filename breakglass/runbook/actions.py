@@ -1,9 +1,8 @@
 """The shapes of expressions, templates and actions, as they are written in a runbook."""
 
-import re
-import warnings
 from typing import Literal
 
+from breakglass.linear import compile_pattern
 from breakglass.runbook.model import (
     Action,
     AskAction,
@@ -248,11 +247,9 @@ CHOOSE_ACTION = converted(
 
 def _pattern(source: str, node: Node, problems: list[Problem]) -> str | Unreadable:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", FutureWarning)
-            re.compile(source)
-    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        problems.append(Problem(node.position, f"{source!r} is not a regular expression: {error}"))
+        compile_pattern(source)
+    except ValueError as error:
+        problems.append(Problem(node.position, str(error)))
         return UNREADABLE
     return source
 

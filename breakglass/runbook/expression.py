@@ -27,11 +27,14 @@ _TOKEN = re.compile(
     r"""
     (?P<space>\s+|//[^\n]*)
   |
-  (?P<string>[rRbB]{0,2}(?:'''(?:\\.|[^\\])*?'''|\"\"\"(?:\\.|[^\\])*?\"\"\"|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"))
+  (?P<string>[rRbB]{0,2}(?:
+      '''(?:\\.|[^\\])*?(?:'''|\Z) | \"\"\"(?:\\.|[^\\])*?(?:\"\"\"|\Z)
+    | '(?:\\.|[^'\\\n])*'? | "(?:\\.|[^"\\\n])*"? ))
   | (?P<number>\d[\w.]*) | (?P<name>[A-Za-z_]\w*) | (?P<sign>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
+"""A string that is not closed is one all the same, so that its end is sought once."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ERROR_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")

@@ -4,14 +4,14 @@ The rest (`trim`, `split`, `join`, `replace`, `lowerAscii`, `matches`, `math.gre
 comes with CEL's own extensions.
 """
 
-import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from breakglass.values import Json
+from breakglass.linear import compile_pattern
+from breakglass.values import Json, parse_json
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 LARGEST = 16 * 1024 * 1024
 """Characters of text that a function looks at."""
+
+DEEPEST = 100
+"""Levels of lists and mappings inside each other that a function gives; CEL walks them by recursion."""
+
+_WORD = re.compile(r"\S+")
+_WIDE = re.compile(r"\s{2,}|\t")
+_BLANKS = re.compile(r"\s+")
+_SEPARATOR = re.compile(r"\s*[:=]|\s{2,}|\t")
+"""What ends a key. Of a run of blanks the first decides, so that a run is looked at once."""
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def lines(text: str) -> list[str]:
@@ -38,18 +48,24 @@ def columns(text: str) -> list[dict[str, str]]:
     rows = [row.strip() for row in lines(text)]
     if not rows:
         return []
-    wide = re.compile(r"\s{2,}|\t")
-    split = wide if wide.search(rows[0]) else re.compile(r"\s+")
+    split = _WIDE if _WIDE.search(rows[0]) else _BLANKS
     names = split.split(rows[0])
     table = [_cells(row, split, len(names)) for row in rows[1:]]
-    for at in range(len(names) - 1, -1, -1):
-        words = names[at].split()
-        if len(words) > 1 and table and all(_as_many(cells[at : at + 1], words) for cells in table):
-            names[at : at + 1] = words
-            for cells in table:
-                cells[at : at + 1] = cells[at].split()
-    keys = [_key(name) for name in names]
-    return [dict(zip(keys, cells, strict=False)) for cells in table]
+    apart = {
+        at
+        for at, name in enumerate(names)
+        if len(words := name.split()) > 1
+        and table
+        and all(_as_many(cells[at : at + 1], words) for cells in table)
+    }
+    keys = [_key(name) for name in _in_words(names, apart)]
+    return [dict(zip(keys, _in_words(cells, apart), strict=False)) for cells in table]
+
+
+def _in_words(cells: list[str], apart: set[int]) -> Iterator[str]:
+    """The cells, and those in `apart` word by word."""
+    for at, cell in enumerate(cells):
+        yield from cell.split() if at in apart else (cell,)
 
 
 def _cells(row: str, split: re.Pattern[str], count: int) -> list[str]:
@@ -68,28 +84,36 @@ def df(text: str) -> list[dict[str, Json]]:
     """
     joined: list[str] = []
     for line in lines(text):
-        if joined and len(joined[-1].split()) == 1:
+        if joined and len(joined[-1].split(maxsplit=1)) == 1:
             joined[-1] += " " + line.strip()
         else:
             joined.append(line)
-    found: list[dict[str, Json]] = []
-    for line in joined:
-        match = re.match(r"^(.+?)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(\d+|-)%?\s+(/.*)$", line)
-        if match:
-            use = 0 if match[5] == "-" else int(match[5])
-            found.append(
-                {
-                    "filesystem": match[1],
-                    "blocks": int(match[2]),
-                    "used": int(match[3]),
-                    "available": int(match[4]),
-                    "use_percent": use,
-                    "mounted_on": match[6],
-                }
-            )
+    found = [row for line in joined if (row := _df_row(line)) is not None]
     if not found:
         raise ValueError("df(): no line looks like one of df")
     return found
+
+
+def _df_row(line: str) -> dict[str, Json] | None:
+    """A line of `df`: what stands before the first four numbers that a path follows is the file system's
+    name, blanks and all."""
+    words = list(_WORD.finditer(line))
+    for at in range(5, len(words)):
+        if not line.startswith("/", words[at].start()):
+            continue
+        blocks, used, available, percent = (word[0] for word in words[at - 4 : at])
+        percent = percent.removesuffix("%")
+        whole = (blocks, used, available.removeprefix("-"), "0" if percent == "-" else percent)
+        if all(_NUMBER.fullmatch(each) for each in whole):
+            return {
+                "filesystem": line[: words[at - 5].end()],
+                "blocks": int(blocks),
+                "used": int(used),
+                "available": int(available),
+                "use_percent": 0 if percent == "-" else int(percent),
+                "mounted_on": line[words[at].start() :],
+            }
+    return None
 
 
 def key_values(text: str) -> dict[str, str]:
@@ -97,21 +121,32 @@ def key_values(text: str) -> dict[str, str]:
     counts."""
     pairs: dict[str, str] = {}
     for line in lines(text):
-        match = re.match(r"^\s*([^:=\s][^:=]*?)\s*(?:[:=]\s*|\s{2,}|\t)(.*?)\s*$", line)
-        if match:
-            pairs[match[1]] = match[2]
+        line = line.lstrip()
+        separator = _SEPARATOR.search(line)
+        if separator is not None and separator.start() > 0:
+            pairs[line[: separator.start()]] = line[separator.end() :].strip()
     return pairs
 
 
-def parse_json(text: str) -> Json:
+def from_json(text: str) -> Json:
     """JSON as data."""
     try:
-        return cast(Json, json.loads(_bounded(text)))
+        value = parse_json(_bounded(text))
     except ValueError as error:
         raise ValueError(f"json(): {error}") from error
+    if _is_deeper(value, DEEPEST):
+        raise ValueError(f"json(): nested more than {DEEPEST} levels deep")
+    return value
 
 
-def parse_yaml(text: str) -> Json:
+def _is_deeper(value: Json, levels: int) -> bool:
+    if not isinstance(value, list | dict):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(each, levels - 1) for each in inner)
+
+
+def from_yaml(text: str) -> Json:
     """YAML as data, without tags or aliases."""
     from pathlib import Path
 
@@ -136,15 +171,12 @@ def _plain(node: "Node") -> Json:
 
 def first(text: str, pattern: str) -> str | None:
     """The first match of a pattern: its first group where it has one. Null when nothing matches."""
-    match = _pattern(pattern).search(_bounded(text))
-    if match is None:
-        return None
-    return cast("str | None", match[1] if match.re.groups else match[0])
+    return next(compile_pattern(pattern, "(?m)").all(_bounded(text)), None)
 
 
 def every(text: str, pattern: str) -> list[str]:
     """All matches of a pattern, as `first` gives one."""
-    return [match[1] if match.re.groups else match[0] for match in _pattern(pattern).finditer(_bounded(text))]
+    return list(compile_pattern(pattern, "(?m)").all(_bounded(text)))
 
 
 def to_int(text: str) -> int:
@@ -184,14 +216,6 @@ def _key(header: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_")
 
 
-@lru_cache(maxsize=512)
-def _pattern(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern, re.MULTILINE)
-    except re.error as error:
-        raise ValueError(f"pattern {pattern!r}: {error}") from error
-
-
 @lru_cache(maxsize=1)
 def declarations() -> list["cel.FunctionDecl"]:
     """The functions as CEL knows them."""
@@ -217,8 +241,8 @@ def declarations() -> list["cel.FunctionDecl"]:
         member("columns", anything, columns),
         member("df", anything, df),
         member("key_values", anything, key_values),
-        member("json", anything, parse_json),
-        member("yaml", anything, parse_yaml),
+        member("json", anything, from_json),
+        member("yaml", anything, from_yaml),
         member("first", anything, first, text),
         member("all", cel.Type.List(text), every, text),
         member("lower", text, str.lower),

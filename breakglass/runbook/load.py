@@ -7,11 +7,11 @@ here), and what the parts mean together (`lint`).
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from breakglass.linear import compile_pattern
 from breakglass.runbook.actions import (
     EXPRESSION,
     IDENTIFIER,
@@ -117,7 +117,7 @@ def _input(given: Fields) -> Input:
             given.problem(at, f"the default {_shown(default)} is not of type {kind}")
         elif choices and default not in choices:
             given.problem(at, f"the default {_shown(default)} is not one of the choices")
-        elif pattern is not None and isinstance(default, str) and re.fullmatch(pattern, default) is None:
+        elif pattern is not None and isinstance(default, str) and not compile_pattern(pattern).fits(default):
             given.problem(at, f"the default {_shown(default)} does not match the pattern {pattern}")
     return Input(
         name="",

@@ -18,6 +18,8 @@ from breakglass.values import Json, Scope
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 
 OPEN, CLOSE, ESCAPED = "${{", "}}", "$${{"
+MOST_WORDS = 2000
+"""Words of one command line. Each is looked at many times before anything runs."""
 
 
 def parse_template(text: str, position: Position) -> Template:
@@ -75,11 +77,14 @@ def _close(text: str, index: int) -> int:
 def split_words(text: str, position: Position) -> tuple[Template, ...]:
     """A command line as words, each a template. Quotes group; there is no shell behind it.
 
-    Raises InvalidFileError for an unclosed quote and for shell operators outside quotes.
+    Raises InvalidFileError for an unclosed quote, for shell operators outside quotes, and past MOST_WORDS.
     """
-    return tuple(
-        parse_template(word, moved(position, text, offset)) for word, offset in _split(text, position)
-    )
+    words: list[Template] = []
+    for word, offset in _split(text, position):
+        if len(words) == MOST_WORDS:
+            raise _invalid(text, offset, position, f"more than {MOST_WORDS} words in one command")
+        words.append(parse_template(word, moved(position, text, offset)))
+    return tuple(words)
 
 
 def _split(text: str, position: Position) -> Iterator[tuple[str, int]]:
@@ -135,9 +140,8 @@ def _split(text: str, position: Position) -> Iterator[tuple[str, int]]:
 
 def moved(position: Position, text: str, offset: int) -> Position:
     """The place in the file of a place in a text that begins at `position`."""
-    before = text[:offset]
-    breaks = before.count("\n")
-    column = len(before) - before.rfind("\n") if breaks else position.column + offset
+    breaks = text.count("\n", 0, offset)
+    column = offset - text.rfind("\n", 0, offset) if breaks else position.column + offset
     return Position(position.file, position.line + breaks, column)
 
 

@@ -1,11 +1,13 @@
 """Functions that turn text into data."""
 
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakglass.runbook import functions
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Expression
 from breakglass.values import Json
@@ -85,3 +87,35 @@ def test_no_text_makes_a_function_fail_in_another_way(text: str) -> None:
             value_of(f"text.{name}()", text)
         except EvaluationError:
             continue
+
+
+LINES = st.lists(st.text(alphabet="ab1-:=/% \t", max_size=24), max_size=4).map("\n".join)
+
+
+@given(LINES)
+def test_keys_and_values_are_those_of_the_pattern_that_says_what_a_line_is(text: str) -> None:
+    line_of = re.compile(r"^\s*([^:=\s][^:=]*?)\s*(?:[:=]\s*|\s{2,}|\t)(.*?)\s*$")
+    found = [match for line in text.splitlines() if (match := line_of.match(line))]
+    assert functions.key_values(text) == {match[1]: match[2] for match in found}
+
+
+@given(
+    st.lists(st.sampled_from(["/d", "a", "1", "-2", "3%", "-", "%", "/x y", " "]), max_size=12).map(" ".join)
+)
+def test_a_line_of_df_is_what_the_pattern_for_one_says(line: str) -> None:
+    line_of = re.compile(r"^(\S.*?)\s+(\d+)\s+(\d+)\s+(-?\d+)\s+(\d+|-)%?\s+(/.*)$")
+    match = line_of.match(line.strip())
+    try:
+        (row,) = functions.df(line.strip())
+    except ValueError:
+        assert match is None
+        return
+    assert match is not None
+    assert (row["filesystem"], row["blocks"], row["mounted_on"]) == (match[1], int(match[2]), match[6])
+    assert (row["used"], row["available"]) == (int(match[3]), int(match[4]))
+
+
+def test_json_that_is_nested_too_deep_is_an_error() -> None:
+    with pytest.raises(EvaluationError, match="nested more than 100 levels"):
+        value_of("text.json()", "[" * 101 + "]" * 101)
+    assert value_of("size(text.json())", "[" * 100 + "]" * 100) == 1

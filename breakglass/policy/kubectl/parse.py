@@ -4,7 +4,6 @@ What is not understood whole is refused and never guessed: the `kubectl` program
 `driver: binary`.
 """
 
-import json
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import cast
@@ -39,7 +38,7 @@ from breakglass.policy.kubectl.requests import (
     Target,
     Wait,
 )
-from breakglass.values import Json
+from breakglass.values import parse_json
 
 __all__ = [
     "KubectlSyntaxError",
@@ -315,7 +314,7 @@ def _patch(line: Line) -> Patch:
     kind = line.one_of("type", ("strategic", "merge", "json"), "strategic")
     text, given = line.text("patch"), line.flags["patch"][-1]
     try:
-        change = cast(Json, json.loads(text))
+        change = parse_json(text)
     except ValueError as error:
         if not line.is_stand_in(given):
             raise KubectlSyntaxError(f"patch: -p is not JSON: {error}", given.index) from None

@@ -47,7 +47,7 @@ NOT_HERE = {
     "secrets": "only an action can hold a secret",
 }
 
-_STRING = re.compile(r"""[rRbB]{0,2}("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""")
+_STRING = re.compile(r"""[rRbB]{0,2}("(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)""")
 _UNKNOWN = re.compile(r"^nothing before this step gives '(.*?)' a value")
 _MEMBER = re.compile(r"(?<![\w.])(inputs|site|session|result)\.([A-Za-z_]\w*)(?!\s*\()")
 

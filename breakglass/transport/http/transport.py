@@ -7,12 +7,11 @@ it, or along a redirect. What changes something goes out once, over a connection
 """
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn, cast
+from typing import cast
 
 import httpx
 
@@ -36,7 +35,7 @@ from breakglass.transport.http.rules import (
     url_of,
     words_of_wait,
 )
-from breakglass.values import Json
+from breakglass.values import Json, parse_json
 
 LARGEST_JSON = 16 * 1024 * 1024
 """Bytes of an answer that is given as JSON; a larger one is text in the output only."""
@@ -299,10 +298,6 @@ def _too_late(endpoint: Endpoint, progress: _Progress, timeout: float) -> Fault:
 
 def _parsed(body: bytes) -> Json:
     try:
-        return cast(Json, json.loads(body, parse_constant=_no_constant))
-    except (ValueError, RecursionError):
+        return parse_json(body)
+    except ValueError:
         return None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -28,7 +28,7 @@ from breakglass.transport.kubectl.faults import (
     warnings,
 )
 from breakglass.transport.resolver import ThreadResolver
-from breakglass.values import Json
+from breakglass.values import Json, parse_json
 
 LARGEST_ANSWER = 256 * 1024 * 1024
 """Bytes of one answer that is read whole."""
@@ -392,7 +392,7 @@ async def _parsed(data: bytes) -> Json:
 
     def parse() -> Json:
         try:
-            return cast(Json, json.loads(data))
+            return parse_json(data)
         except ValueError:
             return None
 

@@ -6,7 +6,6 @@ whether a change was made, it is unknown.
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -14,7 +13,6 @@ import signal
 import time
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
 
 from breakglass.policy.commands import judge_kubectl
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
@@ -23,7 +21,7 @@ from breakglass.policy.risk import Risk
 from breakglass.runbook.model import FaultKind
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream
-from breakglass.values import Json
+from breakglass.values import Json, parse_json
 
 PIECE = 64 * 1024
 LARGEST_JSON = 64 * 1024 * 1024
@@ -220,6 +218,6 @@ def _wants_json(argv: Sequence[str]) -> bool:
 
 def _json(data: bytes) -> Json:
     try:
-        return cast(Json, json.loads(data)) if data else None
+        return parse_json(data) if data else None
     except ValueError:
         return None

@@ -17,7 +17,7 @@ from typing import cast
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import FaultError, misused
 from breakglass.transport.kubectl.kubeconfig import Choice, Section
-from breakglass.values import Json
+from breakglass.values import Json, parse_json
 
 LARGEST_CREDENTIAL = 1024 * 1024
 """Bytes of a plugin's output that are read; a token with its certificates is a few thousand."""
@@ -89,7 +89,7 @@ async def from_plugin(choice: Choice, where: str) -> Credential:
 
 def _read(out: bytes, version: str, named: str) -> Credential:
     try:
-        given: object = json.loads(out[:LARGEST_CREDENTIAL])
+        given: object = parse_json(out[:LARGEST_CREDENTIAL])
     except ValueError:
         raise misused(f"{named} printed something that is not JSON") from None
     status = cast(Section, given).get("status") if isinstance(given, dict) else None

@@ -6,7 +6,6 @@ byte of each message names the stream; only version 5 can say that the input has
 
 import asyncio
 import contextlib
-import json
 from typing import cast
 
 import aiohttp
@@ -18,7 +17,7 @@ from breakglass.transport.kubectl.faults import NEXT, FaultError, refused_here
 from breakglass.transport.kubectl.looking import PODS, container_of, pods_behind
 from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
 from breakglass.transport.kubectl.run import Done, Run
-from breakglass.values import Json
+from breakglass.values import parse_json
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
 STDIN, STDOUT, STDERR, STATUS, CLOSE = 0, 1, 2, 3, 255
@@ -97,7 +96,7 @@ async def _streams(run: Run, socket: aiohttp.ClientWebSocketResponse) -> bytes |
 
 def _ended(run: Run, raw: bytes, doing: str, sending: Sending) -> Done:
     try:
-        status = cast(Json, json.loads(raw))
+        status = parse_json(raw)
     except ValueError:
         raise FaultError(
             "malformed", f"{run.where}: {doing}: the command's status cannot be read", Delivery.UNKNOWN
