@@ -7,10 +7,12 @@ over commands, since it knows bash alone: dash runs the rm of `ls &>f rm`.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from breakglass.policy.shell_conditional import refuse_unknown_condition
+from breakglass.policy.shell_redirections import OPERATOR, refuse_unknown_target, written
 from breakglass.policy.shell_scanner import Scanner, refuse_invisible_characters
+from breakglass.policy.shell_variables import refuse_special_variable
 from breakglass.policy.shell_words import (
     Kind,
     ShellSyntaxError,
@@ -21,7 +23,7 @@ from breakglass.policy.shell_words import (
     texts,
     unsplit,
 )
-from breakglass.policy.stand_ins import EXPANSION, WORDS, literal_start
+from breakglass.policy.stand_ins import EXPANSION, WORDS
 
 __all__ = ["Command", "ShellSyntaxError", "parse", "quote_state"]
 
@@ -103,41 +105,18 @@ _RESERVED = frozenset(
 )
 """Words that are no program's name where a command begins; those of the last line in zsh."""
 
-_REDIRECTION = re.compile(r"[0-9]?(<<<|<<|<&|<>|<|>>|>\||>&|>)|(&>>|&>)")
-_DESCRIPTOR = re.compile(r"[0-9]|-")
-_DUPLICATE_OR_FILE = re.compile(r"[A-Za-z0-9_./-]+")
 _DIGITS = re.compile(r"[0-9]+")
-_HARMLESS_TARGETS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
-_NETWORK = ("/dev/tcp/", "/dev/udp/")
 
-_ARITHMETIC_NAMES = frozenset(
-    (
-        *("RANDOM", "SRANDOM", "SECONDS", "EPOCHSECONDS", "LINENO", "OPTIND", "HISTCMD", "BASH_SUBSHELL"),
-        *("UID", "EUID", "PPID", "BASHPID", "MBEGIN", "MEND", "HISTSIZE", "SAVEHIST", "COLUMNS", "LINES"),
-        *("FUNCNEST", "KEYTIMEOUT", "LISTMAX", "TMOUT", "TTYIDLE", "SHLVL", "ERRNO", "GID", "EGID", "PERIOD"),
-        *("LOGCHECK", "MAILCHECK", "DIRSTACKSIZE", "BAUD"),
-    )
-)
-"""Variables whose new value bash or zsh evaluates as arithmetic, which can run commands."""
 
-_ZSH_NAMES = frozenset(
-    (
-        *("path", "fpath", "cdpath", "mailpath", "manpath", "module_path", "fignore", "psvar", "argv"),
-        *(
-            "status",
-            "pipestatus",
-            "histchars",
-            "watch",
-            "prompt",
-            "signals",
-            "options",
-            "commands",
-            "aliases",
-        ),
-        *("functions", "builtins", "parameters", "match", "mbegin", "mend"),
-    )
-)
-"""Variables that are the shell's own in zsh only: `path` is PATH."""
+@dataclass(slots=True)
+class _Parts:
+    """What was read of a simple command so far."""
+
+    words: list[Word] = field(default_factory=list[Word])
+    assignments: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    writes: list[str] = field(default_factory=list[str])
+    operator: str = ""
+    """The last redirection's."""
 
 
 class _Parser(Scanner):
@@ -277,7 +256,7 @@ class _Parser(Scanner):
 
     def _assign(self, name: str, values: Sequence[str], offset: int) -> None:
         for value in values:
-            _refuse_special_name(name, value, offset)
+            refuse_special_variable(name, value, offset)
         if values:
             self._found.append(Command(assignments=tuple((name, value) for value in values)))
 
@@ -323,7 +302,7 @@ class _Parser(Scanner):
 
     def _redirection(self, writes: list[str]) -> str:
         """Read a redirection where one stands here. Returns its operator, or nothing."""
-        found = self.take(_REDIRECTION)
+        found = self.take(OPERATOR)
         if found is None:
             return ""
         operator = found[1] or found[2]
@@ -331,87 +310,69 @@ class _Parser(Scanner):
             raise self.refused("a here-document is not understood; use <<< or printf", found.start())
         self._blanks()
         target = self._plain_word()
-        if self.peek() in ("<", ">") or target.bare.startswith("!"):
-            raise self.refused("this target of a redirection is read differently by zsh", target.offset)
-        if operator == ">&" and not _DUPLICATE_OR_FILE.fullmatch(target.bare):
-            # bash expands the target twice, so that `>&"$x"` would run a command in the value of x.
-            raise self.refused("only a number, - or a plain name may follow >&; write &>", target.offset)
-        if operator == "<&" and not _DESCRIPTOR.fullmatch(target.bare):
-            raise self.refused("only a number or - may follow <&", target.offset)
-        if _writes(operator, target):
-            writes.append(texts(target)[0])
+        refuse_unknown_target(operator, target, self.peek())
+        writes.extend(written(operator, target))
         return operator
 
     def _simple(self) -> None:
         start = self.at
-        words: list[Word] = []
-        assignments: list[tuple[str, str]] = []
-        writes: list[str] = []
-        redirected = ended = False
-        while True:
+        parts = _Parts()
+        while self._part(parts):
             self._blanks()
-            at = self.at
-            if operator := self._redirection(writes):
-                if words and words[0].bare == "[[" and words[-1].bare != "]]":
-                    raise self.refused("within [[ … ]], < and > are redirections in some shells", at)
-                redirected = True
-                ended = ended or operator.startswith("&")
-                continue
-            word = self.word() if self.peek() != "#" else None
-            if word is None:
-                break
-            if ended:
-                raise self.refused("&> ends the command in some shells; write it last", at)
-            self._refuse_differences(word)
-            assigned = None if words else assignment(word)
-            if assigned is None:
-                words.append(word)
-            else:
-                name, value = assigned
-                refuse_different_starts(value)
-                expand_braces(value)
-                _refuse_special_name(name, unsplit(value), at)
-                assignments.append((name, unsplit(value)))
-        if not words and (redirected or not assignments):
-            message = "a redirection without a command runs one in zsh; write `: > file`"
-            raise self.refused(message, start) if redirected else self._unexpected()
+        words, assignments, writes = parts.words, tuple(parts.assignments), tuple(parts.writes)
+        if parts.operator and not words:
+            message = "a redirection without a command runs one in zsh; write `: > file`, or cat"
+            raise self.refused(message, start)
+        if not words and not assignments:
+            raise self._unexpected()
         if not words:
-            self._found.append(Command(assignments=tuple(assignments)))
+            self._found.append(Command(assignments=assignments))
         elif unsplit(words[0]) == "[[":
             if words[0].bare != "[[" or words[0].offset != start:
                 raise self.refused("[[ must stand first, and without quotes", words[0].offset)
             refuse_unknown_condition(words)
-            self._found.append(Command(tuple(map(unsplit, words)), (), tuple(writes)))
+            self._found.append(Command(tuple(map(unsplit, words)), (), writes))
         else:
-            self._found.extend(_readings(words, tuple(assignments), tuple(writes)))
+            self._found.extend(_readings(words, assignments, writes))
 
-    def _refuse_differences(self, word: Word) -> None:
-        refuse_different_starts(word)
+    def _part(self, parts: _Parts) -> bool:
+        """Read a redirection, an assignment or a word, where one stands here."""
+        start = self.at
+        if operator := self._redirection(parts.writes):
+            if parts.words and parts.words[0].bare == "[[" and parts.words[-1].bare != "]]":
+                raise self.refused("within [[ … ]], < and > are redirections in some shells", start)
+            parts.operator = "&>" if parts.operator == "&>" else operator[:2]
+            return True
+        word = self.word() if self.peek() != "#" else None
+        if word is None:
+            return False
+        if parts.operator == "&>":
+            raise self.refused("&> ends the command in some shells; write it last", start)
+        if parts.words or word.bare != "[[":
+            refuse_different_starts(word)
         if self.peek() in ("<", ">") and self.peek() and _DIGITS.fullmatch(unsplit(word)):
             message = "only one digit is a descriptor in every shell; write a blank before the redirection"
-            raise self.refused(message, word.offset)
+            raise self.refused(message, start)
+        assigned = None if parts.words else assignment(word)
+        if assigned is None:
+            parts.words.append(word)
+        else:
+            parts.assignments.append(_checked_assignment(*assigned, start))
+        return True
 
 
 _SIGN = re.compile(r"\\\n|&&|\|\||;;|\|&|[a-z]+|.")
 _CLOSING_SIGN = re.compile(r"\)|;;|\Z")
 
 
-def _writes(operator: str, target: Word) -> bool:
-    """Whether the redirection may write, a connection that bash would open included."""
-    if operator in ("<<<", "<&"):
-        return False
-    text = texts(target)[0]
-    if operator == "<":
-        start = literal_start(text)
-        return any(start.startswith(name) or (start != text and name.startswith(start)) for name in _NETWORK)
-    return text not in _HARMLESS_TARGETS and not (operator == ">&" and _DESCRIPTOR.fullmatch(target.bare))
-
-
-def _refuse_special_name(name: str, value: str, offset: int) -> None:
-    if name in _ZSH_NAMES:
-        raise ShellSyntaxError(f"{name} is a variable of zsh's own; choose another name", offset)
-    if name in _ARITHMETIC_NAMES and re.fullmatch(r"[0-9]+", value) is None:
-        raise ShellSyntaxError(f"{name} can be set to a plain number only; choose another name", offset)
+def _checked_assignment(name: str, value: Word, offset: int) -> tuple[str, str]:
+    refuse_different_starts(value)
+    expand_braces(value)
+    if any(piece.kind is Kind.BARE and ":=" in piece.text for piece in value.pieces):
+        raise ShellSyntaxError("a := is read differently by zsh; quote it", value.offset)
+    text = unsplit(value)
+    refuse_special_variable(name, text, offset)
+    return name, text
 
 
 def _expanded(word: Word) -> Iterator[str]:

@@ -74,7 +74,11 @@ def assignment(word: Word) -> tuple[str, Word] | None:
 
 
 def refuse_different_starts(word: Word) -> None:
-    """Refuse `~` and `=` at the beginning of a word where shells make different things of them."""
+    """Refuse `~` and `=` at the beginning of a word where shells make different things of them, and `[[` as
+    an argument."""
+    if word.bare == "[[":
+        # busybox reads the operators behind it as words, wherever it stands.
+        raise ShellSyntaxError("[[ as an argument is read differently by busybox; quote it", word.offset)
     known = [index for index, piece in enumerate(word.pieces) if piece.kind is Kind.BARE or piece.text]
     if not known or word.pieces[known[0]].kind is not Kind.BARE:
         return

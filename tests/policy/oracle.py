@@ -215,5 +215,6 @@ def _call_pattern(words: Sequence[str]) -> re.Pattern[str]:
 
 
 def _one_word(word: str) -> str:
+    """A pattern of one argument. A `~` that some shell may take for the home folder matches any path."""
     pattern = re.escape(word).replace(EXPANSION, "[^\0]*").replace(WORDS, ".*")
-    return re.sub(r"\A\\~[A-Za-z0-9._\\-]*/?", "[^\0]*", pattern)
+    return re.sub(r"(\A|=|:)\\~/?", r"\1[^\0]*", pattern)

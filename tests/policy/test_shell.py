@@ -240,6 +240,7 @@ def test_what_a_compound_command_writes_is_a_command_of_its_own(compound: str) -
         ('"x"=1', '"x'),
         ("ls =rm", "=rm"),
         ("x==rm", "=rm"),
+        ("x=a:=rm", "a:"),
         ("ls ~root/f", "~root"),
         ('ls ~"a"', "~"),
         ("ls $x[1]", "$x"),
