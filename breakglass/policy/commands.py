@@ -1,634 +1,383 @@
-"""The one place where risk is decided: what a command may do, from its words.
+"""What a command may do, from its words: the one place where that is decided.
 
-A command that is not in the tables counts as a change: what is not known to be harmless is asked about.
+A command is known to read only when every word of it is accounted for by the tables in `programs/`. Anything
+else counts as a change: an unknown program, an unknown option, a program text that no grammar knows.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
+from breakglass.policy import awk, conditions, jq, sed, tables
 from breakglass.policy.risk import Judgement, Knowledge, Risk
 from breakglass.policy.shell import Command, ShellSyntaxError, parse
-
-READ, PROBE, CHANGE, DESTRUCTIVE = Risk.READ, Risk.PROBE, Risk.CHANGE, Risk.DESTRUCTIVE
-
-KUBECTL_READS = frozenset(
-    [
-        "get",
-        "describe",
-        "logs",
-        "top",
-        "explain",
-        "version",
-        "api-resources",
-        "api-versions",
-        "cluster-info",
-        "events",
-        "wait",
-        "diff",
-    ]
-)
-KUBECTL_DESTRUCTIVE = frozenset(("delete", "drain"))
-KUBECTL_EXEC_SWITCHES = frozenset(("-i", "-t", "-it", "-ti", "-q", "--stdin", "--tty", "--quiet"))
-"""Flags of `kubectl exec` that take no value."""
-
-KUBECTL_VALUE_FLAGS = frozenset(
-    [
-        "-n",
-        "--namespace",
-        "--context",
-        "--cluster",
-        "--kubeconfig",
-        "--server",
-        "-s",
-        "--as",
-        "--as-group",
-        "--user",
-        "--token",
-        "--request-timeout",
-        "--cache-dir",
-        "-v",
-        "--v",
-    ]
-)
-"""Global flags whose value is the next word, when it is not joined by `=`."""
-
-KUBECTL_LOCAL_FLAGS = frozenset(
-    [
-        *("--filename", "--kustomize", "--from-file", "--from-env-file", "--patch-file"),
-        *("--output-directory", "--cache-dir", "--profile", "--profile-output", "--log-file", "--log-dir"),
-    ]
-)
-"""Flags with which kubectl reads or writes files of this machine, whatever its verb."""
-
-LOCAL_FORMAT = re.compile(r"(-o=?|--output=)?(go-template|jsonpath|custom-columns|template)-?file=")
-"""Output formats that are read from a file of this machine."""
-
-READERS = frozenset(
-    [
-        "arch",
-        "awk",
-        "base64",
-        "basename",
-        "blkid",
-        "cat",
-        "cksum",
-        "cmp",
-        "column",
-        "comm",
-        "cut",
-        "df",
-        "diff",
-        "dig",
-        "dirname",
-        "du",
-        "echo",
-        "egrep",
-        "expr",
-        "false",
-        "fgrep",
-        "file",
-        "findmnt",
-        "findfs",
-        "free",
-        "getent",
-        "getfacl",
-        "grep",
-        "groups",
-        "head",
-        "hexdump",
-        "host",
-        "id",
-        "iostat",
-        "ipcs",
-        "jq",
-        "last",
-        "less",
-        "locale",
-        "ls",
-        "lsattr",
-        "lsblk",
-        "lscpu",
-        "lsmod",
-        "lsof",
-        "lspci",
-        "lsusb",
-        "lvdisplay",
-        "lvs",
-        "md5sum",
-        "mpstat",
-        "namei",
-        "nfsiostat",
-        "nfsstat",
-        "nl",
-        "nproc",
-        "nslookup",
-        "od",
-        "pgrep",
-        "pidof",
-        "pidstat",
-        "ping",
-        "printenv",
-        "printf",
-        "ps",
-        "pstree",
-        "pvdisplay",
-        "pvs",
-        "pwd",
-        "readlink",
-        "realpath",
-        "rpcinfo",
-        "sar",
-        "sed",
-        "sha1sum",
-        "sha256sum",
-        "showmount",
-        "sleep",
-        "slabtop",
-        "sort",
-        "ss",
-        "stat",
-        "strings",
-        "sum",
-        "tac",
-        "tail",
-        "test",
-        "tr",
-        "traceroute",
-        "true",
-        "tty",
-        "uname",
-        "uniq",
-        "uptime",
-        "vgdisplay",
-        "vgs",
-        "vmstat",
-        "w",
-        "wc",
-        "which",
-        "who",
-        "whoami",
-        "xxd",
-        "zcat",
-        "zgrep",
-        "[",
-        ":",
-        "cd",
-        "netstat",
-        "numfmt",
-        "seq",
-        "yes",
-        "tsort",
-    ]
-)
-DESTROYERS = frozenset(
-    [
-        "dd",
-        "fdisk",
-        "halt",
-        "init",
-        "kill",
-        "killall",
-        "lvremove",
-        "mkfs",
-        "parted",
-        "pkill",
-        "poweroff",
-        "pvremove",
-        "reboot",
-        "rm",
-        "rmdir",
-        "sgdisk",
-        "shred",
-        "shutdown",
-        "swapoff",
-        "telinit",
-        "truncate",
-        "unlink",
-        "vgremove",
-        "wipefs",
-    ]
-)
-WRAPPERS: Mapping[str, frozenset[str]] = {
-    "sudo": frozenset(("-u", "--user", "-g", "--group", "-h", "--host", "-p", "--prompt", "-C", "-D", "-R")),
-    "timeout": frozenset(("-k", "--kill-after", "-s", "--signal")),
-    "nice": frozenset(("-n", "--adjustment")),
-    "ionice": frozenset(("-c", "--class", "-n", "--classdata")),
-    "env": frozenset(("-u", "--unset", "-C", "--chdir")),
-    "nohup": frozenset(),
-    "stdbuf": frozenset(("-i", "-o", "-e")),
-    "setsid": frozenset(),
-    "time": frozenset(("-f", "-o")),
-    "command": frozenset(),
-    "exec": frozenset(),
-}
-"""Programs that run another, with their options that take a value in the next word."""
-
-SYSTEMCTL_READS = frozenset(
-    [
-        "status",
-        "is-active",
-        "is-enabled",
-        "is-failed",
-        "show",
-        "cat",
-        "list-units",
-        "list-unit-files",
-        "list-timers",
-        "list-dependencies",
-        "get-default",
-        "--version",
-    ]
-)
-SYSTEMCTL_CHANGES = frozenset(["start", "reload", "enable", "reset-failed", "daemon-reload", "unmask"])
-
-SUBCOMMANDS: Mapping[str, Mapping[str, Risk]] = {
-    "qm": {
-        **dict.fromkeys(("status", "list", "config", "pending", "listsnapshot", "showcmd"), READ),
-        **dict.fromkeys(("start", "unlock", "set", "resume", "snapshot"), CHANGE),
-        **dict.fromkeys(
-            ("stop", "reset", "reboot", "shutdown", "destroy", "rollback", "suspend"), DESTRUCTIVE
-        ),
-    },
-    "pvesh": {"get": READ, "ls": READ, "usage": READ, "create": CHANGE, "set": CHANGE, "delete": DESTRUCTIVE},
-    "pvesm": {"status": READ, "list": READ, "path": READ},
-    "docker": {
-        **dict.fromkeys(
-            ("ps", "logs", "inspect", "images", "stats", "top", "port", "version", "info", "diff"), READ
-        ),
-        **dict.fromkeys(("start", "pull", "build", "push", "tag", "login", "cp", "unpause"), CHANGE),
-        **dict.fromkeys(("restart", "stop", "kill", "rm", "rmi", "pause"), DESTRUCTIVE),
-    },
-    "crictl": {
-        **dict.fromkeys(
-            ("ps", "pods", "images", "inspect", "inspectp", "inspecti", "logs", "stats", "info"), READ
-        ),
-        **dict.fromkeys(("rm", "rmp", "rmi", "stop", "stopp"), DESTRUCTIVE),
-    },
-    "git": dict.fromkeys(("status", "log", "diff", "show", "rev-parse", "ls-remote"), READ),
-    "exportfs": {"-v": READ, "-s": READ},
-    "dmesg": dict.fromkeys(("-T", "-H", "--time-format", "-l", "--level", "-k", "-x"), READ),
-    "zfs": {"list": READ, "get": READ, "destroy": DESTRUCTIVE, "rollback": DESTRUCTIVE},
-    "zpool": {"status": READ, "list": READ, "iostat": READ, "get": READ},
-    "smartctl": {"-a": READ, "-H": READ, "-i": READ, "-x": READ},
-    "gdb": {"-p": PROBE, "-batch": PROBE},
-    "redis-cli": dict.fromkeys(
-        ("info", "role", "ping", "dbsize", "llen", "get", "INFO", "ROLE", "PING"), READ
-    ),
-    "etcdctl": dict.fromkeys(("endpoint", "get"), READ),
-}
-"""What a program's first argument says about it. An argument that is not here counts as a change."""
-
-BARE_READS = frozenset(("mount", "dmesg", "date", "hostname", "env", "export", "ip", "umask"))
-"""Programs that only read when they are called without arguments."""
+from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS, is_literal
+from breakglass.policy.tables import Option, Slot, Usage
 
 HTTP_READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
-
-def risk_of_kubectl(argv: Sequence[str]) -> Risk:
-    """The risk of a kubectl line, without the program's name."""
-    words = without_global_flags(argv)
-    if not words:
-        return READ
-    risk = _risk_of_verb(words[0], words[1:])
-    return max(risk, CHANGE) if _uses_local_files(words[0], argv) else risk
-
-
-def _uses_local_files(verb: str, argv: Sequence[str]) -> bool:
-    """Whether a line names files of this machine. `-f` follows a log, and is a file for every other verb."""
-    for word in argv:
-        if word == "--":
-            return False
-        if word.split("=", 1)[0] in KUBECTL_LOCAL_FLAGS or LOCAL_FORMAT.match(word):
-            return True
-        if verb != "logs" and re.match(r"-[ARw]*[fk]", word):
-            return True
-    return False
-
-
-def _risk_of_verb(verb: str, rest: Sequence[str]) -> Risk:
-    if verb in KUBECTL_READS:
-        return READ
-    if verb in KUBECTL_DESTRUCTIVE:
-        return DESTRUCTIVE
-    match verb, rest[:1]:
-        case "auth", ["can-i" | "whoami"]:
-            return READ
-        case "rollout", ["status" | "history"]:
-            return READ
-        case "config", ["view" | "current-context" | "get-contexts" | "get-clusters"]:
-            return READ
-        case "create", ["job"] if any(word.startswith("--from") for word in rest):
-            return PROBE
-        case "port-forward" | "proxy", _:
-            return PROBE
-        case "exec", _:
-            inner = rest[rest.index("--") + 1 :] if "--" in rest else ()
-            before = rest[rest.index("--") - 1] if "--" in rest[1:] else ""
-            if before.startswith("-") and "=" not in before and before not in KUBECTL_EXEC_SWITCHES:
-                # The flag takes the -- as its value, and the command begins at a later one.
-                return CHANGE
-            return risk_of_command(inner) if inner else CHANGE
-        case _:
-            return CHANGE
-
-
-def without_global_flags(argv: Sequence[str]) -> list[str]:
-    words = list(argv)
-    while words and words[0].startswith("-"):
-        takes_value = words[0] in KUBECTL_VALUE_FLAGS
-        words = words[2:] if takes_value else words[1:]
-    return words
-
-
-def risk_of_method(method: str) -> Risk:
-    """The risk of an HTTP request by its method."""
-    if method.upper() in HTTP_READS:
-        return READ
-    return DESTRUCTIVE if method.upper() == "DELETE" else CHANGE
-
-
-def risk_of_shell(text: str) -> Risk:
-    """The risk of a shell line: that of its worst part. A line that cannot be read counts as a change."""
-    try:
-        found = parse(text)
-    except ShellSyntaxError:
-        return CHANGE
-    return max((_risk_of(command) for command in found), default=READ)
-
-
-def _risk_of(command: Command) -> Risk:
-    risk = risk_of_command(command.words) if command.words else READ
-    return max(risk, CHANGE) if command.writes else risk
-
-
-def _without_assignments(words: Sequence[str]) -> tuple[str, ...]:
-    index = 0
-    while index < len(words) and re.match(r"^[A-Za-z_]\w*=", words[index]):
-        index += 1
-    return tuple(words[index:])
-
-
-SHELL_WORDS = frozenset(
-    [
-        "if",
-        "then",
-        "else",
-        "elif",
-        "fi",
-        "for",
-        "in",
-        "do",
-        "done",
-        "while",
-        "until",
-        "case",
-        "esac",
-        "!",
-        "break",
-        "continue",
-        "exit",
-        "set",
-    ]
+SYSTEM_FOLDERS = frozenset(
+    ("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/snap/bin")
 )
+"""Folders in which only root installs programs."""
 
-
-def risk_of_command(words: Sequence[str]) -> Risk:
-    """The risk of one command from its words. Programs that run another are looked through."""
-    words = _without_assignments(words)
-    while words and words[0] in SHELL_WORDS:
-        if words[0] in ("for", "case", "exit", "set", "break", "continue"):
-            return READ
-        words = _without_assignments(words[1:])
-    if not words:
-        return READ
-    program = words[0].rsplit("/", 1)[-1]
-    rest = tuple(words[1:])
-    if program in WRAPPERS and rest:
-        return risk_of_command(_unwrapped(program, rest))
-    special = _SPECIAL.get(program)
-    if special is not None:
-        return special(rest)
-    if program in DESTROYERS or program.startswith("mkfs."):
-        return DESTRUCTIVE
-    if program in SUBCOMMANDS:
-        return _by_subcommand(program, rest)
-    if program in READERS or (program in BARE_READS and not rest):
-        return READ
-    return CHANGE
-
-
-def _unwrapped(program: str, rest: tuple[str, ...]) -> tuple[str, ...]:
-    values = WRAPPERS[program]
-    index = 0
-    while index < len(rest) and rest[index].startswith("-"):
-        if rest[index] == "--":
-            index += 1
-            break
-        index += 2 if rest[index] in values else 1
-    if program == "timeout":
-        index += 1
-    return _without_assignments(rest[index:])
-
-
-def _by_subcommand(program: str, rest: tuple[str, ...]) -> Risk:
-    table = SUBCOMMANDS[program]
-    if not rest:
-        return READ if program in BARE_READS else CHANGE
-    return table.get(rest[0], CHANGE)
-
-
-def _sh(rest: tuple[str, ...]) -> Risk:
-    for index, word in enumerate(rest):
-        if re.fullmatch(r"-[a-z]*c[a-z]*", word):
-            return risk_of_shell(rest[index + 1]) if index + 1 < len(rest) else CHANGE
-    return CHANGE
-
-
-def _systemctl(rest: tuple[str, ...]) -> Risk:
-    verb = next((word for word in rest if not word.startswith("-")), "status")
-    if verb in SYSTEMCTL_READS:
-        return READ
-    return CHANGE if verb in SYSTEMCTL_CHANGES else DESTRUCTIVE
-
-
-def _sed(rest: tuple[str, ...]) -> Risk:
-    edits = any(re.match(r"^-[nErsuz]*i|^--in-place", word) for word in rest)
-    script = " ".join(word for word in rest if not word.startswith("-"))
-    return CHANGE if edits or re.search(r"(^|[;{}\s/])[we]\s+\S|/[gpI\d]*[we]\b", script) else READ
-
-
-def _awk(rest: tuple[str, ...]) -> Risk:
-    text = " ".join(rest)
-    runs = "system(" in text or "| getline" in text or "|getline" in text or re.search(r'\|\s*"', text)
-    writes = re.search(r'>\s*"', text) or "inplace" in text
-    return CHANGE if runs or writes else READ
-
-
-def _find(rest: tuple[str, ...]) -> Risk:
-    if "-delete" in rest:
-        return DESTRUCTIVE
-    for name in ("-exec", "-execdir", "-ok", "-okdir"):
-        if name in rest:
-            return max(READ, risk_of_command(rest[rest.index(name) + 1 :]))
-    return CHANGE if any(word.startswith("-fprint") or word == "-fls" for word in rest) else READ
-
-
-def _xargs(rest: tuple[str, ...]) -> Risk:
-    index = 0
-    while index < len(rest) and rest[index].startswith("-"):
-        index += 2 if rest[index] in ("-n", "-P", "-I", "-L", "-d", "-s", "-a", "-E") else 1
-    return risk_of_command(rest[index:]) if index < len(rest) else READ
-
-
-def _curl(rest: tuple[str, ...]) -> Risk:
-    method = "GET"
-    for index, word in enumerate(rest):
-        if word in ("-X", "--request") and index + 1 < len(rest):
-            return risk_of_method(rest[index + 1])
-        if word.startswith("-X") and len(word) > 2:
-            return risk_of_method(word[2:])
-        if re.match(r"^(-d|--data.*|-F|--form.*|-T|--upload-file|--json)$", word):
-            method = "POST"
-    writes = any(word in ("-O", "--remote-name") for word in rest)
-    outputs = [rest[i + 1] for i, word in enumerate(rest[:-1]) if word in ("-o", "--output")]
-    if writes or any(target not in ("/dev/null", "-") for target in outputs):
-        return max(CHANGE, risk_of_method(method))
-    return risk_of_method(method)
-
-
-def _vault(rest: tuple[str, ...]) -> Risk:
-    words = tuple(word for word in rest if not word.startswith("-"))
-    match words:
-        case ("status", *_) | ("read", *_) | ("list", *_) | ("version", *_) | ("audit", "list", *_):
-            return READ
-        case ("operator", "raft", "list-peers", *_) | ("operator", "raft", "autopilot", "state", *_):
-            return READ
-        case ("operator", "members", *_) | ("operator", "key-status", *_):
-            return READ
-        case ("operator", "raft", "snapshot", "save", *_):
-            return PROBE
-        case ("operator", "raft", "snapshot", "restore", *_) | ("operator", "raft", "remove-peer", *_):
-            return DESTRUCTIVE
-        case ("operator", "seal", *_) | ("operator", "step-down", *_):
-            return DESTRUCTIVE
-        case _:
-            return CHANGE
-
-
-def _registry(rest: tuple[str, ...]) -> Risk:
-    if rest[:1] != ("garbage-collect",):
-        return READ if rest[:1] in ((), ("--version",), ("--help",)) else CHANGE
-    return READ if any(word in ("--dry-run", "-d", "--dry-run=true") for word in rest) else DESTRUCTIVE
-
-
-def _docker(rest: tuple[str, ...]) -> Risk:
-    if rest[:1] != ("exec",):
-        return _by_subcommand("docker", rest)
-    index = 1
-    while index < len(rest) and rest[index].startswith("-"):
-        index += 2 if rest[index] in ("-u", "-w", "-e", "--user", "--workdir", "--env") else 1
-    return risk_of_command(rest[index + 1 :]) if index + 1 < len(rest) else CHANGE
-
-
-def _qm(rest: tuple[str, ...]) -> Risk:
-    match rest:
-        case ("agent", _, "ping" | "info" | "get-osinfo" | "network-get-interfaces", *_):
-            return READ
-        case ("guest", "cmd", _, "ping", *_):
-            return READ
-        case ("monitor", *_):
-            return PROBE
-        case _:
-            return _by_subcommand("qm", rest)
-
-
-def _ip(rest: tuple[str, ...]) -> Risk:
-    changes = {"add", "del", "delete", "set", "flush", "change", "replace", "append", "exec"}
-    return CHANGE if changes & set(rest) else READ
-
-
-def _mount(rest: tuple[str, ...]) -> Risk:
-    return READ if not rest or rest == ("-l",) else PROBE if "nfs" in " ".join(rest) else CHANGE
-
-
-def _journalctl(rest: tuple[str, ...]) -> Risk:
-    return CHANGE if any(re.match(r"--(vacuum|rotate|flush|sync|setup)", word) for word in rest) else READ
-
-
-def _date(rest: tuple[str, ...]) -> Risk:
-    return CHANGE if any(word in ("-s", "--set") or word.startswith("--set=") for word in rest) else READ
-
-
-def _kill(rest: tuple[str, ...]) -> Risk:
-    return READ if rest[:1] in (("-0",), ("-l",)) else DESTRUCTIVE
-
-
-def _ctr(rest: tuple[str, ...]) -> Risk:
-    words = tuple(word for word in rest if word not in ("-n", "--namespace", "k8s.io"))
-    reads = {("images", "ls"), ("images", "list"), ("containers", "ls"), ("tasks", "ls"), ("version",)}
-    return READ if words[:2] in reads or words[:1] in reads else CHANGE
-
-
-def _sysctl(rest: tuple[str, ...]) -> Risk:
-    return CHANGE if any("=" in word or word in ("-w", "-p", "--system") for word in rest) else READ
-
-
-def _nsenter_like(rest: tuple[str, ...]) -> Risk:
-    return CHANGE if "--" not in rest else risk_of_command(rest[rest.index("--") + 1 :])
-
-
-_SPECIAL: Mapping[str, Callable[[tuple[str, ...]], Risk]] = {
-    "sh": _sh,
-    "bash": _sh,
-    "dash": _sh,
-    "ash": _sh,
-    "systemctl": _systemctl,
-    "sed": _sed,
-    "awk": _awk,
-    "gawk": _awk,
-    "mawk": _awk,
-    "find": _find,
-    "xargs": _xargs,
-    "curl": _curl,
-    "vault": _vault,
-    "registry": _registry,
-    "docker-registry": _registry,
-    "docker": _docker,
-    "qm": _qm,
-    "ip": _ip,
-    "mount": _mount,
-    "journalctl": _journalctl,
-    "date": _date,
-    "kill": _kill,
-    "ctr": _ctr,
-    "sysctl": _sysctl,
-    "nsenter": _nsenter_like,
-    "kubectl": risk_of_kubectl,
-}
-
-
-def judge_command(words: Sequence[str]) -> Judgement:
-    """Judge one command from its words."""
-    return _judged(risk_of_command(words), words[0] if words else "")
-
-
-def judge_shell(text: str) -> Judgement:
-    """Judge a shell line: by its worst part."""
-    return _judged(risk_of_shell(text), text)
-
-
-def judge_kubectl(words: Sequence[str]) -> Judgement:
-    """Judge a kubectl line, without the program's name."""
-    return _judged(risk_of_kubectl(words), words[0] if words else "")
+READS = Judgement(Risk.READ, Knowledge.READS, "every word is known to read")
+_GRAMMARS = {tables.SED: sed.objection, tables.AWK: awk.objection, tables.JQ: jq.objection}
+_SEPARATOR = Slot(tables.SEPARATOR)
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_NUMBER = re.compile(r"-\d+")
+_SHELL_VARIABLE = re.compile(r"(?!path$|.+path$|.+_proxy$)[a-z_][a-z0-9_]*")
+"""A variable of a script's own. zsh ties `path` and its like to those that say where programs are."""
 
 
 def judge_method(method: str) -> Judgement:
     """Judge an HTTP request by its method."""
-    return _judged(risk_of_method(method), method)
+    name = method.upper()
+    if name in HTTP_READS:
+        return READS
+    risk = Risk.DESTRUCTIVE if name == "DELETE" else Risk.CHANGE
+    return Judgement(risk, Knowledge.CHANGES, f"{name} {tables.WHY[risk]}", method)
 
 
-def _judged(risk: Risk, word: str) -> Judgement:
-    knowledge = (
-        Knowledge.READS if risk is READ else Knowledge.UNKNOWN if risk is CHANGE else Knowledge.CHANGES
-    )
-    return Judgement(risk, knowledge, f"{word}: {risk.word}", "" if risk is READ else word)
+def judge_shell(text: str) -> Judgement:
+    """Judge shell text by its worst command. What is not understood is not known."""
+    try:
+        commands = parse(text)
+    except ShellSyntaxError as error:
+        return _unknown(f"the shell text is not understood: {error}", text)
+    return _worst(_judge(command) for command in commands)
+
+
+def _judge(command: Command) -> Judgement:
+    found = [_judge_assignment(name, value, bool(command.words)) for name, value in command.assignments]
+    if command.words:
+        found.append(judge_command(command.words))
+    found += [_known(Risk.CHANGE, f"> {target} writes a file", target) for target in command.writes]
+    return _worst(found)
+
+
+def _judge_assignment(name: str, value: str, to_a_command: bool) -> Judgement:
+    """Judge NAME=value before a command, or alone in a script."""
+    if tables.allows(tables.ASSIGNMENT, f"{name}={value}"):
+        return READS
+    if not to_a_command and _SHELL_VARIABLE.fullmatch(name):
+        return READS
+    return _unknown(f"setting {name} may change what a program does", f"{name}=")
+
+
+def judge_kubectl(words: Sequence[str]) -> Judgement:
+    """Judge a kubectl line, without the program's name."""
+    return judge_command(("kubectl", *words))
+
+
+def judge_command(words: Sequence[str]) -> Judgement:
+    """Judge one command from its words; the first names the program. No words at all do nothing."""
+    if not words:
+        return READS
+    program, found = words[0], _usages(words[0])
+    if not found:
+        return _unknown(_why_unknown(program), program)
+    return _best(found, program.rpartition("/")[2], tuple(words[1:]))
+
+
+def _usages(program: str) -> Sequence[Usage]:
+    folder, slash, name = program.rpartition("/")
+    return () if slash and folder not in SYSTEM_FOLDERS else tables.usages(name)
+
+
+def _why_unknown(program: str) -> str:
+    if not is_literal(program):
+        return "which program this runs is not known"
+    if "/" in program and program.rpartition("/")[0] not in SYSTEM_FOLDERS:
+        return f"{program} is not in a folder of the system"
+    return f"{program} is not a program that is known to read"
+
+
+def _best(usages: Sequence[Usage], name: str, words: tuple[str, ...]) -> Judgement:
+    """The judgement by the first usage that accounts for every word; without one, the worst of all, of equals
+    the last, which a table has for whatever is left."""
+    refused: list[Judgement] = []
+    for usage in usages:
+        reading = _Reading(usage, name)
+        reading.read(words)
+        if not reading.objections:
+            return _worst(reading.found)
+        refused.insert(0, _worst([*reading.objections, *reading.found]))
+    return _worst(refused)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """The words of one command, while they are read by one usage.
+
+    found: what the parts are known to do. objections: what the usage does not account for; reading goes on
+    after one, so that a word that is known to change is found behind a word that is not known.
+    """
+
+    usage: Usage
+    name: str
+    found: list[Judgement] = field(default_factory=list[Judgement])
+    objections: list[Judgement] = field(default_factory=list[Judgement])
+    _given: set[str] = field(default_factory=set[str])
+    """Names of options, and forms of their program texts."""
+    _texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """Program texts by their language."""
+    _replaced: str = ""
+    """What `xargs -I` puts its input in place of."""
+
+    def read(self, words: tuple[str, ...]) -> None:
+        usage = self.usage
+        if usage.risk > Risk.READ:
+            self.found.append(_known(usage.risk, f"{self.name} {usage.why}", self._word))
+            if not usage.options and not usage.slots:
+                return
+        if usage.unknown:
+            self._object(f"{self.name} {usage.unknown}")
+        match usage.slots:
+            case (Slot(form=tables.WORDS),):
+                return
+            case (Slot(form=tables.TEST),):
+                self._object(conditions.objection(self.name, words))
+                return
+            case _ if words in (("--help",), ("--version",)):
+                return
+            case _:
+                operands, separator = self._options(words)
+        if usage.needs.isdisjoint(self._given) and usage.needs:
+            needed = " or ".join(sorted(usage.needs))
+            self._object(f"{self.name} without {needed} is not known to read")
+        if usage.subcommands:
+            self._subcommand(operands)
+        else:
+            self._slots(operands, separator)
+        for language, texts in self._texts.items():
+            self._program_text(language, texts)
+
+    @property
+    def _word(self) -> str:
+        """The word that the usage is found by: the program, or its subcommand."""
+        return self.name.rpartition(" ")[2]
+
+    def _object(self, why: str, word: str = "") -> None:
+        if why:
+            self.objections.append(_unknown(why, word or self._word))
+
+    def _options(self, words: tuple[str, ...]) -> tuple[list[str], int | None]:
+        """Account for the options. The result is the operands, and how many of them are before a `--`."""
+        usage = self.usage
+        ends_at_operand = usage.strict or bool(usage.subcommands)
+        operands: list[str] = []
+        index = 0
+        while index < len(words):
+            word = words[index]
+            if word == tables.SEPARATOR and (usage.style != "whole" or _SEPARATOR in usage.slots):
+                return [*operands, *words[index + 1 :]], len(operands)
+            if word.startswith("-") and word != "-":
+                index = self._option(words, index)
+                continue
+            if not usage.harmless and (word[:1] == EXPANSION or WORDS in word):
+                self._object(f"{self.name}: a value may be an option here; put -- before it")
+            if ends_at_operand:
+                return list(words[index:]), None
+            operands.append(word)
+            index += 1
+        return operands, None
+
+    def _option(self, words: tuple[str, ...], index: int) -> int:
+        """Account for the options in one word, and for the words that are their values. The result is the
+        index of the next word."""
+        word, style = words[index], self.usage.style
+        name, equals, value = word.partition("=")
+        if style == "go" and name.startswith("--"):
+            name = name[1:]
+        if _NUMBER.fullmatch(word) and tables.NUMBER_OPTION in self.usage.options:
+            return index + 1
+        if word in self.usage.options and style == "whole":
+            return self._take(word, None, words, index + 1)
+        if word.startswith("--") or style in ("go", "whole"):
+            return self._take(name, value if equals else None, words, index + 1)
+        return self._short_options(words, index)
+
+    def _short_options(self, words: tuple[str, ...], index: int) -> int:
+        """Account for one-letter options in one word, as getopt does: the first that takes a value has the
+        rest of the word, or the next one."""
+        letters, pflag = words[index][1:], self.usage.style == "pflag"
+        while letters:
+            name, letters = f"-{letters[0]}", letters[1:]
+            variants = self.usage.options.get(name)
+            if variants is None:
+                self._object(f"{self.name}: {name} is not an option that is known to read", name)
+                continue
+            takes = variants[0].values or variants[0].joined
+            if not takes and not (pflag and letters.startswith("=")):
+                self._take(name, None, words, index + 1)
+                continue
+            if pflag:
+                letters = letters.removeprefix("=")
+            if letters and not letters.strip(EXPANSION) and not self.usage.harmless:
+                self._object(f"{self.name}: {name} takes the next word where the value is empty", name)
+            return self._take(name, letters or None, words, index + 1)
+        return index + 1
+
+    def _take(self, name: str, joined: str | None, words: tuple[str, ...], index: int) -> int:
+        """Account for one option, whose value is joined to it or begins at `index`. The result is the index
+        of the word after it."""
+        variants = self.usage.options.get(name)
+        if variants is None:
+            self._object(f"{self.name}: {name} is not an option that is known to read", name)
+            return index
+        first = variants[0]
+        self._given.add(name)
+        if first.form == tables.EXEC:
+            return self._handed_on_to_semicolon(words, index)
+        values = [] if joined is None else [joined]
+        if first.values == 0 and not first.joined:
+            if joined is not None and not self._is_switch(name, joined):
+                self._object(f"{self.name}: {name} is not known to take a value", name)
+            values = []
+        missing = first.values - len(values)
+        values += words[index : index + missing] if missing > 0 else ()
+        if len(values) < first.values or tables.SEPARATOR in values:
+            self._object(f"{self.name}: {name} has no value", name)
+        if not self.usage.harmless and any(WORDS in value for value in values):
+            self._object(f"{self.name}: the value of {name} may become several words; quote it", name)
+        self._mean(variants, values)
+        return index + max(missing, 0)
+
+    def _is_switch(self, name: str, value: str) -> bool:
+        """Whether an option that needs no value takes this one. One that must be on cannot be turned off."""
+        if self.usage.style not in ("pflag", "go"):
+            return False
+        return value == "true" or (value == "false" and name not in self.usage.needs)
+
+    def _mean(self, variants: tuple[Option, ...], values: Sequence[str]) -> None:
+        """Judge an option by its value, where that tells apart what it does."""
+        option = next(
+            (each for each in variants if all(tables.allows(each.form, value) for value in values)), None
+        )
+        if option is None:
+            name = variants[0].name
+            self._object(f"{self.name}: {name} is not known to read with {_shown(values[0])}", name)
+            return
+        if not option.known:
+            self._object(f"{self.name}: {option.name} {option.why}", option.name)
+        elif option.risk > Risk.READ:
+            self.found.append(_known(option.risk, f"{self.name}: {option.name} {option.why}", option.name))
+        if option.form == tables.REPLACED:
+            self._replaced = values[0] if values else "{}"
+        if option.form in tables.LANGUAGES:
+            self._given.add(option.form)
+            self._texts.setdefault(option.form, []).extend(values)
+
+    def _handed_on_to_semicolon(self, words: tuple[str, ...], index: int) -> int:
+        """Judge a command of `find -exec`: it ends at `;`, or at a `+` right after `{}`."""
+        end = index
+        while end < len(words) and words[end] != ";" and words[end - 1 : end + 1] != ("{}", "+"):
+            end += 1
+        if end == len(words):
+            self._object(f"{self.name}: the command has no end", words[index - 1])
+        once = end < len(words) and words[end] == ";"
+        path = VALUE if once else WORDS
+        command = [word.replace("{}", path) for word in words[index:end]]
+        self.found.append(judge_command(command))
+        return end + 1
+
+    def _subcommand(self, operands: Sequence[str]) -> None:
+        if not operands:
+            self._object("" if self.usage.bare else f"{self.name} alone is not known to read")
+            return
+        word = operands[0]
+        usages = self.usage.subcommands.get(word)
+        if usages is None:
+            self._object(f"{self.name}: {_shown(word)} is not known to read", word)
+        else:
+            self.found.append(_best(usages, f"{self.name} {word}", tuple(operands[1:])))
+
+    def _slots(self, operands: Sequence[str], separator: int | None) -> None:
+        """Account for the operands, of which `separator` stand before a `--`."""
+        index = 0
+        slots = self.usage.slots
+        if slots and slots[0].form in self._given:
+            # The program text was the value of an option, and all operands are files.
+            slots = slots[1:]
+        for slot in slots:
+            if slot.form == tables.SEPARATOR:
+                if separator != index:
+                    self._object(f"{self.name}: a -- is missing before the command")
+                continue
+            if slot.form in tables.HANDED_ON:
+                self._hand_on(slot, operands[index:])
+                return
+            taken = 0
+            while index < len(operands) and _fits(slot, operands[index]) and (slot.repeated or not taken):
+                self._operand(slot, operands[index])
+                index += 1
+                taken += 1
+            if not taken and not slot.optional and not slot.repeated:
+                break
+        if index < len(operands):
+            self._object(f"{self.name}: {_shown(operands[index])} is not known to read", operands[index])
+        elif len(operands) < sum(1 for slot in slots if not slot.optional and not slot.repeated):
+            self._object(f"{self.name}: an operand is missing")
+
+    def _operand(self, slot: Slot, word: str) -> None:
+        if slot.form in tables.LANGUAGES:
+            self._texts.setdefault(slot.form, []).append(word)
+        elif slot.form == tables.ASSIGNMENT and not tables.allows(tables.ASSIGNMENT, word):
+            name = word.partition("=")[0]
+            self._object(f"setting {name} may change what a program does", f"{name}=")
+
+    def _program_text(self, language: str, texts: Sequence[str]) -> None:
+        """Judge the program that one option or operand holds, or several together."""
+        text = "\n".join(texts)
+        if not is_literal(text):
+            self._object(f"{self.name}: a value is not known as a program text")
+        elif language == tables.SHELL:
+            self.found.append(judge_shell(text))
+        else:
+            why = _GRAMMARS[language](text)
+            self._object(f"{self.name}: {why}" if why else "", text if len(texts) == 1 else "")
+
+    def _hand_on(self, slot: Slot, words: Sequence[str]) -> None:
+        """Judge the command that the rest of the words are."""
+        if not words:
+            self._object("" if slot.optional else f"{self.name}: the command is missing")
+        elif slot.form == tables.SHELL_WORDS:
+            self._program_text(tables.SHELL, [" ".join(words)])
+        elif slot.form == tables.COMMAND_AND_INPUT:
+            replaced = self._replaced
+            found = [word.replace(replaced, EXPANSION) for word in words] if replaced else [*words, WORDS]
+            self.found.append(judge_command(found))
+        else:
+            self.found.append(judge_command(words))
+
+
+def _fits(slot: Slot, word: str) -> bool:
+    if WORDS in word:
+        return slot.repeated and slot.form == tables.ANY
+    if slot.form == tables.ASSIGNMENT:
+        return _ASSIGNED.match(word) is not None
+    return tables.allows(slot.form, word)
+
+
+def _shown(word: str) -> str:
+    """A word for people."""
+    return word if is_literal(word) else "a value"
+
+
+def _known(risk: Risk, why: str, word: str) -> Judgement:
+    return Judgement(risk, Knowledge.CHANGES, why, word)
+
+
+def _unknown(why: str, word: str) -> Judgement:
+    return Judgement(Risk.CHANGE, Knowledge.UNKNOWN, why, word)
+
+
+def _worst(judgements: Iterable[Judgement]) -> Judgement:
+    """The judgement that counts of several: the worst, of equals one that is known. A part that is known to
+    change makes the whole known to change."""
+    found = list(judgements)
+    worst = max(found, key=lambda each: (each.risk, each.knowledge is Knowledge.CHANGES), default=READS)
+    if worst.knowledge is Knowledge.UNKNOWN and any(each.knowledge is Knowledge.CHANGES for each in found):
+        return replace(worst, knowledge=Knowledge.CHANGES)
+    return worst

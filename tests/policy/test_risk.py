@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.policy.commands import risk_of_kubectl, risk_of_method, risk_of_shell
+from breakglass.policy.commands import judge_kubectl, judge_method, judge_shell
 from breakglass.policy.risk import Risk
 
 
@@ -36,7 +36,7 @@ from breakglass.policy.risk import Risk
     ],
 )
 def test_kubectl_by_its_verb(line: str, risk: Risk) -> None:
-    assert risk_of_kubectl(shlex.split(line)) is risk
+    assert judge_kubectl(shlex.split(line)).risk is risk
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,8 @@ def test_kubectl_by_its_verb(line: str, risk: Risk) -> None:
         ("for n in 1 2; do reboot; done", Risk.DESTRUCTIVE),
         ("if true; then rm x; fi", Risk.DESTRUCTIVE),
         ("bash -c 'cat x && reboot'", Risk.DESTRUCTIVE),
-        ("X=1 ls", Risk.READ),
+        ("LC_ALL=C ls", Risk.READ),
+        ("X=1 ls", Risk.CHANGE),
         ("docker exec registry-private /bin/registry garbage-collect --dry-run /c.yml", Risk.READ),
         ("docker exec registry-private /bin/registry garbage-collect /c.yml", Risk.DESTRUCTIVE),
         ("docker restart registry-nginx", Risk.DESTRUCTIVE),
@@ -87,7 +88,7 @@ def test_kubectl_by_its_verb(line: str, risk: Risk) -> None:
     ],
 )
 def test_a_shell_line_by_its_worst_part(line: str, risk: Risk) -> None:
-    assert risk_of_shell(line) is risk
+    assert judge_shell(line).risk is risk
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_shell_line_by_its_worst_part(line: str, risk: Risk) -> None:
     [("get", Risk.READ), ("HEAD", Risk.READ), ("POST", Risk.CHANGE), ("DELETE", Risk.DESTRUCTIVE)],
 )
 def test_http_by_its_method(method: str, risk: Risk) -> None:
-    assert risk_of_method(method) is risk
+    assert judge_method(method).risk is risk
 
 
 @given(
@@ -103,4 +104,4 @@ def test_http_by_its_method(method: str, risk: Risk) -> None:
     between=st.sampled_from(["; ", " && ", " | ", "\n", " & "]),
 )
 def test_nothing_harmless_hides_what_is_not(harmless: str, between: str) -> None:
-    assert risk_of_shell(f"{harmless}{between}reboot{between}{harmless}") is Risk.DESTRUCTIVE
+    assert judge_shell(f"{harmless}{between}reboot{between}{harmless}").risk is Risk.DESTRUCTIVE

@@ -372,13 +372,16 @@ def test_a_long_text_to_type_is_a_warning():
     assert problem.warning
 
 
+VOUCHED = "\n  risk: read\n  because: It only prints."
+
+
 @pytest.mark.parametrize(
     ("action", "messages"),
     [
         ("ssh: {host: pve, run: 'echo \"${{ §pod }}\"'}", ["'pod' stands inside quotes"]),
         ("ssh: {host: pve, run: \"echo '${{ §pod }}'\"}", ["'pod' stands inside quotes"]),
-        ("ssh: {host: pve, run: [sh, -c, 'echo ${{ §pod }}']}", ["would be read as shell text"]),
-        ("kubectl: exec p -- /bin/bash -ec echo=${{ §pod }}", ["would be read as shell text"]),
+        ("ssh: {host: pve, run: [sh, -c, 'echo ${{ §pod }}']}" + VOUCHED, ["would be read as shell text"]),
+        ("kubectl: exec p -- /bin/bash -ec echo=${{ §pod }}" + VOUCHED, ["would be read as shell text"]),
     ],
 )
 def test_no_value_reaches_a_shell_unquoted(action: str, messages: Sequence[str]):
