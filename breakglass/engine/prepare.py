@@ -6,13 +6,15 @@ exception is a secret: `secrets.NAME` is shown by its name and put in only for s
 
 import json as jsonlib
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import TypeAlias, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from breakglass.engine.scope import Scopes
 from breakglass.policy.risk import Judgement
+from breakglass.runbook.arguments import render_stdin, render_words
 from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.http_text import render_body, render_header, render_path
 from breakglass.runbook.model import (
     Action,
     HttpAction,
@@ -22,17 +24,19 @@ from breakglass.runbook.model import (
     Template,
 )
 from breakglass.runbook.risk import HARMLESS, judged
-from breakglass.runbook.template import render, render_path, render_shell, render_tree, render_words
+from breakglass.runbook.shell_text import render_shell
+from breakglass.runbook.template import render, render_tree, render_values, with_templates
 from breakglass.site.model import Endpoint, Site
+from breakglass.site.redaction import MARK, forms_of, texts_of
 from breakglass.transport.base import SUDO, HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
 from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import Position
 
+_MARKS = tuple(dict.fromkeys(forms_of(MARK)))
+
 LONGEST_WORDS = 4000
 """Characters of a text for people. Its record, and every screen that wraps it, stays small."""
-
-T = TypeVar("T")
 
 Reaching: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
 """The actions that reach outside."""
@@ -90,6 +94,19 @@ def prepare(
             return Prepared(request, "probe", command, f"site {site.name}", HARMLESS)
 
 
+def holds_mark(request: Request) -> bool:
+    """Whether a request holds the mark of a secret that was taken out, in any of its forms.
+    Sent, it would take the place of what the far side has."""
+    match request:
+        case KubectlRequest(argv=argv, stdin=stdin) | SshRequest(argv=argv, stdin=stdin):
+            texts = [*argv, (stdin or b"").decode(errors="replace")]
+        case HttpRequest(path=path, query=query, headers=headers, body=body):
+            texts = [path, *query.values(), *headers.values(), (body or b"").decode(errors="replace")]
+        case ProbeRequest(arguments=arguments):
+            texts = list(texts_of(dict(arguments)))
+    return any(form in text for text in texts for form in _MARKS)
+
+
 def reaches_outside(action: Action | None) -> bool:
     """Whether the action sends a request, rather than asking the operator."""
     return isinstance(action, KubectlAction | SshAction | HttpAction | ProbeAction)
@@ -104,7 +121,7 @@ def _kubectl(
     cluster = site.clusters[name]
     argv = render_words(action.words, scope)
     judgement = judged(replace(action, words=_literals(argv, action.position)), site.says)
-    stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
+    stdin = render_stdin(action.stdin, scope).encode() if action.stdin is not None else None
     request = KubectlRequest(
         cluster=name,
         argv=argv,
@@ -126,25 +143,25 @@ def _kubectl(
 
 
 def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepared:
-    name = render(action.host, scope)
+    name = render_values(action.host, scope)
     if name not in site.hosts:
         raise PreparationError(_missing("host", name, site.hosts, site))
     host = site.hosts[name]
     if action.shell:
-        command = render_shell(action.words[0], scope)
+        script = render_shell(action.words[0], scope)
+        argv, command = script.argv, script.shown
         words = (command,)
-        argv = ("sh", "-c", command)
     else:
         argv = words = render_words(action.words, scope)
         command = shlex.join(argv)
     if action.sudo:
         argv = (*SUDO, *argv)
-        command = shlex.join(argv)
+        command = shlex.join((*SUDO, "sh", "-c", command) if action.shell else argv)
     if host.forced_command and (action.sudo or action.shell or len(action.words) != 1):
         raise PreparationError(f"host {name} takes one bare verb and nothing else; {command!r} is not one")
     (at,) = _literals((name,), action.position)
     judgement = judged(replace(action, host=at, words=_literals(words, action.position)), site.says)
-    stdin = render(action.stdin, scope).encode() if action.stdin is not None else None
+    stdin = render_stdin(action.stdin, scope).encode() if action.stdin is not None else None
     address = host.address if host.port is None else f"{host.address}:{host.port}"
     where = f"{host.user}@{name} ({address})" if host.user else f"{name} ({address})"
     return Prepared(SshRequest(name, argv, timeout, stdin), "ssh", command, where, judgement)
@@ -159,18 +176,18 @@ def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepa
     if action.endpoint not in site.endpoints:
         raise PreparationError(_missing("endpoint", action.endpoint, site.endpoints, site))
     endpoint = site.endpoints[action.endpoint]
-    headers = {name: render(value, scope) for name, value in action.headers.items()}
-    body = render(action.body, scope).encode() if action.body is not None else None
+    headers = {name: render_header(value, scope) for name, value in action.headers.items()}
+    body = render_body(action.body, action.headers, scope) if action.body is not None else None
     if action.json is not None:
         # A map has no order of its own; sorted, what is shown, sent and recorded is the same each time.
-        body = jsonlib.dumps(render_tree(action.json, scope), sort_keys=True).encode()
+        body = jsonlib.dumps(render_tree(action.json, scope), sort_keys=True, ensure_ascii=False).encode()
         headers.setdefault("Content-Type", "application/json")
     request = HttpRequest(
         method=action.method.upper(),
         endpoint=action.endpoint,
         timeout=timeout,
         path=render_path(action.path, scope) if action.path is not None else "",
-        query={name: render(value, scope) for name, value in action.query.items()},
+        query={name: render_values(value, scope) for name, value in action.query.items()},
         headers=headers,
         body=body,
         follow=action.follow,
@@ -212,28 +229,7 @@ def _inline(value: Json) -> str:
 
 def shown_action(action: Reaching, scopes: Scopes) -> Reaching:
     """An action to be rendered with `scopes.shown`: what has a value only with a secret gives a mark."""
-    return action if scopes.same else _with_templates(action, scopes.shown_template)
-
-
-def _with_templates(value: T, change: Callable[[Template], Template]) -> T:
-    """A value with every template inside it changed."""
-    whole: object = value
-    match value:
-        case Template():
-            whole = change(value)
-        case Mapping():
-            entries = cast("Mapping[object, object]", value)
-            whole = {name: _with_templates(each, change) for name, each in entries.items()}
-        case list():
-            whole = [_with_templates(each, change) for each in cast("list[object]", value)]
-        case tuple():
-            whole = tuple(_with_templates(each, change) for each in cast("tuple[object, ...]", value))
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            parts = {each.name: _with_templates(getattr(value, each.name), change) for each in fields(value)}
-            whole = replace(value, **parts)
-        case _:
-            pass
-    return cast(T, whole)
+    return action if scopes.same else with_templates(action, scopes.shown_template)
 
 
 def words_of(template: Template, scopes: Scopes) -> str:

@@ -12,6 +12,7 @@ from breakglass.engine.prepare import (
     PreparationError,
     Prepared,
     Reaching,
+    holds_mark,
     prepare,
     shown_action,
     text_or_reason,
@@ -34,10 +35,15 @@ from breakglass.runbook.model import (
     Step,
     Verification,
 )
-from breakglass.site.redaction import MARK, texts_of
+from breakglass.site.redaction import MARK, replaced, texts_of
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, Result
 from breakglass.values import Json, Scope
+
+LOST_SECRET = (
+    f"what would be sent is made from a secret, of which the record has only {MARK}: run the step that reads "
+    "it again first"
+)
 
 RETRY_PAUSE = 1.0
 """Seconds before a failed read is tried again; doubles with each try."""
@@ -132,7 +138,11 @@ class Reader:
             if secrets:
                 scopes = scopes.plus(secrets=(secrets, shown_secrets))
             shown = made(shown_action(action, scopes), scopes.shown)
-            return shown, shown if scopes.same else made(action, scopes.real)
+            sent = shown if scopes.same else made(action, scopes.real)
+            guessed = self._without_marks(scopes.real)
+            if holds_mark(sent.request) or (guessed and made(action, guessed).request != sent.request):
+                raise PreparationError(LOST_SECRET)
+            return shown, sent
         except (EvaluationError, SecretError) as error:
             raise PreparationError(str(error)) from error
 
@@ -145,6 +155,16 @@ class Reader:
         """
         shown, sent = await self.prepared(reaching(action), scope, timeout)
         return shown, sent, as_a_read(planned, shown, sent)
+
+    def _without_marks(self, scope: Scope) -> Scope | None:
+        """The scope with something else in the place of each secret that an earlier run of the session had in
+        its memory and this one has not. None where there is none."""
+        lost = {
+            name: replaced(value, MARK, "«lost»")
+            for name, value in self._desk.state.values.items()
+            if name not in self._desk.secret_values and any(MARK in text for text in texts_of(value))
+        }
+        return {**scope, **lost} if lost else None
 
     async def step(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         """Run a read step's action: once, with retries, over a list, or until its `wait` holds."""

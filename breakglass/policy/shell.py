@@ -25,31 +25,13 @@ from breakglass.policy.shell_words import (
 )
 from breakglass.policy.stand_ins import EXPANSION, WORDS
 
-__all__ = ["Command", "ShellSyntaxError", "parse", "quote_state"]
+__all__ = ["Command", "ShellSyntaxError", "parse"]
 
 DEEPEST = 20
 """Levels of substitutions and compound commands within each other."""
 
 LONGEST = 16 * 1024
 """Characters. A person could not check a longer text before confirming it; and so an answer comes soon."""
-
-
-def quote_state(text: str, state: str = "") -> str:
-    """The quote that is open after this text: `'`, `"`, a backquote, or nothing. `state` is the one
-    before."""
-    index = 0
-    while index < len(text):
-        character = text[index]
-        if state == "'":
-            state = "" if character == "'" else state
-        elif character == "\\":
-            index += 1
-        elif state:
-            state = "" if character == state else state
-        elif character in "'\"`":
-            state = character
-        index += 1
-    return state
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from breakglass.policy.login_shell import argv_of
+from breakglass.runbook.shell_text import with_values
 
 _OPERATORS = re.compile(r"[|;&<>`\n]|\$\(")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -78,7 +79,7 @@ def _unwrapped(text: str, words: list[str]) -> CommandLine:
             while rest and "=" in rest[0]:
                 rest = rest[1:]
         elif head in ("sh", "bash", "ash") and len(rest) >= 3 and rest[1] in ("-c", "-ec", "-lc"):
-            inner = _reader(rest[2].strip())
+            inner = _reader(with_values(rest[2], rest[4:]).strip())
             break
         else:
             break

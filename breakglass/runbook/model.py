@@ -16,10 +16,11 @@ from breakglass.yamlio.position import Position
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A CEL expression as written."""
+    """A CEL expression as written. optional: as a value in a command, it may be empty."""
 
     source: str
     position: Position
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +297,8 @@ class Step:
     """Shown on demand in a rehearsal, and counted."""
     ends: Literal["recovered", "not-this-incident", "escalate"] | None = None
     """This step is the last of the walk, and what reaching it means."""
+    optional: tuple[str, ...] = ()
+    """Expressions, as they are written, whose values may be empty in its commands."""
     redact: bool = False
     """The output is a secret: it is neither shown nor stored."""
 

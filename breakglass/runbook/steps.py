@@ -1,8 +1,8 @@
 """The shape of a step, as it is written in a runbook."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar, get_args
 
 from breakglass.policy.risk import Assessment, Risk
 from breakglass.runbook.actions import (
@@ -32,6 +32,7 @@ from breakglass.runbook.model import (
     Verification,
 )
 from breakglass.runbook.risk import judged
+from breakglass.runbook.template import with_expressions, with_templates
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
@@ -53,6 +54,8 @@ from breakglass.yamlio.shape import (
     required,
 )
 from breakglass.yamlio.source import Node, ScalarNode, SequenceNode
+
+T = TypeVar("T")
 
 SHORTEST_PAUSE = 0.05
 """Seconds between two looks at a signal; less would be a flood."""
@@ -291,6 +294,9 @@ PREVIEW = optional("preview", ACTION, help="A read that a dry run makes instead.
 FOLLOWUP = optional("followup", TEXT, help="What to codify afterwards.")
 HINT = optional("hint", TEXT, help="Shown on demand in a rehearsal.")
 END = optional("ends", ENDS, help="The walk ends here, and what that means.")
+OPTIONAL = optional(
+    "optional", list_of(TEXT), default=(), help="Expressions of its commands whose values may be empty."
+)
 REDACT = optional("redact", BOOLEAN, default=False, help="The output is a secret.")
 
 
@@ -342,9 +348,25 @@ def _step(given: Fields) -> ReadStep:
         followup=given[FOLLOWUP],
         hint=given[HINT],
         ends=given[END],
+        optional=given[OPTIONAL],
         redact=given[REDACT],
     )
-    return ReadStep(step, frozenset(given.lost), _places(given))
+    return ReadStep(_with_optional(step), frozenset(given.lost), _places(given))
+
+
+def _with_optional(step: Step) -> Step:
+    """The step with those expressions of its commands marked that it lets be empty."""
+    if not step.optional:
+        return step
+
+    def marked(expression: Expression) -> Expression:
+        return replace(expression, optional=expression.source in step.optional)
+
+    def in_commands(value: T) -> T:
+        return with_templates(value, lambda template: with_expressions(template, marked))
+
+    verify = step.verify and replace(step.verify, action=in_commands(step.verify.action))
+    return replace(step, action=in_commands(step.action), verify=verify, preview=in_commands(step.preview))
 
 
 def _places(given: Fields) -> dict[str, Position]:
@@ -361,6 +383,6 @@ def _places(given: Fields) -> dict[str, Position]:
 _FIELDS: "tuple[Field[object], ...]" = (
     *(ID, TITLE, WHY, PHASE, *ACTIONS, WHEN, EACH, TIMEOUT, RETRIES, TOLERATE, WAITS, CAPTURES, EXPECTS),
     *(FOLLOWS, DECLARED, BECAUSE, PINNED, NEEDS, GUARDS, IMPACT, CONFIRMS, VERIFIES, UNKNOWN, UNDOES),
-    *(APPROVE, ASSUME, PREVIEW, FOLLOWUP, HINT, END, REDACT),
+    *(APPROVE, ASSUME, PREVIEW, FOLLOWUP, HINT, END, OPTIONAL, REDACT),
 )
 STEP: Shape[ReadStep] = record("step", _FIELDS, _step, at_most_one_of=ACTIONS)

@@ -1,21 +1,21 @@
 """`${{ expression }}` in text: the one interpolation. A value is put in once and never evaluated again.
 
-A command is split into words before anything is put in, so that a value is always exactly one argument,
-never an option and never a second command.
+A command is split into words before anything is put in, so that a value is always exactly one argument. How
+it is written in an argument, in shell text, in JSON and in a URL is said by the modules of these names.
 """
 
 import json
-import shlex
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar, cast
 
-from breakglass.policy.shell import quote_state
 from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Expression, Template, TemplateTree
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
+
+T = TypeVar("T")
 
 OPEN, CLOSE, ESCAPED = "${{", "}}", "$${{"
 MOST_WORDS = 2000
@@ -145,13 +145,31 @@ def moved(position: Position, text: str, offset: int) -> Position:
     return Position(position.file, position.line + breaks, column)
 
 
+def place_in(template: Template, offset: int) -> Position:
+    """The place in the file of a character of the template, where each expression counts as one character."""
+    at = 0
+    for part in template.parts:
+        text = part if isinstance(part, str) else part.source
+        at = max(template.source.find(text, at), at)
+        length = len(part) if isinstance(part, str) else 1
+        if offset < length:
+            return (
+                part.position
+                if isinstance(part, Expression)
+                else moved(template.position, template.source, at + offset)
+            )
+        offset -= length
+        at += len(text)
+    return moved(template.position, template.source, len(template.source))
+
+
 def _invalid(text: str, offset: int, position: Position, message: str) -> InvalidFileError:
     return InvalidFileError([Problem(moved(position, text, offset), message)])
 
 
 def render(template: Template, scope: Scope) -> str:
     """The template with its values. Raises EvaluationError for a value that is missing or null."""
-    return "".join(part if isinstance(part, str) else _text(part, scope) for part in template.parts)
+    return "".join(part if isinstance(part, str) else text_of(part, scope) for part in template.parts)
 
 
 def render_known(template: Template, scope: Scope) -> str:
@@ -162,14 +180,15 @@ def render_known(template: Template, scope: Scope) -> str:
         if isinstance(part, str):
             return part
         try:
-            return _text(part, scope)
+            return text_of(part, scope)
         except EvaluationError:
             return f"<{part.source}>"
 
     return "".join(map(known, template.parts))
 
 
-def _text(expression: Expression, scope: Scope) -> str:
+def text_of(expression: Expression, scope: Scope) -> str:
+    """A value as text: JSON where it is none. Raises EvaluationError for one that is missing or null."""
     value = evaluate(expression, scope)
     if value is None:
         raise EvaluationError(f"{expression.source}: is null")
@@ -179,82 +198,35 @@ def _text(expression: Expression, scope: Scope) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
 
 
-def render_words(words: Sequence[Template], scope: Scope) -> tuple[str, ...]:
-    """The words with their values, each one exactly one argument.
+def argument_of(expression: Expression, scope: Scope) -> str:
+    """A value as text that goes into a command or a URL.
 
-    Raises EvaluationError for a word whose beginning comes from a value and is a `-`: it would be an option.
+    Raises EvaluationError also for one that is empty, unless the step says that it may be: `rm -rf /srv/$v`
+    with nothing for `v` is another command.
     """
-    return tuple(_argument(word, scope) for word in words)
-
-
-def _argument(word: Template, scope: Scope) -> str:
-    text = render(word, scope)
+    text = text_of(expression, scope)
     if "\0" in text:
-        raise EvaluationError(f"{word.source}: a NUL cannot be part of an argument")
-    if text.startswith("-") and not (isinstance(word.parts[0], str) and word.parts[0].startswith("-")):
-        raise EvaluationError(f"{word.source}: {text[:40]!r} begins with '-' and would be read as an option")
-    if not text and not word.is_literal:
-        raise EvaluationError(f"{word.source}: is empty, and an empty argument may mean something else")
+        raise EvaluationError(f"{expression.source}: a NUL cannot be part of an argument")
+    if not text and not expression.optional:
+        raise EvaluationError(
+            f"{expression.source}: is empty, so that this would be another command. Where it may be empty, "
+            f"the step says so: `optional: [{expression.source}]`"
+        )
     return text
 
 
-def render_shell(template: Template, scope: Scope) -> str:
-    """Shell text with every value quoted as one word. Raises EvaluationError where one stands inside
-    quotes."""
-    state = ""
-    out: list[str] = []
-    for part in template.parts:
-        if isinstance(part, str):
-            state = quote_state(part, state)
-            out.append(part)
-            continue
-        if state:
-            raise EvaluationError(f"{part.source}: stands inside {state} quotes; leave the quotes away")
-        text = _text(part, scope)
-        if "\0" in text:
-            raise EvaluationError(f"{part.source}: a NUL cannot be part of an argument")
-        starts_word = not out or out[-1][-1:].isspace()
-        if text.startswith("-") and starts_word:
-            raise EvaluationError(
-                f"{part.source}: {text[:40]!r} begins with '-' and would be read as an option"
-            )
-        out.append(shlex.quote(text))
-    return "".join(out)
+def render_values(template: Template, scope: Scope) -> str:
+    """A template that goes into a command or a URL. Raises EvaluationError as `argument_of` does."""
+    return "".join(part if isinstance(part, str) else argument_of(part, scope) for part in template.parts)
 
 
-def render_path(template: Template, scope: Scope) -> str:
-    """The path of a URL with its values. One that is an expression and nothing else is taken as it is.
-
-    Raises EvaluationError for a value that would begin a query, or another parameter of the one that it
-    stands in.
-    """
-    if len(template.parts) == 1:
-        return render(template, scope)
-    path = ""
-    for part in template.parts:
-        if isinstance(part, str):
-            path += part
-            continue
-        text = _text(part, scope)
-        separator = "&" if "?" in path else "?"
-        if separator in text:
-            raise EvaluationError(
-                f"{part.source}: {text[:40]!r} holds {separator!r} and would add to the query; use `query`"
-            )
-        path += text
-    return path
-
-
-def quoted_interpolations(template: Template) -> list[Expression]:
-    """The expressions of shell text that stand inside quotes, where they could not be quoted safely."""
-    state = ""
-    found: list[Expression] = []
-    for part in template.parts:
-        if isinstance(part, str):
-            state = quote_state(part, state)
-        elif state:
-            found.append(part)
-    return found
+def only_expression(template: Template) -> Expression | None:
+    """The expression that the template is, where it is nothing else."""
+    match template.parts:
+        case (Expression() as whole,):
+            return whole
+        case _:
+            return None
 
 
 def render_tree(tree: TemplateTree, scope: Scope) -> Json:
@@ -274,6 +246,27 @@ def with_expressions(template: Template, change: Callable[[Expression], Expressi
     """The template with other expressions in the places of its own."""
     parts = tuple(part if isinstance(part, str) else change(part) for part in template.parts)
     return replace(template, parts=parts)
+
+
+def with_templates(value: T, change: Callable[[Template], Template]) -> T:
+    """A value with every template inside it changed."""
+    whole: object = value
+    match value:
+        case Template():
+            whole = change(value)
+        case Mapping():
+            entries = cast("Mapping[object, object]", value)
+            whole = {name: with_templates(each, change) for name, each in entries.items()}
+        case list():
+            whole = [with_templates(each, change) for each in cast("list[object]", value)]
+        case tuple():
+            whole = tuple(with_templates(each, change) for each in cast("tuple[object, ...]", value))
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = {each.name: with_templates(getattr(value, each.name), change) for each in fields(value)}
+            whole = replace(value, **parts)
+        case _:
+            pass
+    return cast(T, whole)
 
 
 def placeholder(template: Template) -> str:

@@ -143,6 +143,19 @@ def texts_of(value: Json) -> Iterator[str]:
             yield json.dumps(value)
 
 
+def replaced(value: Json, old: str, new: str) -> Json:
+    """The value with one text for another wherever it stands in it."""
+    match value:
+        case str():
+            return value.replace(old, new)
+        case list():
+            return [replaced(each, old, new) for each in value]
+        case dict():
+            return {name.replace(old, new): replaced(each, old, new) for name, each in value.items()}
+        case _:
+            return value
+
+
 def forms_of(value: str) -> Iterator[str]:
     """Every text in which a secret may come back."""
     lines = [line.strip() for line in value.splitlines()]

@@ -21,6 +21,7 @@ from breakglass.journal.state import Recorded, State, fold
 from breakglass.journal.store import FILE_NAME, open_journal, read
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
+from breakglass.runbook.shell_text import with_values
 from breakglass.site.model import Cluster, Endpoint, Host, Site
 from breakglass.transport.base import (
     Delivery,
@@ -121,8 +122,8 @@ def command_of(request: Request) -> str:
 
 
 def shown_words(argv: Sequence[str]) -> str:
-    """A command as a line, shell text as it is."""
-    return argv[2] if tuple(argv[:2]) == ("sh", "-c") else shlex.join(argv)
+    """A command as a line, shell text with its values in their places."""
+    return with_values(argv[2], argv[4:]) if tuple(argv[:2]) == ("sh", "-c") else shlex.join(argv)
 
 
 class FastClock(Clock):

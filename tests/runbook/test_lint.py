@@ -378,8 +378,7 @@ VOUCHED = "\n  risk: read\n  because: It only prints."
 @pytest.mark.parametrize(
     ("action", "messages"),
     [
-        ("ssh: {host: pve, run: 'echo \"${{ §pod }}\"'}", ["'pod' stands inside quotes"]),
-        ("ssh: {host: pve, run: \"echo '${{ §pod }}'\"}", ["'pod' stands inside quotes"]),
+        ("ssh: {host: pve, run: \"echo '${{ §pod }}'\"}", ["pod: a value within single quotes"]),
         ("ssh: {host: pve, run: [sh, -c, 'echo ${{ §pod }}']}" + VOUCHED, ["would be read as shell text"]),
         ("kubectl: exec p -- /bin/bash -ec echo=${{ §pod }}" + VOUCHED, ["would be read as shell text"]),
     ],
@@ -396,7 +395,7 @@ def test_a_shell_line_that_cannot_be_read_is_told_where_it_breaks():
           ssh: {host: pve, run: "echo §'a"}
           verify: {http: {get: app}, until: result.status == 200, within: 1m}
         """,
-        "the shell line cannot be read",
+        "the shell text is not understood",
     )
 
 

@@ -251,7 +251,7 @@ def test_a_captured_value_leads_a_path_and_a_header_nowhere_else(door: Door, val
         assert "?" not in target
         assert ".." not in target.split("/")
         assert set(headers) <= {"host", "accept", "accept-encoding", "connection", "user-agent", "x-value"}
-    refusals = ("cannot be sent", "would add to the query", "answers 400")
+    refusals = ("cannot be sent", "leads to another path", "cannot stand in a header", "answers 400")
     for step, arrived in (("path", "/x/"), ("header", "/")):
         seen = any(each[1] == arrived or (step == "path" and each[1] != "/") for each in door.requests)
         assert seen or any(each in ran.said(step) for each in refusals), (step, ran.said(step))

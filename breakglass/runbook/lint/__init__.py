@@ -13,6 +13,7 @@ from breakglass.runbook.lint.names import name_problems
 from breakglass.runbook.lint.safety import safety_problems
 from breakglass.runbook.lint.style import style_problems
 from breakglass.runbook.lint.uses import uses_problems
+from breakglass.runbook.lint.values import value_problems
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.probes import KnownProbes
 from breakglass.runbook.steps import ReadStep
@@ -47,6 +48,7 @@ def lint_read(
     for step in steps:
         problems += safety_problems(step)
         problems += command_problems(step, probes)
+        problems += value_problems(step)
     if not {"uses", "steps"} & set(lost):
         problems += uses_problems(runbook, uses)
     problems += style_problems(steps)

@@ -4,13 +4,11 @@ from collections.abc import Iterator, Sequence
 
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, parse
 from breakglass.policy.kubectl.requests import Exec
-from breakglass.policy.shell import ShellSyntaxError
-from breakglass.policy.shell import parse as parse_shell
 from breakglass.policy.stand_ins import shown
 from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.steps import ReadStep
-from breakglass.runbook.template import moved, placeholder, placeholder_words, quoted_interpolations
+from breakglass.runbook.template import placeholder_words
 from breakglass.yamlio.position import Problem
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
@@ -32,9 +30,7 @@ def _of(action: Action, probes: KnownProbes | None) -> Iterator[Problem]:
     match action:
         case KubectlAction():
             yield from _kubectl(action)
-        case SshAction(shell=True):
-            yield from _shell_line(action.words[0])
-        case SshAction():
+        case SshAction(shell=False):
             yield from _inner_shell(action.words)
         case ProbeAction():
             if probes is not None:
@@ -73,23 +69,6 @@ def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
         return
     if action.stdin is not None and not (isinstance(request, Exec) and request.stdin):
         yield Problem(action.position, "`stdin` is read by `exec -i` only; the line has no -i")
-
-
-def _shell_line(line: Template) -> Iterator[Problem]:
-    """Shell text: it can be split, and no value stands inside quotes, where it could not be quoted."""
-    quoted = quoted_interpolations(line)
-    for expression in quoted:
-        message = (
-            f"the value of {expression.source!r} stands inside quotes; it is quoted by itself, so leave them"
-        )
-        yield Problem(expression.position, message)
-    if quoted:
-        return
-    try:
-        parse_shell(placeholder(line))
-    except ShellSyntaxError as error:
-        at = moved(line.position, line.source, error.offset) if line.is_literal else line.position
-        yield Problem(at, f"the shell line cannot be read: {error}")
 
 
 def _inner_shell(words: Sequence[Template]) -> Iterator[Problem]:
