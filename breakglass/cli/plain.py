@@ -114,6 +114,7 @@ async def answer_confirmation(asked: e.Asked, state: State, lines: "Lines", by: 
     rows = {
         "WILL RUN": asked.command,
         "ON": asked.on or asked.where,
+        "EARLIER": asked.earlier,
         "BREAKS": asked.impact,
         "UNDO": asked.undo,
         "SERVER": asked.server_says,

@@ -26,6 +26,7 @@ from breakglass.engine.read import (
 from breakglass.engine.scope import Scopes
 from breakglass.engine.unasked import as_planned
 from breakglass.journal import events as e
+from breakglass.journal.state import DEFINITE_REFUSALS, Attempt
 from breakglass.journal.store import JournalUnwritableError
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
 from breakglass.policy.risk import NOT_ASSESSED, Risk
@@ -34,9 +35,6 @@ from breakglass.runbook.model import Pin, Step, TemplateTree
 from breakglass.runbook.template import render, render_tree
 from breakglass.transport.base import Delivery, KubectlRequest, Request
 from breakglass.values import Json, Scope
-
-DEFINITE_REFUSALS = frozenset({"forbidden", "not-found", "conflict", "rejected", "authentication"})
-"""Faults with which the far side says that it did nothing."""
 
 MAYBE_DONE = frozenset({"server-error", "disconnected", "malformed"})
 """Faults after which the far side may have acted, even though an answer came."""
@@ -63,8 +61,9 @@ class Changer:
         self._reader = reader
         self._clock = clock
 
-    async def step(self, step: Step, attempt: int, scope: Scopes) -> Changed:
-        """Take one step that may change something, from its preconditions to its verification."""
+    async def step(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt | None = None) -> Changed:
+        """Take one step that may change something, from its preconditions to its verification. `earlier` is
+        an attempt that may have come about."""
         try:
             prepared = await self._prepare(step, scope)
             typed = typed_text(step, scope)
@@ -77,9 +76,9 @@ class Changer:
         on, replaced = await self._object(step, attempt, prepared, scope)
         if replaced:
             return Changed("failed", f"refused, nothing sent: {replaced}")
-        answer = await self._ask(step, attempt, prepared, scope, on, typed)
+        answer = await self._ask(step, attempt, prepared, scope, on, typed, earlier)
         if not isinstance(answer, c.Confirm):
-            return Changed("failed", "declined; nothing has been sent", command=answer)
+            return Changed("cancelled", command=answer)
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
         if not allowed:
             return Changed("failed", f"refused after the confirmation, nothing sent: {refusal}")
@@ -109,16 +108,41 @@ class Changer:
             self._desk.capture(step.id, attempt, values)
         return Changed("shown", "; ".join(said))
 
-    async def look_again(self, step: Step, attempt: int, scope: Scopes) -> bool:
-        """Whether the verification of a change with an unknown outcome shows that it was done."""
+    async def look_again(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt) -> Changed | None:
+        """How the change of an earlier attempt came out, as its verification shows. None: it was not done.
+
+        The verification has what is left of its time: one that was cut short has not shown that nothing
+        came about.
+        """
         if step.verify is None:
-            return False
-        once = replace(step.verify, within=0.0, soak=0.0)
-        polled = await self._reader.poll(step, attempt, once, scope)
-        if polled.holds:
+            return None
+        left = max(step.verify.within - self._since(step, earlier), 0.0)
+        polled = await self._reader.poll(step, attempt, replace(step.verify, within=left), scope)
+        if polled.held:
             inner = Seen(polled.look).within(scope)
-            self._reader.capture(step, attempt, inner, {**step.verify.capture})
-        return polled.holds
+            wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
+            if wrong:
+                return Changed("failed", f"done and verified, but: {wrong}")
+            return Changed("ok", "verification shows that it was done; nothing was sent again")
+        if polled.known:
+            return None
+        why = f"attempt {earlier.number} cannot be verified ({polled.message}), so nothing was sent again"
+        return Changed("unknown", self._unknown_words(step, scope, why))
+
+    def _since(self, step: Step, earlier: Attempt) -> float:
+        """Seconds of the walk that the verification of an earlier attempt has had."""
+        looked = earlier.last_poll.elapsed if earlier.last_poll is not None else 0.0
+        state = self._desk.state
+        sent = next(
+            (
+                each.elapsed
+                for each in reversed(state.timeline)
+                if isinstance(each.event, e.ActionIntended) and each.event.step == step.id
+            ),
+            0.0,
+        )
+        now = state.last.elapsed if state.last is not None else sent
+        return max(looked, (now - sent) * self._clock.speed)
 
     async def _prepare(self, step: Step, scope: Scopes) -> list[tuple[Prepared, Prepared]]:
         """The requests of a change as they are shown and as they are sent.
@@ -219,6 +243,7 @@ class Changer:
         scope: Scopes,
         on: str,
         typed: str,
+        earlier: Attempt | None,
     ) -> c.Command:
         says = [await self._server_says(sent) for _, sent in prepared]
         return await self._desk.ask(
@@ -235,6 +260,7 @@ class Changer:
                 undo=text_or_reason(step.undo.say, scope) if step.undo else "NONE",
                 server_says="; ".join(dict.fromkeys(each for each in says if each)),
                 then=then_words(step),
+                earlier=earlier_words(step, earlier),
                 typed=typed,
                 approvals=step.approve,
             )
@@ -247,17 +273,22 @@ class Changer:
         looks: list[Look] = []
         outcome: e.Outcome = "succeeded"
         message = ""
+        index = 0
         try:
             for index, (shown, sent) in enumerate(prepared):
+                if index and self._desk.stop_wanted is not None:
+                    why = f"told to end after {index} of {len(prepared)} were sent; not verified"
+                    return Changed("unknown", self._unknown_words(step, scope, why))
                 intent = e.ActionIntended(step.id, attempt, shown.command, shown.where, step.risk.word, index)
                 self._desk.record(intent)
                 try:
                     self._desk.journal.require()
                 except JournalUnwritableError as error:
+                    outcome, message = "not-sent", str(error)
                     self._desk.record(
-                        e.ActionFinished(step.id, attempt, "not-sent", 0.0, index, message=str(error))
+                        e.ActionFinished(step.id, attempt, outcome, 0.0, index, message=message)
                     )
-                    return Changed("failed", f"not sent: {error}", looks[-1] if looks else None)
+                    break
                 sight, interrupted = await self._to_its_end(sent.request, redact=step.redact)
                 outcome = outcome_of(sight, step)
                 self._desk.record(finished(step.id, attempt, index, sight, outcome))
@@ -270,6 +301,12 @@ class Changer:
         finally:
             self._desk.busy = ""
         look = looks[-1] if looks else look_of_fault("", "")
+        # Of a list, what comes before the one that failed has been sent.
+        before = f"; sent before it: {index}" if index else ""
+        if outcome == "not-sent":
+            return Changed("failed", f"not sent{before}: {message}")
+        if outcome == "failed" and look.value.get("fault") in DEFINITE_REFUSALS:
+            return Changed("failed", f"refused by the far side{before or ', nothing changed'}: {message}")
         return await self._verified(step, attempt, scope, outcome, message, Seen(look, tuple(looks)))
 
     async def _to_its_end(
@@ -296,35 +333,28 @@ class Changer:
         seen: Seen,
     ) -> Changed:
         look, results = seen.look, seen.results
-        # Of a list, what comes before the one that failed has been sent.
-        before = f"; sent before it: {len(results) - 1}" if len(results) > 1 else ""
-        if outcome == "not-sent":
-            return Changed("failed", f"not sent{before}: {message}", look, results)
-        refused = outcome == "failed" and look.value.get("fault") in DEFINITE_REFUSALS
-        if refused:
-            words = f"refused by the far side{before or ', nothing changed'}: {message}"
-            return Changed("failed", words, look, results)
         if step.verify is None:
             if outcome == "unknown" and not is_finding(step, look.value):
-                return Changed("unknown", self._unknown_words(step, scope, message), look, results)
+                return Changed("unknown", self._unknown_words(step, scope, message))
             state = "failed" if outcome == "failed" else "ok"
             return Changed(state, message, look, results)
         polled = await self._reader.poll(step, attempt, step.verify, seen.within(scope))
-        why = polled.message
-        if polled.holds:
+        if polled.held:
             inner = replace(seen, look=polled.look).within(scope)
             wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
             if wrong:
-                return Changed("failed", f"done and verified, but: {wrong}", look, results)
+                return Changed("failed", f"done and verified, but: {wrong}")
             said = {
                 "unknown": "the answer was lost, but verification shows that it was done",
                 "failed": f"reported {message}, but verification shows that it was done",
             }
             return Changed("ok", said.get(outcome, "sent and verified"), look, results)
         if outcome == "unknown":
-            return Changed("unknown", self._unknown_words(step, scope, f"{message}; {why}"), look, results)
+            return Changed("unknown", self._unknown_words(step, scope, f"{message}; {polled.message}"))
         sent = f"reported {message}" if outcome == "failed" else "sent"
-        return Changed("failed", f"{sent}; verification {why}", look, results)
+        if polled.known:
+            return Changed("failed", f"{sent}; verification {polled.message}")
+        return Changed("unknown", self._unknown_words(step, scope, f"{sent}; not verified: {polled.message}"))
 
     def _unknown_words(self, step: Step, scope: Scopes, message: str) -> str:
         guidance = text_or_reason(step.unknown, scope)
@@ -381,6 +411,15 @@ def then_words(step: Step) -> str:
     said = f" (a READ {vouched})" if vouched else ""
     within = f"verify within {step.verify.within:.0f} s{soak}{said}"
     return f"{within}: {step.verify.until.source}. If not: stop and call"
+
+
+def earlier_words(step: Step, earlier: Attempt | None) -> str:
+    """What is known of an earlier attempt that was sent, for whoever is asked to send it again."""
+    if earlier is None:
+        return ""
+    if step.verify is None:
+        return f"attempt {earlier.number} was sent and may have happened; nothing verifies it"
+    return f"attempt {earlier.number} was sent; its verification shows that it was not done"
 
 
 def described(found: dict[str, Json], resource: str) -> tuple[str, str]:

@@ -32,7 +32,8 @@ class Continue:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Run the step again. For a change whose outcome is unknown, its verification is looked at first."""
+    """Run the step again. A change that may have come about is verified first, and asked about only where it
+    was not done."""
 
     by: str
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal, TypeAlias
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Sight
@@ -27,6 +29,7 @@ from breakglass.runbook.model import (
     Action,
     Expectation,
     Expression,
+    FaultKind,
     HttpAction,
     KubectlAction,
     ProbeAction,
@@ -50,6 +53,18 @@ RETRY_PAUSE = 1.0
 
 POLL_SAID_EVERY = 10.0
 """Seconds after which an unchanged poll is put on record again, so that a long wait shows that it lives."""
+
+
+SIGHTS: Mapping[type[Action], frozenset[FaultKind]] = {
+    KubectlAction: frozenset({"exit", "not-found", "conflict"}),
+    SshAction: frozenset({"exit", "refused"}),
+    HttpAction: frozenset({"refused"}),
+    ProbeAction: frozenset(),
+}
+"""Faults of a look that are an answer about what is looked at. After any other it is not known how it is."""
+
+NAMES = re.compile(r"\bresult\.(\w+)")
+"""Which fields of a result a condition names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +92,6 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
-    """The end of a wait for a signal: whether it held, what was seen last, and what to say if not."""
-
-    holds: bool
-    look: Look
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Judgement:
     """Whether every expectation held, and what to say when one did not."""
 
@@ -93,14 +99,37 @@ class Judgement:
     say: str = ""
 
 
+PollEnd: TypeAlias = Literal["held", "not-held", "cancelled", "not-seen"]
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """How a wait for a signal ended: it held; it did not, as the last look saw; somebody gave the wait up; or
+    the last look could not see. `message` is what to say where it did not hold."""
+
+    end: PollEnd
+    look: Look
+    message: str = ""
+
+    @property
+    def held(self) -> bool:
+        return self.end == "held"
+
+    @property
+    def known(self) -> bool:
+        """Whether the signal was seen, however it stood."""
+        return self.end in ("held", "not-held")
+
+
 @dataclass(frozen=True, slots=True)
 class _Signal:
     """A signal at one moment: what came back, the command, whether the condition holds, and by what values.
-    `because` is whose word made a read of it."""
+    `saw` is False where it could not be seen how it stands. `because` is whose word made a read of it."""
 
     look: Look
     command: str = ""
     holds: bool = False
+    saw: bool = False
     seen: dict[str, Json] = field(default_factory=dict[str, Json])
     message: str = ""
     because: str = ""
@@ -222,9 +251,7 @@ class Reader:
         try:
             return await task
         except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
-                raise
+            _raise_where_cancelled()
             look = look_of_fault("cancelled", "cancelled by the operator")
             fault = Fault("cancelled", "cancelled by the operator")
             return Sight(Result(Delivery.ANSWERED, 0.0, fault=fault), look.value, look.shown, None)
@@ -256,14 +283,13 @@ class Reader:
         )
         polled = await self.poll(step, attempt, verification, scope)
         look = polled.look
-        given_up = look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
-        if wait.optional and not polled.holds and not given_up:
+        if wait.optional and polled.end in ("not-held", "not-seen"):
             late: dict[str, Json] = {"fault": "timeout", "message": polled.message}
             return Seen(Look({**look.value, **late}, {**look.shown, **late}))
-        return Seen(look, fault="" if polled.holds else polled.message)
+        return Seen(look, fault=polled.message)
 
     async def poll(self, step: Step, attempt: int, verification: Verification, scope: Scopes) -> Polled:
-        """Look at a signal until it holds, and through its soak."""
+        """Look at a signal until it holds, and through its soak. The operator may cancel it at any time."""
         started = self._clock.monotonic()
         held_since: float | None = None
         said: tuple[bool, str, float] | None = None
@@ -296,17 +322,33 @@ class Reader:
             if signal.holds:
                 held_since = elapsed if held_since is None else held_since
                 if elapsed - held_since >= verification.soak:
-                    return Polled(True, look)
-            elif held_since is not None:
-                return Polled(False, look, f"held, and stopped holding after {elapsed - held_since:.0f} s")
-            elif elapsed >= verification.within and self._clock.has_had(
-                looks * verification.every, verification.within
-            ):
-                why = f": {signal.message}" if signal.message else ""
-                return Polled(False, look, f"did not hold within {verification.within:.0f} s{why}")
-            if look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None:
-                return Polled(False, look, "the wait was cancelled")
-            await self._clock.sleep(verification.every)
+                    return Polled("held", look)
+            given_up = look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
+            if not given_up and not signal.holds:
+                end: PollEnd = "not-held" if signal.saw else "not-seen"
+                if held_since is not None:
+                    held = f"held, and stopped holding after {elapsed - held_since:.0f} s"
+                    return Polled(end, look, held)
+                if elapsed >= verification.within and self._clock.has_had(
+                    looks * verification.every, verification.within
+                ):
+                    why = f": {signal.message}" if signal.message else ""
+                    return Polled(end, look, f"did not hold within {verification.within:.0f} s{why}")
+            if given_up or not await self._paused(verification.every):
+                return Polled("cancelled", look, "the wait was cancelled")
+
+    async def _paused(self, seconds: float) -> bool:
+        """Wait for the next look. False when the operator cancelled it, as they may cancel a read."""
+        pause = asyncio.create_task(self._clock.sleep(seconds))
+        self._desk.reading(pause)
+        try:
+            await pause
+        except asyncio.CancelledError:
+            _raise_where_cancelled()
+            return False
+        finally:
+            self._desk.reading(None)
+        return True
 
     async def _signal(self, step: Step, verification: Verification, scope: Scopes) -> _Signal:
         limit = min(step.timeout, max(verification.within, 1.0))
@@ -319,12 +361,14 @@ class Reader:
         inner = scope.plus(result=(look.value, look.shown))
         fault = sight.result.fault
         seen = shown_values(verification.until, inner.shown)
+        saw = is_sight(sight.result, step, verification)
         try:
-            held = holds(verification.until, inner.real)
+            held = saw and holds(verification.until, inner.real)
             message = "" if held or fault is None else fault.message
         except EvaluationError as error:
-            held, message = False, fault.message if fault else inner.why_not(verification.until, error)
-        return _Signal(look, shown.command, held, seen, message, found.vouched)
+            saw = held = False
+            message = fault.message if fault else inner.why_not(verification.until, error)
+        return _Signal(look, shown.command, held, saw, seen, message, found.vouched)
 
     def capture(self, step: Step, attempt: int, scope: Scopes, captures: Mapping[str, Expression]) -> str:
         """Evaluate the captures and put them on record. Returns what was wrong, or nothing."""
@@ -425,6 +469,29 @@ class Reader:
         for judged in last.judged if last else ():
             before.update(judged.observed)
         return before
+
+
+def is_sight(result: Result, step: Step, verification: Verification) -> bool:
+    """Whether a look shows how its signal stands.
+
+    A step may tolerate a fault, and a condition that names `result.fault` was written to judge it. An HTTP
+    answer of 400 and above counts where the condition judges its status or its JSON. Of any other fault,
+    `!result.text.contains('x')` would hold because nothing was read.
+    """
+    fault, names = result.fault, set(NAMES.findall(verification.until.source))
+    if fault is None or fault.kind in step.tolerate or "fault" in names:
+        return True
+    action = reaching(verification.action)
+    if isinstance(action, HttpAction) and result.status and result.delivery is Delivery.ANSWERED:
+        return not names.isdisjoint({"status", "json"})
+    return fault.kind in SIGHTS[type(action)]
+
+
+def _raise_where_cancelled() -> None:
+    """Go on with a cancellation that was meant for the walk itself, and not for one read of it."""
+    current = asyncio.current_task()
+    if current is not None and current.cancelling():
+        raise asyncio.CancelledError
 
 
 def judged_expectation(step: str, attempt: int, expectation: Expectation, scope: Scopes) -> e.Judged:

@@ -51,6 +51,7 @@ TOO_SHORT = (
     f"the answer has fewer than {SHORTEST_SECRET} characters: it is not recorded, but output that repeats it "
     "will show it"
 )
+CANCELLED = "Cancelled. Nothing sent."
 STOP_REHEARSING = "stop and call; the simulated world ends with it"
 
 
@@ -99,8 +100,6 @@ class Engine:
         self._phase: str | None = None
         self._steps = {step.id: step for step in runbook.steps}
         self._following = {step.id: after.id for step, after in pairwise(runbook.steps)}
-        self._look_first = ""
-        """A step whose outcome is unknown and that the operator tries again: its verification comes first."""
 
     @property
     def state(self) -> State:
@@ -175,7 +174,7 @@ class Engine:
             return await self._decide(step, say)
         if state.following:
             return Go(state.following) if state.following != "done" else End("completed")
-        if view.status in ("failed", "unknown"):
+        if view.status in ("failed", "unknown", "cancelled"):
             return await self._decide(step, last.say if last else "")
         if view.status == "skipped":
             return self._after(step)
@@ -233,12 +232,12 @@ class Engine:
     async def _change(self, step: Step, attempt: int, scope: Scopes) -> Onward:
         if self.state.mode == "dry-run":
             return await self._settled(step, attempt, await self._changer.show(step, attempt, scope), scope)
-        if self._look_first == step.id:
-            self._look_first = ""
-            if await self._changer.look_again(step, attempt, scope):
-                say = "verification shows that it was done; nothing was sent again"
-                return await self._settled(step, attempt, Changed("ok", say), scope)
-        changed = await self._changer.step(step, attempt, scope)
+        earlier = self.state.steps[step.id].unsettled
+        if earlier is not None:
+            looked = await self._changer.look_again(step, attempt, scope, earlier)
+            if looked is not None:
+                return await self._settled(step, attempt, looked, scope)
+        changed = await self._changer.step(step, attempt, scope, earlier)
         return await self._settled(step, attempt, changed, scope)
 
     async def _settled(self, step: Step, attempt: int, changed: Changed, scope: Scopes) -> Onward:
@@ -259,8 +258,8 @@ class Engine:
     async def _declined(self, step: Step, attempt: int, command: c.Command) -> Onward:
         self.desk.record(e.Declined(step.id, attempt, command.by))
         if isinstance(command, c.Decline):
-            return await self._failed(step, attempt, "failed", "you went back; nothing has been sent")
-        self._finish(step, attempt, "failed", "nothing has been sent", None)
+            return await self._failed(step, attempt, "cancelled", CANCELLED)
+        self._finish(step, attempt, "cancelled", CANCELLED, None)
         return self._way_on(step, command)
 
     async def _asked(self, step: Step, attempt: int, scope: Scopes) -> Onward:
@@ -270,7 +269,7 @@ class Engine:
             return await self._failed(step, attempt, "failed", str(error))
         command = await self.desk.ask(asked)
         if not isinstance(command, c.Answer):
-            self._finish(step, attempt, "failed", "not answered", None)
+            self._finish(step, attempt, "cancelled", "Not answered.", None)
             return self._way_on(step, command)
         kept: Json = "«not kept»" if asked.secret else command.value
         too_short = False
@@ -339,7 +338,7 @@ class Engine:
     async def _decide(self, step: Step, say: str) -> Onward:
         options = self._ways_on()
         view = self.state.steps.get(step.id)
-        sent = view is not None and view.last is not None and bool(view.last.intended)
+        sent = view is not None and any(each.may_have_acted for each in view.attempts)
         if step.undo is not None and step.undo.step is not None and sent:
             options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
@@ -352,9 +351,6 @@ class Engine:
     def _way_on(self, step: Step, command: c.Command) -> Onward:
         match command:
             case c.Retry():
-                view = self.state.steps.get(step.id)
-                if view is not None and view.status == "unknown":
-                    self._look_first = step.id
                 self.desk.record(e.Decided(step.id, "retry", command.by, goto=step.id))
                 return Go(step.id)
             case c.Jump():

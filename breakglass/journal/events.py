@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from breakglass.values import Json
 
 Mode: TypeAlias = Literal["live", "dry-run", "rehearsal"]
-StepState: TypeAlias = Literal["ok", "failed", "unknown", "skipped", "shown"]
+StepState: TypeAlias = Literal["ok", "failed", "unknown", "cancelled", "skipped", "shown"]
 Outcome: TypeAlias = Literal["succeeded", "failed", "unknown", "not-sent"]
 Question: TypeAlias = Literal["confirm", "decide", "answer", "choose", "acknowledge", "continue"]
 EndResult: TypeAlias = Literal["recovered", "not-this-incident", "escalate", "completed", "stopped"]
@@ -127,6 +127,8 @@ class Asked:
     undo: str = ""
     server_says: str = ""
     then: str = ""
+    earlier: str = ""
+    """What is known of an earlier attempt at the same change, where one may have come about."""
     typed: Name = ""
     """The text to type; empty where one key answers."""
     approvals: int = 1

@@ -69,8 +69,11 @@ class Trail(Sequence[Recorded]):
 
 
 StepStatus: TypeAlias = Literal[
-    "pending", "running", "waiting", "ok", "failed", "unknown", "skipped", "shown"
+    "pending", "running", "waiting", "ok", "failed", "unknown", "cancelled", "skipped", "shown"
 ]
+
+DEFINITE_REFUSALS = frozenset({"forbidden", "not-found", "conflict", "rejected", "authentication"})
+"""Faults with which the far side says that it did nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,17 @@ class Attempt:
         done = {finish.item for finish in self.finished}
         return tuple(intent for intent in self.intended if intent.item not in done)
 
+    @property
+    def may_have_acted(self) -> bool:
+        """Whether something was sent that the far side has not refused."""
+        harmless = {
+            finish.item
+            for finish in self.finished
+            if finish.outcome == "not-sent"
+            or (finish.outcome == "failed" and finish.fault in DEFINITE_REFUSALS)
+        }
+        return any(intent.item not in harmless for intent in self.intended)
+
 
 @dataclass(frozen=True, slots=True)
 class StepView:
@@ -112,10 +126,24 @@ class StepView:
     attempts: tuple[Attempt, ...] = ()
     status: StepStatus = "pending"
     skip_reason: str = ""
+    settled: int = 0
+    """How many attempts are settled: a later one was verified, or a person left the step out."""
 
     @property
     def last(self) -> Attempt | None:
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def unsettled(self) -> Attempt | None:
+        """The last attempt whose change may have come about, and of which nothing has shown that it did."""
+        acted = (each for each in reversed(self.attempts[self.settled :]) if each.may_have_acted)
+        return next(acted, None)
+
+    def verified_by(self, attempt: Attempt) -> Attempt | None:
+        """The attempt, this or a later one, whose verification shows that this one's change was done."""
+        later = (each for each in self.attempts if each.number >= attempt.number and each.state == "ok")
+        found = next(later, None) if attempt.may_have_acted else None
+        return found if found is not None and found.last_poll is not None and found.last_poll.holds else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +265,10 @@ def _take(state: State, recorded: Recorded) -> None:
             if view.last is not None:
                 seconds = recorded.elapsed - view.last.began
                 _set(view.last, state=event.state, say=event.say, ended=recorded.time, seconds=seconds)
-            _set(view, status=event.state, skip_reason=event.say if event.state == "skipped" else "")
+            _set(view, status=_status_after(view, event.state))
+            _set(view, skip_reason=event.say if event.state == "skipped" else "")
+            if event.state == "ok":
+                _set(view, settled=len(view.attempts))
             _set(state, current=event.step, following=event.goto, waiting=None, approvals=())
         case e.SessionStarted():
             _set(
@@ -271,7 +302,8 @@ def _take(state: State, recorded: Recorded) -> None:
             _set(state, waiting=None, approvals=())
         case e.Decided():
             if event.command == "skip" and event.step in state.steps:
-                _set(state.steps[event.step], status="skipped", skip_reason=event.reason)
+                view = state.steps[event.step]
+                _set(view, status="skipped", skip_reason=event.reason, settled=len(view.attempts))
             following = event.goto or state.following
             _set(state, waiting=None, paused=event.command == "pause", following=following)
         case e.Answered():
@@ -310,11 +342,20 @@ def _set_status(state: State, step: str, status: StepStatus) -> None:
         _set(view, status=status)
 
 
+def _status_after(view: StepView, state: e.StepState) -> StepStatus:
+    """A step's status when an attempt has ended. One that sent nothing says nothing about an earlier one."""
+    sent_nothing = view.last is None or not view.last.intended
+    earlier = view.unsettled if state in ("failed", "cancelled") and sent_nothing else None
+    return state if earlier is None else earlier.state or "unknown"
+
+
 def _reopen(state: State) -> None:
     """A step that was cut short is unknown where a change was sent or may have been, verified or not, and
     pending otherwise."""
     steps = dict(state.steps)
     for name, view in state.steps.items():
         if view.status in ("running", "waiting") and view.last is not None:
-            steps[name] = replace(view, status="unknown" if view.last.intended else "pending")
+            unsettled = view.unsettled
+            known = not view.last.intended and (unsettled is None or unsettled.state == "failed")
+            steps[name] = replace(view, status="pending" if known else "unknown")
     _set(state, steps=steps, waiting=None, approvals=())

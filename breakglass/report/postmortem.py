@@ -7,7 +7,7 @@ contributing factors, detection gaps, prevention by priority, lessons, follow-up
 import re
 
 from breakglass.journal import events as e
-from breakglass.journal.state import Recorded, State
+from breakglass.journal.state import Attempt, Recorded, State, StepView
 from breakglass.report.timeline import state_words, timeline
 from breakglass.runbook.model import Runbook
 
@@ -109,15 +109,27 @@ def _changes(state: State) -> str:
     lines = ["## What was changed", ""]
     for view in state.steps.values():
         for attempt in view.attempts:
-            outcomes = {each.item: each.outcome for each in attempt.finished}
             for intent in attempt.intended:
-                outcome = outcomes.get(intent.item, "unknown")
-                words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
-                ended = state_words(attempt.state) if attempt.state else "open"
-                lines.append(f"- {code(intent.command)} on {inline(intent.where)}: {words}; step {ended}")
+                came_out = _came_out(view, attempt, intent)
+                lines.append(f"- {code(intent.command)} on {inline(intent.where)}: {came_out}")
     if len(lines) == 2:
         lines.append("Nothing was changed." if state.mode != "dry-run" else "Nothing: this was a dry run.")
     return "\n".join([*lines, ""])
+
+
+def _came_out(view: StepView, attempt: Attempt, intent: e.ActionIntended) -> str:
+    """What is known of a change. What its verification showed, in any attempt, comes first."""
+    outcome = next((each.outcome for each in attempt.finished if each.item == intent.item), "unknown")
+    words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
+    verified = view.verified_by(attempt) if outcome != "not-sent" else None
+    if verified is attempt:
+        return "done and verified"
+    if verified is not None:
+        number = verified.number
+        again = f"{words}; sent again, done and verified in attempt {number}"
+        return again if verified.intended else f"done, as verified in attempt {number}"
+    ended = state_words(attempt.state) if attempt.state else "open"
+    return f"{words}; step {ended}"
 
 
 def _causes(state: State) -> str:

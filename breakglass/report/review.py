@@ -42,7 +42,7 @@ def review(state: State, runbook: Runbook) -> Review:
         ),
         refusals=tuple(_refusals(state.timeline)),
         failures=tuple(
-            f"{each.event.step}: {each.event.say}"
+            f"{each.event.step}: {each.event.say}{_settled(state, each.event)}"
             for each in state.timeline
             if isinstance(each.event, e.StepFinished) and each.event.state in ("failed", "unknown")
         ),
@@ -85,6 +85,14 @@ def _rank(run: Review) -> tuple[int, bool, float]:
 
 def seconds(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.1f} s"
+
+
+def _settled(state: State, ended: e.StepFinished) -> str:
+    """What a later attempt showed of a change that failed or was unknown."""
+    view = state.steps[ended.step]
+    attempt = next((each for each in view.attempts if each.number == ended.attempt), None)
+    verified = view.verified_by(attempt) if attempt is not None else None
+    return f" (attempt {verified.number} verified that it is done)" if verified is not None else ""
 
 
 def _listed(title: str, items: tuple[str, ...], none: str) -> list[str]:

@@ -70,7 +70,7 @@ def _words(event: e.Event) -> tuple[str, int] | None:
         case e.Confirmed():
             return f"{event.by} confirmed by typing {event.typed!r}", 2
         case e.Declined():
-            return f"{event.by} went back; nothing was sent", 2
+            return f"{event.by} cancelled; nothing has been sent", 2
         case e.ActionIntended():
             return f"about to send ({event.risk}) to {event.where}: {event.command}", 2
         case e.ActionFinished():
@@ -84,6 +84,8 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             seen = ", ".join(f"{name} = {value}" for name, value in event.observed.items())
             held = "holds" if event.holds else f"DOES NOT HOLD: {event.message}"
             return f"expected {event.that}; observed {seen or 'nothing'}: {held}", 1
+        case e.StepFinished(state="cancelled"):
+            return event.say, 0
         case e.StepFinished():
             words = f"{state_words(event.state)}: {event.say}".rstrip(": ")
             return words, 1 if event.state in ("ok", "skipped") else 2

@@ -126,6 +126,7 @@ MARKS: Mapping[str, Mark] = {
     "unknown": Mark("◆", "[??]", "unknown"),
     "running": Mark("▸", "[>>]", "accent"),
     "waiting": Mark("●", "[!]", "suspect"),
+    "cancelled": Mark("□", "[-]", "muted"),
     "skipped": Mark("–", "[--]", "muted"),
     "shown": Mark("○", "[..]", "muted"),
     "pending": Mark("·", "[ ]", "muted"),

@@ -29,6 +29,7 @@ STATE_WORDS = {
     "ok": "as expected",
     "failed": "failed",
     "unknown": "outcome unknown",
+    "cancelled": "cancelled",
     "skipped": "skipped",
     "shown": "shown, not sent",
     "running": "running",
@@ -143,6 +144,14 @@ def verdict(view: StepView | None, attempt: Attempt | None) -> tuple[str, str]:
     status = (attempt.state or view.status) if attempt is not None else view.status
     say = plain(attempt.say) if attempt is not None else ""
     words = STATE_WORDS[status]
+    if attempt is not None and status in ("failed", "unknown", "cancelled"):
+        verified, earlier = view.verified_by(attempt), view.unsettled
+        if verified is not None:
+            return "ok", f"done, as verified in attempt {verified.number}"
+        if status != "unknown" and attempt is view.last and view.status == "unknown" and earlier is not None:
+            return "unknown", f"attempt {earlier.number} may have happened. {say}"
+    if status == "cancelled":
+        return status, say
     if status == "ok" and attempt is not None and not attempt.judged and attempt.last_poll is None:
         return status, say or "done"
     if status in ("ok", "failed", "unknown", "shown") and say:

@@ -91,7 +91,9 @@ async def test_nothing_is_sent_when_the_operator_goes_back(tmp_path: Path) -> No
     engine, far = session_of(tmp_path, PURGE, ANSWERS)
     state = await walk(engine, c.Decline("operator"))
     assert DELETE not in far.commands
-    assert "nothing has been sent" in state.steps["purge"].attempts[0].say
+    assert state.steps["purge"].status == state.steps["purge"].attempts[0].state == "cancelled"
+    assert state.steps["purge"].attempts[0].say == "Cancelled. Nothing sent."
+    assert state.failed == 0
 
 
 @pytest.mark.parametrize(

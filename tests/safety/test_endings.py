@@ -286,4 +286,5 @@ async def test_without_a_terminal_the_outcome_of_a_change_is_waited_for(tmp_path
     else:
         assert session.ended is not None
         assert session.ended.result == "stopped"
-        assert code in (1, 5)
+        # Unknown, unless its first look has verified it already.
+        assert code == (5 if session.steps["purge"].status == "ok" else 6)

@@ -148,7 +148,7 @@ async def test_going_back_from_the_confirmation_asks_how_to_go_on() -> None:
         await until(app, pilot, lambda app: "To do it" in flat(app))
         await pilot.press("escape")
         await until(app, pilot, needs("decide"))
-        assert "nothing has been sent" in walk.walk.state.steps["purge"].attempts[-1].say
+        assert walk.walk.state.steps["purge"].attempts[-1].say == "Cancelled. Nothing sent."
         await pilot.press("r")
         await until(app, pilot, needs("confirm"))
 

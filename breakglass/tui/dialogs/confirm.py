@@ -55,6 +55,8 @@ def confirmation_lines(asked: e.Asked, state: State, width: int, look: Look) -> 
     row("ON", "\n".join(flowed((asked.on or asked.where).split("   "), width - LABEL, "   ")))
     if asked.on and asked.where:
         row("AS", asked.where)
+    if asked.earlier:
+        row("EARLIER", asked.earlier, f"bold {look.style('unknown')}")
     row("BREAKS", asked.impact or "the runbook does not say")
     row("UNDO", asked.undo or "NONE", f"bold {look.style('failed')}" if asked.undo in ("", "NONE") else "")
     lines += _needs(asked, state, width, look)

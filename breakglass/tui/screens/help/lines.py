@@ -15,6 +15,7 @@ MARK_WORDS = {
     "unknown": "a change may have happened",
     "running": "under way",
     "waiting": "waits for you",
+    "cancelled": "not confirmed; nothing was sent",
     "skipped": "left out, with a reason",
     "shown": "shown, not sent (a dry run)",
     "pending": "not reached yet",

@@ -64,7 +64,8 @@ class WalkScreen(WalkView, inherit_bindings=False):
         """Go on with reading old needs again: from the question after going back to the new one."""
         if self.reread != asked.step:
             return False
-        if asked.question == "decide" and self.walk.state.steps[asked.step].status != "unknown":
+        last = self.walk.state.steps[asked.step].last
+        if asked.question == "decide" and last is not None and last.state != "unknown":
             self.call_later(self._send, c.Retry(self._operator))
             return True
         self.reread = ""
