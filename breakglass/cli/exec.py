@@ -15,8 +15,8 @@ from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.cli.exit_codes import exit_code
-from breakglass.cli.front import on_a_terminal
-from breakglass.cli.plain import Lines, answer_confirmation, or_stop
+from breakglass.cli.lines import Lines, on_a_terminal
+from breakglass.cli.plain import Given, answer_confirmation, give, or_stop
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.telling import record_words, telling_of_the_disk
 from breakglass.engine import commands as c
@@ -80,11 +80,11 @@ async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: Line
     while True:
         question = await asked.get()
         while engine.state.waiting is question:
-            command: c.Command = c.Stop(question.text or "needs a person at a terminal", by)
-            if question.question == "confirm" and on_a_terminal():
+            command: Given = c.Stop(question.text or "needs a person at a terminal", by)
+            if question.question == "confirm":
                 command = await or_stop(answer_confirmation(question, engine.state, lines, by))
             try:
-                engine.command(command)
+                await give(engine, command)
                 break
             except CommandRefusedError as error:
                 print(f"  {error}", file=sys.stderr)

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.headless import ScriptOf, walk_headless
+from breakglass.cli.lines import on_a_terminal
 from breakglass.engine.opening import Request
 
 
@@ -29,10 +30,6 @@ def given_inputs(arguments: Namespace) -> dict[str, str]:
             raise SystemExit(ExitCode.USAGE)
         pairs[name] = value
     return pairs
-
-
-def on_a_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def walk_with(request: Request, arguments: Namespace, script_of: ScriptOf, *, headless: bool) -> int:

@@ -6,24 +6,26 @@ For screen readers, bad links and terminals that can do nothing else.
 
 import asyncio
 import sys
-import termios
-import threading
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager, suppress
-from typing import TextIO
+from collections.abc import Awaitable
+from typing import TypeAlias
 
 from breakglass.cli.exit_codes import code_of
+from breakglass.cli.lines import Lines
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.gateway import Prompts
 from breakglass.engine.opening import Request, open_session, operator_name
+from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
+from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
-from breakglass.transport.visible import visible, visible_line
+from breakglass.report.confirmation import what_and_where
+from breakglass.transport.visible import visible_line
 
-Line = Callable[[str], None]
+Given: TypeAlias = c.Command | c.Sign
+"""What a person gives: a command, or a signature, which is checked first."""
 
 NEW_LINE = "\n"
 UNDER_THE_VALUE = f"\n{'':12}"
@@ -49,7 +51,7 @@ async def walk_plain(request: Request) -> int:
         engine.subscribe(telling_of_the_disk(engine))
         lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
         walking = asyncio.create_task(engine.run())
-        answering = asyncio.create_task(_answer_all(engine.command, lambda: engine.state, asked, lines))
+        answering = asyncio.create_task(_answer_all(engine, asked, lines))
         try:
             with ending_on_signals(engine):
                 await asyncio.wait({walking, answering}, return_when=asyncio.FIRST_COMPLETED)
@@ -66,23 +68,26 @@ async def walk_plain(request: Request) -> int:
         return code
 
 
-async def _answer_all(
-    command: Callable[[c.Command], None],
-    state: Callable[[], State],
-    asked: "asyncio.Queue[e.Asked]",
-    lines: "Lines",
-) -> None:
+async def _answer_all(engine: Engine, asked: "asyncio.Queue[e.Asked]", lines: Lines) -> None:
     while True:
         question = await asked.get()
-        while state().waiting is question:
+        while engine.state.waiting is question:
             try:
-                command(await or_stop(_answer(question, state(), lines)))
+                await give(engine, await or_stop(_answer(question, engine.state, lines)))
                 break
             except CommandRefusedError as error:
                 lines.say(f"  {error}")
 
 
-async def or_stop(answer: Awaitable[c.Command]) -> c.Command:
+async def give(engine: Engine, command: Given) -> None:
+    """Give the engine a command. Raises CommandRefusedError when it does not apply."""
+    if isinstance(command, c.Sign):
+        await engine.sign(command)
+    else:
+        engine.command(command)
+
+
+async def or_stop(answer: Awaitable[Given]) -> Given:
     """The command that is given, or a stop where nobody can give one any more: the input has ended, or the
     terminal is gone."""
     try:
@@ -91,7 +96,7 @@ async def or_stop(answer: Awaitable[c.Command]) -> c.Command:
         return c.Stop(f"nobody can be asked any more: {error}", operator_name())
 
 
-async def _answer(asked: e.Asked, state: State, lines: "Lines") -> c.Command:
+async def _answer(asked: e.Asked, state: State, lines: Lines) -> Given:
     by = operator_name()
     match asked.question:
         case "confirm":
@@ -109,19 +114,44 @@ async def _answer(asked: e.Asked, state: State, lines: "Lines") -> c.Command:
             return await _way_on(await _pick(asked, lines), lines, by)
 
 
-async def answer_confirmation(asked: e.Asked, state: State, lines: "Lines", by: str) -> c.Command:
-    """Show a change with all that is known of it, and take what is typed."""
-    rows = {
-        "WILL RUN": asked.command,
-        "ON": asked.on or asked.where,
-        "EARLIER": asked.earlier,
-        "BREAKS": asked.impact,
-        "UNDO": asked.undo,
-        "SERVER": asked.server_says,
-        "THEN": asked.then,
-    }
+NEEDS_A_PERSON = (
+    "needs a person at a terminal: no pipe and no file gives the word for a change, so nothing was sent. "
+    "Run this in a terminal, with input and output left as they are"
+)
+
+
+async def answer_confirmation(asked: e.Asked, state: State, lines: Lines, by: str) -> Given:
+    """Show a change with all that is known of it, and take the word of whoever is at the terminal."""
+    _show_change(asked, state, lines)
+    if not lines.at_a_terminal:
+        return c.Stop(NEEDS_A_PERSON, by)
+    if state.approvals and asked.sign:
+        return await _signature(asked, state, lines, by)
+    await lines.quiet()
+    person = by
+    if state.approvals:
+        lines.say(
+            f"  {', '.join(state.approvals)} has agreed. A second person must, and nothing proves the name."
+        )
+        person = await lines.ask("  Name of the second person; an empty line goes back: ")
+        if not person.strip():
+            return c.Decline(by)
+    wanted = asked.typed or "Y"
+    typed = await lines.ask(f"  Type {wanted} to go on; an empty line goes back, nothing has been sent: ")
+    return c.Confirm(typed, person) if typed else c.Decline(by)
+
+
+def _show_change(asked: e.Asked, state: State, lines: Lines) -> None:
+    rows = [
+        *what_and_where(asked),
+        ("EARLIER", asked.earlier),
+        ("BREAKS", asked.impact),
+        ("UNDO", asked.undo),
+        ("SERVER", asked.server_says),
+        ("THEN", asked.then),
+    ]
     lines.say(f"\n== {asked.risk.upper()} ==  {state.mode.upper()}  {state.site}")
-    for name, value in rows.items():
+    for name, value in rows:
         if value:
             # A value of several lines must not look as if it were rows of its own.
             lines.say(f"  {name:9} {value.replace(NEW_LINE, UNDER_THE_VALUE)}")
@@ -130,15 +160,23 @@ async def answer_confirmation(asked: e.Asked, state: State, lines: "Lines", by: 
         seen = visible_line(", ".join(f"{name} = {value}" for name, value in need.observed.items()))
         held = "holds" if need.holds else "DOES NOT HOLD"
         lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {need.that}: {seen or '-'}  {held}")
-    person = by
-    if state.approvals:
-        person = await lines.ask(f"  {state.approvals[0]} has agreed. Name of the second person: ")
-    wanted = asked.typed or "Y"
-    typed = await lines.ask(f"  Type {wanted} to go on; an empty line goes back, nothing has been sent: ")
-    return c.Confirm(typed, person) if typed else c.Decline(by)
 
 
-async def _pick(asked: e.Asked, lines: "Lines") -> str:
+async def _signature(asked: e.Asked, state: State, lines: Lines, by: str) -> Given:
+    """Show what a second person signs, and take the signature as it is pasted."""
+    agreed = ", ".join(state.approvals)
+    lines.say(f"\n  {agreed} has agreed. A second person signs this text, on any machine:\n\n{asked.sign}\n")
+    lines.say(f"  {SIGN_WITH}")
+    await lines.quiet()
+    pasted = await lines.ask("  Paste the signature; an empty line goes back, nothing has been sent: ")
+    if not pasted.strip():
+        return c.Decline(by)
+    while END not in pasted and len(pasted) < LARGEST_SIGNATURE:
+        pasted += f"\n{await lines.ask('')}"
+    return c.Sign(pasted)
+
+
+async def _pick(asked: e.Asked, lines: Lines) -> str:
     names = list(asked.options)
     lines.say(f"\n  {asked.text}")
     for number, name in enumerate(names, start=1):
@@ -147,10 +185,13 @@ async def _pick(asked: e.Asked, lines: "Lines") -> str:
         typed = await lines.ask("  Number: ")
         if typed.isdigit() and 1 <= int(typed) <= len(names):
             return names[int(typed) - 1]
-        lines.say(f"  {typed!r} is none of 1 to {len(names)}")
+        wrong = f"{typed!r} is none of 1 to {len(names)}"
+        if not lines.at_a_terminal:
+            raise EOFError(wrong)  # what comes from a pipe does not get better by asking again
+        lines.say(f"  {wrong}")
 
 
-async def _way_on(way: str, lines: "Lines", by: str) -> c.Command:
+async def _way_on(way: str, lines: Lines, by: str) -> c.Command:
     match way:
         case "continue":
             return c.Continue(by)
@@ -164,73 +205,3 @@ async def _way_on(way: str, lines: "Lines", by: str) -> c.Command:
             return c.Skip(await lines.ask("  Why is this step left out? "), by)
         case _:
             return c.Stop(await lines.ask("  Why do you stop here? "), by)
-
-
-class Lines:
-    """Lines from standard input, read in a thread that never keeps the program from ending.
-
-    Prompts and words go to `out`.
-    """
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
-
-    def say(self, text: str) -> None:
-        print(visible(text), file=self._out, flush=True)
-
-    async def ask_secret(self, prompt: str) -> str:
-        """What is typed, unseen, or nothing where nobody can type any more."""
-        try:
-            return await self.ask_unseen(prompt)
-        except (EOFError, OSError):
-            return ""
-
-    async def ask_unseen(self, prompt: str) -> str:
-        """What is typed, which the terminal does not show. Raises what `ask` raises."""
-        with _unseen():
-            typed = await self.ask(prompt)
-        self.say("")
-        return typed
-
-    async def ask(self, prompt: str) -> str:
-        """What is typed. Raises EOFError at the end of the input, OSError where the terminal is gone."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[str] = loop.create_future()
-
-        def read() -> None:
-            try:
-                line = sys.stdin.readline()
-            except OSError:
-                line = ""
-            with suppress(RuntimeError):  # the program is ending, and nobody waits for it
-                loop.call_soon_threadsafe(_give, answer, line)
-
-        print(visible(prompt), end="", file=self._out, flush=True)
-        threading.Thread(target=read, daemon=True).start()
-        line = await answer
-        if not line:
-            raise EOFError("the input has ended")
-        return line.rstrip("\n")
-
-
-@contextmanager
-def _unseen() -> Generator[None]:
-    """Let the terminal not show what is typed meanwhile. Where there is none, nothing is shown anyway."""
-    try:
-        terminal = sys.stdin.fileno()
-        before = termios.tcgetattr(terminal)
-    except (OSError, ValueError, termios.error):
-        yield
-        return
-    silent = [*before]
-    silent[3] &= ~termios.ECHO
-    termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
-
-
-def _give(answer: "asyncio.Future[str]", line: str) -> None:
-    if not answer.done():
-        answer.set_result(line)

@@ -24,6 +24,7 @@ from breakglass.runbook.model import (
     Template,
 )
 from breakglass.runbook.risk import judged
+from breakglass.runbook.typed import typing_problem
 from breakglass.yamlio.position import Position
 
 NAME = "exec"
@@ -41,7 +42,9 @@ def adhoc_runbook(words: Sequence[str], *, cluster: str | None = None, timeout: 
     """The runbook of one step that these words are. `timeout` is in seconds. Raises AdhocError."""
     action, target = _action(list(words), cluster)
     assessed = Assessment(judged(action))
-    typed = _literal(target) if assessed.risk is Risk.DESTRUCTIVE else None
+    # A short name is typed before it is read; with what it is, it is not.
+    named = f"{words[0]} {target}" if typing_problem(target) else target
+    typed = _literal(named) if assessed.risk is Risk.DESTRUCTIVE else None
     asks = assessed.risk is not Risk.READ
     step = Step(
         NAME,

@@ -24,7 +24,9 @@ from breakglass.engine.read import (
     reaching,
 )
 from breakglass.engine.scope import Scopes
+from breakglass.engine.signature import signers_problem, text_to_sign
 from breakglass.engine.unasked import as_planned
+from breakglass.engine.word import WordError, typed_word
 from breakglass.journal import events as e
 from breakglass.journal.state import DEFINITE_REFUSALS, Attempt
 from breakglass.journal.store import JournalUnwritableError
@@ -33,6 +35,7 @@ from breakglass.policy.risk import NOT_ASSESSED, Risk
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import Pin, Step, TemplateTree
 from breakglass.runbook.template import render, render_tree
+from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, KubectlRequest, Request
 from breakglass.values import Json, Scope
 
@@ -52,6 +55,15 @@ class Changed:
     """The operator's way on, where the question was answered with something else than a yes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A change that can be asked about: each request as it is shown and as it is sent, and the text to type
+    for all of them."""
+
+    prepared: list[tuple[Prepared, Prepared]]
+    typed: str
+
+
 class Changer:
     """Carries out the changes of one session."""
 
@@ -64,19 +76,17 @@ class Changer:
     async def step(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt | None = None) -> Changed:
         """Take one step that may change something, from its preconditions to its verification. `earlier` is
         an attempt that may have come about."""
-        try:
-            prepared = await self._prepare(step, scope)
-            typed = typed_text(step, scope)
-        except (PreparationError, EvaluationError) as error:
-            return Changed("failed", f"not sent: {error}")
-        self._record_prepared(step, attempt, prepared)
+        ready = await self._ready(step, attempt, scope)
+        if isinstance(ready, Changed):
+            return ready
+        prepared = ready.prepared
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
         if not allowed:
             return Changed("failed", f"refused, nothing sent: {refusal}")
         on, replaced = await self._object(step, attempt, prepared, scope)
         if replaced:
             return Changed("failed", f"refused, nothing sent: {replaced}")
-        answer = await self._ask(step, attempt, prepared, scope, on, typed, earlier)
+        answer = await self._ask(step, attempt, ready, scope, on, earlier)
         if not isinstance(answer, c.Confirm):
             return Changed("cancelled", command=answer)
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
@@ -87,11 +97,10 @@ class Changer:
     async def show(self, step: Step, attempt: int, scope: Scopes) -> Changed:
         """A dry run's way through a change: preconditions are read, the API server is asked, nothing
         changes."""
-        try:
-            prepared = await self._prepare(step, scope)
-        except (PreparationError, EvaluationError) as error:
-            return Changed("failed", f"not sent: {error}")
-        self._record_prepared(step, attempt, prepared)
+        ready = await self._ready(step, attempt, scope)
+        if isinstance(ready, Changed):
+            return ready
+        prepared = ready.prepared
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
         said: list[str] = [] if allowed else [f"would be refused: {refusal}"]
         for shown, sent in prepared:
@@ -107,6 +116,23 @@ class Changer:
         if values:
             self._desk.capture(step.id, attempt, values)
         return Changed("shown", "; ".join(said))
+
+    async def _ready(self, step: Step, attempt: int, scope: Scopes) -> "Ready | Changed":
+        """What would be sent and the text to type for it, on record; or why it does not come to that."""
+        try:
+            prepared = await self._prepare(step, scope)
+            if not prepared:
+                return nothing_to_do(step)
+            count = len(prepared) if step.foreach is not None else None
+            typed = typed_word(step, scope, self._outside.site.name, count)
+        except (PreparationError, EvaluationError, WordError) as error:
+            return Changed("failed", f"not sent: {error}")
+        signers = self._outside.site.signers
+        wrong = await in_thread(lambda: signers_problem(signers)) if step.approve > 1 and signers else ""
+        if wrong:
+            return Changed("failed", f"not sent: {wrong}")
+        self._record_prepared(step, attempt, prepared)
+        return Ready(prepared, typed)
 
     async def look_again(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt) -> Changed | None:
         """How the change of an earlier attempt came out, as its verification shows. None: it was not done.
@@ -236,35 +262,40 @@ class Changer:
         return f"dry run refused: {fault.message}" if fault else "dry run accepted"
 
     async def _ask(
-        self,
-        step: Step,
-        attempt: int,
-        prepared: list[tuple[Prepared, Prepared]],
-        scope: Scopes,
-        on: str,
-        typed: str,
-        earlier: Attempt | None,
+        self, step: Step, attempt: int, ready: Ready, scope: Scopes, on: str, earlier: Attempt | None
     ) -> c.Command:
-        says = [await self._server_says(sent) for _, sent in prepared]
+        says = [await self._server_says(sent) for _, sent in ready.prepared]
+        all_shown = [shown for shown, _ in ready.prepared]
+        impact = text_or_reason(step.impact, scope)
         return await self._desk.ask(
             e.Asked(
                 step=step.id,
                 attempt=attempt,
                 question="confirm",
                 text=step.title,
-                command="\n".join(shown.command for shown, _ in prepared),
-                where=prepared[0][0].where if prepared else "",
+                command="\n".join(shown.command for shown in all_shown),
+                where="; ".join(dict.fromkeys(shown.where for shown in all_shown)),
+                each=[{"command": shown.command, "where": shown.where} for shown in all_shown]
+                if step.foreach is not None
+                else [],
                 on=on,
                 risk=step.risk.word,
-                impact=text_or_reason(step.impact, scope),
+                impact=impact,
                 undo=text_or_reason(step.undo.say, scope) if step.undo else "NONE",
                 server_says="; ".join(dict.fromkeys(each for each in says if each)),
                 then=then_words(step),
                 earlier=earlier_words(step, earlier),
-                typed=typed,
+                typed=ready.typed,
                 approvals=step.approve,
+                sign=self._to_sign(step, attempt, all_shown, impact),
             )
         )
+
+    def _to_sign(self, step: Step, attempt: int, shown: list[Prepared], impact: str) -> str:
+        """The text that a second person signs; empty where nobody does."""
+        if step.approve < 2 or self._outside.site.signers is None:
+            return ""
+        return text_to_sign(self._desk.state, self._reader.runbook.digest, step.id, attempt, shown, impact)
 
     async def _act(
         self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scopes
@@ -389,17 +420,10 @@ def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:
     return Pinned(uid, version)
 
 
-def typed_text(step: Step, scope: Scopes) -> str:
-    """What the operator must type; empty where one key is enough. A destructive step never takes one key.
-
-    Raises EvaluationError, also for a text with a secret in it, since it would have to be shown.
-    """
-    if step.confirm is not None and step.confirm.type is not None:
-        typed = render(step.confirm.type, scope.real)
-        if not scope.same and typed != render(scope.shown_template(step.confirm.type), scope.shown):
-            raise EvaluationError(f"confirm: {step.confirm.type.source!r} holds a secret; name the object")
-        return typed
-    return step.id if step.risk is Risk.DESTRUCTIVE else ""
+def nothing_to_do(step: Step) -> Changed:
+    """The end of a change over a list that holds nothing: no word is asked and nothing is sent."""
+    assert step.foreach is not None
+    return Changed("nothing-to-do", f"{step.foreach.items.source} is empty, so nothing was sent")
 
 
 def then_words(step: Step) -> str:

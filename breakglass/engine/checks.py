@@ -16,11 +16,13 @@ from urllib.parse import urlsplit
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.signature import signers_problem
 from breakglass.journal.folders import StateFolderError, prepare
 from breakglass.runbook.model import Runbook, SshAction, Step
 from breakglass.runbook.rights import Right, rights_of
 from breakglass.site.model import Endpoint, Host, PromptSecret, Site
 from breakglass.site.secrets import SecretError
+from breakglass.threads import in_thread
 from breakglass.transport.base import Fault, HttpRequest, KubectlRequest, SshRequest
 from breakglass.values import Json
 
@@ -84,6 +86,8 @@ def _looks(site: Site, runbooks: list[Runbook], outside: Outside) -> list[Look]:
         _bound(_endpoint, outside, site.endpoints[name]) for name in sorted(endpoints & {*site.endpoints})
     ]
     looks += [_bound(_secret, outside, site, name) for name in sorted(secrets & {*site.secrets})]
+    if site.signers is not None:
+        looks.append(_bound(_signers, site.signers))
     looks.append(lambda: _missing(site, runbooks))
     return looks
 
@@ -246,6 +250,15 @@ async def _secret(outside: Outside, site: Site, name: str) -> list[Check]:
     except TimeoutError:
         return [Check(label, "failed", f"gave nothing in {PATIENCE * 2:.0f} s", "", "timeout")]
     return [Check(label, "ok", "can be had")]
+
+
+async def _signers(signers: Path) -> list[Check]:
+    problem = await in_thread(lambda: signers_problem(signers))
+    if problem:
+        return [
+            Check("signers", "failed", problem, "no change with `approve: 2` can be sent", "configuration")
+        ]
+    return [Check("signers", "ok", str(signers))]
 
 
 async def _missing(site: Site, runbooks: list[Runbook]) -> list[Check]:

@@ -17,6 +17,14 @@ class Confirm:
 
 
 @dataclass(frozen=True, slots=True)
+class Sign:
+    """A second person's word: the SSH signature over the asked text, as it was pasted. Who gave it is found
+    out from the signature; it is checked by a program of its own, so it goes to `Engine.sign`."""
+
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decline:
     """Go back: nothing has been sent."""
 

@@ -6,11 +6,15 @@ moment it comes; one that does not apply is refused with the reason, and changes
 """
 
 import asyncio
+import getpass
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, cast, get_origin
 
 from breakglass.engine import commands as c
+from breakglass.engine.signature import armoured, check_signature
+from breakglass.engine.word import person
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, Recorded, apply, fold
@@ -148,17 +152,55 @@ class Desk:
         self._reading.cancel()
 
     def _confirm(self, command: c.Confirm) -> None:
-        waiting = self.state.waiting
-        if waiting is None or waiting.question != "confirm" or self._answer is None:
-            raise CommandRefusedError("nothing waits to be confirmed")
+        waiting = self._confirmable()
+        approvals = self.state.approvals
+        if approvals and waiting.sign:
+            raise CommandRefusedError("the second person's word is a signature: sign the text, and paste it")
         wanted = waiting.typed or "Y"
         if command.typed != wanted:
             raise CommandRefusedError(f"that is not {wanted!r}; nothing has been sent")
-        if command.by in self.state.approvals:
+        if not person(command.by):
+            raise CommandRefusedError("an empty name is nobody's; type the name. Nothing has been sent")
+        if person(command.by) in map(person, approvals):
             raise CommandRefusedError(f"{command.by} has already agreed; a second person must")
-        self.record(e.Confirmed(waiting.step, waiting.attempt, command.by, command.typed))
+        proof: e.Proof = "none" if approvals else ""
+        self._agreed(waiting, e.Confirmed(waiting.step, waiting.attempt, command.by, command.typed, proof))
+
+    async def sign(self, command: c.Sign, signers: Path | None) -> None:
+        """Take a second person's signature. Raises CommandRefusedError when it does not hold, or when none is
+        asked for."""
+        waiting, approvals = self._confirmable(), self.state.approvals
+        if signers is None or not waiting.sign or not approvals:
+            raise CommandRefusedError("no signature is asked for now")
+        taken = {*approvals, self.state.operator, login_name()}
+        signed = await check_signature(signers, waiting.sign, command.signature, taken)
+        if self.state.waiting is not waiting or self.state.approvals != approvals:
+            raise CommandRefusedError("the question was answered meanwhile; nothing has been sent")
+        view = self.state.steps.get(waiting.step)
+        earlier = view.last.confirmed if view is not None and view.last is not None else ()
+        if signed.fingerprint in {each.fingerprint for each in earlier}:
+            raise CommandRefusedError(f"{signed.fingerprint} has signed already; another person must")
+        confirmed = e.Confirmed(
+            step=waiting.step,
+            attempt=waiting.attempt,
+            by=signed.principal,
+            typed="",
+            proof="signature",
+            fingerprint=signed.fingerprint,
+            signature=armoured(command.signature),
+        )
+        self._agreed(waiting, confirmed)
+
+    def _confirmable(self) -> e.Asked:
+        waiting = self.state.waiting
+        if waiting is None or waiting.question != "confirm" or self._answer is None or self._answer.done():
+            raise CommandRefusedError("nothing waits to be confirmed")
+        return waiting
+
+    def _agreed(self, waiting: e.Asked, confirmed: e.Confirmed) -> None:
+        self.record(confirmed)
         if self.state.waiting is None:
-            self._resolve(command)
+            self._resolve(c.Confirm(waiting.typed or "Y", confirmed.by))
 
     def _checked(self, command: c.Command) -> c.Command:
         waiting = self.state.waiting
@@ -208,6 +250,14 @@ def without_secrets(event: E, redactor: Redactor) -> E:
         if safe != value:
             changed[field.name] = safe
     return replace(event, **changed) if changed else event
+
+
+def login_name() -> str:
+    """Whose account this is; empty for a user that the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def checked_answer(asked: e.Asked, value: Json) -> Json:

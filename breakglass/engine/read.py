@@ -141,7 +141,7 @@ class Reader:
     def __init__(self, desk: Desk, outside: Outside, runbook: Runbook, clock: Clock) -> None:
         self._desk = desk
         self._outside = outside
-        self._runbook = runbook
+        self.runbook = runbook
         self._clock = clock
 
     def scopes(self) -> Scopes:
@@ -413,7 +413,7 @@ class Reader:
         fresh = scope
         refusal = ""
         for name in step.needs:
-            read, overlay = await self._read_need(step, attempt, self._runbook.step(name), scope)
+            read, overlay = await self._read_need(step, attempt, self.runbook.step(name), scope)
             self._desk.record(read)
             fresh = fresh.plus(**overlay)
             if not read.holds and not refusal:

@@ -128,6 +128,10 @@ class Engine:
             raise CommandRefusedError(f"there is no step {command.goto!r}")
         self.desk.command(command)
 
+    async def sign(self, command: c.Sign) -> None:
+        """Take a second person's signature. Raises CommandRefusedError when it does not hold."""
+        await self.desk.sign(command, self.site.signers)
+
     async def run(self) -> e.EndResult:
         """Walk until the runbook ends, a person stops it, or it is cancelled."""
         onward: Onward = await self._beside_others() or await self._entry()
@@ -238,15 +242,18 @@ class Engine:
             if looked is not None:
                 return await self._settled(step, attempt, looked, scope)
         changed = await self._changer.step(step, attempt, scope, earlier)
+        if changed.state == "nothing-to-do" and earlier is not None:
+            # Whatever the list holds now, what was sent before may have been done.
+            changed = Changed("unknown", f"an earlier attempt may have happened; now {changed.say}")
         return await self._settled(step, attempt, changed, scope)
 
     async def _settled(self, step: Step, attempt: int, changed: Changed, scope: Scopes) -> Onward:
         if changed.command is not None:
             return await self._declined(step, attempt, changed.command)
         if changed.state != "ok":
-            if changed.state == "shown":
+            if changed.state in ("shown", "nothing-to-do"):
                 onward = self._next(step)
-                self._finish(step, attempt, "shown", changed.say, onward)
+                self._finish(step, attempt, changed.state, changed.say, onward)
                 return self._ends(step) or onward
             return await self._failed(step, attempt, changed.state, changed.say)
         if changed.look is None:

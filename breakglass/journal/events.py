@@ -11,9 +11,13 @@ from typing import Annotated, ClassVar, Literal, TypeAlias
 from breakglass.values import Json
 
 Mode: TypeAlias = Literal["live", "dry-run", "rehearsal"]
-StepState: TypeAlias = Literal["ok", "failed", "unknown", "cancelled", "skipped", "shown"]
+StepState: TypeAlias = Literal["ok", "failed", "unknown", "cancelled", "skipped", "shown", "nothing-to-do"]
+"""`nothing-to-do`: a change over a list that was empty, so that no word was asked and nothing was sent."""
 Outcome: TypeAlias = Literal["succeeded", "failed", "unknown", "not-sent"]
 Question: TypeAlias = Literal["confirm", "decide", "answer", "choose", "acknowledge", "continue"]
+Proof: TypeAlias = Literal["", "none", "signature"]
+"""What shows that a word after the first is a second person's: nothing but another name, or a signature. The
+first word has none of them."""
 EndResult: TypeAlias = Literal["recovered", "not-this-incident", "escalate", "completed", "stopped"]
 
 Name: TypeAlias = Annotated[str, "name"]
@@ -122,6 +126,8 @@ class Asked:
     where: str = ""
     on: str = ""
     """The object a change acts on: kind, name, uid, node, age."""
+    each: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+    """Of a change over a list, every request that one word covers: its `command` and `where`."""
     risk: Name = ""
     impact: str = ""
     undo: str = ""
@@ -132,6 +138,8 @@ class Asked:
     typed: Name = ""
     """The text to type; empty where one key answers."""
     approvals: int = 1
+    sign: str = ""
+    """Where every word after the first is an SSH signature: the text that is signed."""
     options: dict[str, str] = field(default_factory=dict[str, str])
     """Ways on: name to explanation."""
     value_type: Name = ""
@@ -147,7 +155,13 @@ class Confirmed:
     step: Name
     attempt: int
     by: Name
+    """Who; with a signature, the principal of the site's signers."""
     typed: Name
+    proof: Proof = ""
+    fingerprint: Name = ""
+    """The key that signed, as SHA256:…"""
+    signature: Name = ""
+    """The armoured SSH signature over the text that was asked."""
 
 
 @dataclass(frozen=True, slots=True)

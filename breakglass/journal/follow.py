@@ -56,6 +56,10 @@ class Follower:
         """Raises CommandRefusedError, always."""
         raise CommandRefusedError("this is a read-only view; nothing can be decided here")
 
+    async def sign(self, command: object) -> NoReturn:
+        """Raises CommandRefusedError, always."""
+        self.command(command)
+
     async def follow(self) -> None:
         """Read what comes, until cancelled. That the journal cannot be read is said, and tried again."""
         while True:

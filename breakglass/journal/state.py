@@ -69,7 +69,16 @@ class Trail(Sequence[Recorded]):
 
 
 StepStatus: TypeAlias = Literal[
-    "pending", "running", "waiting", "ok", "failed", "unknown", "cancelled", "skipped", "shown"
+    "pending",
+    "running",
+    "waiting",
+    "ok",
+    "failed",
+    "unknown",
+    "cancelled",
+    "skipped",
+    "shown",
+    "nothing-to-do",
 ]
 
 DEFINITE_REFUSALS = frozenset({"forbidden", "not-found", "conflict", "rejected", "authentication"})
@@ -88,6 +97,7 @@ class Attempt:
     began: float = 0.0
     prepared: tuple[e.ActionPrepared, ...] = ()
     needs: tuple[tuple[datetime, e.NeedRead], ...] = ()
+    confirmed: tuple[e.Confirmed, ...] = ()
     intended: tuple[e.ActionIntended, ...] = ()
     finished: tuple[e.ActionFinished, ...] = ()
     polls: int = 0
@@ -295,6 +305,8 @@ def _take(state: State, recorded: Recorded) -> None:
             _set(state, waiting=event, approvals=())
         case e.Confirmed():
             _set(state, approvals=(*state.approvals, event.by))
+            if last := _last(state, event.step):
+                _set(last, confirmed=(*last.confirmed, event))
             if state.waiting is None or len(state.approvals) >= state.waiting.approvals:
                 _set(state, waiting=None)
                 _set_status(state, event.step, "running")

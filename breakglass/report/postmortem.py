@@ -8,7 +8,7 @@ import re
 
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, Recorded, State, StepView
-from breakglass.report.timeline import state_words, timeline
+from breakglass.report.timeline import agreed_words, state_words, timeline
 from breakglass.runbook.model import Runbook
 
 TO_FILL = "_to be written_"
@@ -112,6 +112,8 @@ def _changes(state: State) -> str:
             for intent in attempt.intended:
                 came_out = _came_out(view, attempt, intent)
                 lines.append(f"- {code(intent.command)} on {inline(intent.where)}: {came_out}")
+            if attempt.intended and len(attempt.confirmed) > 1:
+                lines += [f"  - {inline(agreed_words(each))}" for each in attempt.confirmed]
     if len(lines) == 2:
         lines.append("Nothing was changed." if state.mode != "dry-run" else "Nothing: this was a dry run.")
     return "\n".join([*lines, ""])

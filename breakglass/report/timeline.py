@@ -36,7 +36,15 @@ def _entries(recorded: Iterable[Recorded]) -> Iterable[Entry]:
 
 def state_words(state: e.StepState) -> str:
     """How a step ended, for people: "ok" alone could be read as more than it says."""
-    return "done" if state == "ok" else state
+    return {"ok": "done", "nothing-to-do": "nothing to do"}.get(state, state)
+
+
+def agreed_words(event: e.Confirmed) -> str:
+    """Whose word it was, how it was given, and whether anything proves that it was a second person's."""
+    if event.proof == "signature":
+        return f"{event.by} agreed, proven by an SSH signature with the key {event.fingerprint}"
+    typed = f"{event.by} confirmed by typing {event.typed!r}"
+    return f"{typed}; not proven to be another person" if event.proof == "none" else typed
 
 
 def words_of(event: e.Event) -> tuple[str, int] | None:
@@ -68,7 +76,7 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             asked = f"asked to {event.question}" if event.question != "decide" else "waits for a decision"
             return f"{asked}: {event.text}".rstrip(": "), 1 if event.question == "confirm" else 0
         case e.Confirmed():
-            return f"{event.by} confirmed by typing {event.typed!r}", 2
+            return agreed_words(event), 2
         case e.Declined():
             return f"{event.by} cancelled; nothing has been sent", 2
         case e.ActionIntended():
@@ -88,7 +96,7 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             return event.say, 0
         case e.StepFinished():
             words = f"{state_words(event.state)}: {event.say}".rstrip(": ")
-            return words, 1 if event.state in ("ok", "skipped") else 2
+            return words, 1 if event.state in ("ok", "skipped", "nothing-to-do") else 2
         case e.Decided():
             goto = f" to {event.goto}" if event.command == "jump" else ""
             reason = f": {event.reason}" if event.reason else ""

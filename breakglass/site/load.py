@@ -31,6 +31,7 @@ from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
     JSON,
+    PATH,
     TEXT,
     Entry,
     Fields,
@@ -76,6 +77,12 @@ _LEASE = optional(
     help="Live sessions write a Lease here and so see each other; without this, none is written.",
 )
 
+_SIGNERS = optional(
+    "signers",
+    PATH,
+    help="Who may give the second word of `approve: 2`: a file in the form of OpenSSH's allowed_signers.",
+)
+
 
 def _site(given: Fields) -> Site:
     given.problems.extend(_unknown_names(given))
@@ -91,12 +98,13 @@ def _site(given: Fields) -> Site:
         secrets={entry.name: entry.value.value for entry in given[_SECRETS].entries},
         variables=given[_VARIABLES],
         lease=lease.value if (lease := given[_LEASE]) is not None else None,
+        signers=given[_SIGNERS],
     )
 
 
 _SITE = record(
     "site",
-    (_NAME, _DESCRIPTION, _PRODUCTION, _CLUSTERS, _HOSTS, _ENDPOINTS, _SECRETS, _VARIABLES, _LEASE),
+    (_NAME, _DESCRIPTION, _PRODUCTION, _CLUSTERS, _HOSTS, _ENDPOINTS, _SECRETS, _VARIABLES, _LEASE, _SIGNERS),
     _site,
     help="Where runbooks run: clusters, hosts, endpoints and secrets.",
 )

@@ -145,6 +145,9 @@ class Site:
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
     lease: SharedLease | None = None
+    signers: Path | None = None
+    """Who may give a second word, and with which key: a file in the form of OpenSSH's allowed_signers. Where
+    there is one, every word after the first is an SSH signature."""
     reads: tuple[ReadPattern, ...] = ()
     """Commands that nobody else knows, and that only read here."""
 

@@ -129,6 +129,7 @@ MARKS: Mapping[str, Mark] = {
     "cancelled": Mark("□", "[-]", "muted"),
     "skipped": Mark("–", "[--]", "muted"),
     "shown": Mark("○", "[..]", "muted"),
+    "nothing-to-do": Mark("∅", "[0]", "muted"),
     "pending": Mark("·", "[ ]", "muted"),
 }
 

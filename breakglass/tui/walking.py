@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from breakglass.engine.commands import Command
+from breakglass.engine.commands import Command, Sign
 from breakglass.journal.state import Observer, State
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import Site
@@ -32,4 +32,8 @@ class Walking(Protocol):
     def subscribe(self, observer: Observer) -> Callable[[], None]: ...
     def command(self, command: Command) -> None:
         """Raises CommandRefusedError when it does not apply now."""
+        ...
+
+    async def sign(self, command: Sign) -> None:
+        """Give a second person's signature. Raises CommandRefusedError when it does not hold."""
         ...

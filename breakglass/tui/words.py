@@ -32,6 +32,7 @@ STATE_WORDS = {
     "cancelled": "cancelled",
     "skipped": "skipped",
     "shown": "shown, not sent",
+    "nothing-to-do": "nothing to do",
     "running": "running",
     "waiting": "waits for you",
     "pending": "not yet reached",
@@ -154,7 +155,7 @@ def verdict(view: StepView | None, attempt: Attempt | None) -> tuple[str, str]:
         return status, say
     if status == "ok" and attempt is not None and not attempt.judged and attempt.last_poll is None:
         return status, say or "done"
-    if status in ("ok", "failed", "unknown", "shown") and say:
+    if status in ("ok", "failed", "unknown", "shown", "nothing-to-do") and say:
         return status, f"{words}: {say}"
     return status, words
 

@@ -28,7 +28,7 @@ STEPS = """
   ssh: {host: pve, run: [qm, reset, "201"]}
   preview: {ssh: {host: pve, run: [qm, status, "201"]}}
   impact: The machine is gone for a minute.
-  confirm: {type: "201"}
+  confirm: {type: "201@test"}
   verify: {ssh: {host: pve, run: [qm, status, "201"]}, until: "result.text.contains('running')", within: 4s}
 - id: silence
   title: Silence the alert

@@ -306,6 +306,11 @@ def test_a_foreign_command_is_lowered_with_a_reason():
         (without(DELETION, "confirm").replace("id:", "§id:"), ["confirmed by typing"]),
         (without(DELETION, "confirm") + "  confirm: §key\n", ["confirmed by typing"]),
         (without(DELETION, "confirm") + "  confirm: {type: §Yes}\n", ["typed without looking"]),
+        (without(DELETION, "confirm") + "  confirm: {type: §web}\n", ["shorter than 4 characters"]),
+        (
+            without(DELETION, "confirm") + '  confirm: {type: "§ \\u2800\\u3164 "}\n',
+            ["the text to type is blank"],
+        ),
         (
             "- §§§{id: a, title: x, ssh: {host: pve, run: [reboot]}}\n",
             ["confirmed by typing", "says what it breaks", "needs `verify`"],

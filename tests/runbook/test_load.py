@@ -383,7 +383,7 @@ def test_what_depends_on_an_unreadable_part_is_not_judged():
             - id: second
               title: Delete it
               kubectl: delete pod ${{ name }} -n web
-              confirm: {type: x}
+              confirm: {type: web-0}
               impact: It is gone.
               verify: §{kubectl: get pods, until: 'true'}
             """

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import pytest
 
-from breakglass.cli.plain import Lines, answer_confirmation
+from breakglass.cli.lines import Lines
+from breakglass.cli.plain import answer_confirmation
 from breakglass.engine import commands as c
 from breakglass.engine.opening import Request, open_session
 from breakglass.engine.walk import Engine
@@ -20,7 +21,7 @@ from breakglass.journal.state import State
 from breakglass.simulator.kubernetes.access import ADMIN, Rule, User
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer
 from breakglass.simulator.kubernetes.objects import Object, copied, put, uid_of
-from breakglass.tui.dialogs.confirm import confirmation_lines, match_words
+from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
 from breakglass.tui.screens.walk.card import Subject, card_lines
 from breakglass.tui.theme import Look
 from tests.engine.support import events_of, walk
@@ -253,6 +254,13 @@ class Heard(Lines):
 
     def say(self, text: str) -> None:
         self.words += f"{text}\n"
+
+    @property
+    def at_a_terminal(self) -> bool:
+        return True
+
+    async def quiet(self) -> None:
+        return None
 
     async def ask(self, prompt: str) -> str:
         self.words += prompt

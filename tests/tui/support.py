@@ -39,6 +39,7 @@ class ToldSession:
         self.output_folder = folder
         self.journal_fault = ""
         self.commands: list[c.Command] = []
+        self.signatures: list[str] = []
         self.refuse = ""
         self.answers: Callable[[c.Command], None] | None = None
         self.mode: e.Mode = mode
@@ -68,6 +69,13 @@ class ToldSession:
         self.commands.append(command)
         if self.answers is not None:
             self.answers(command)
+
+    async def sign(self, command: c.Sign) -> None:
+        self.signatures.append(command.signature)
+        if self.refuse:
+            raise CommandRefusedError(self.refuse)
+        if self.answers is not None:
+            self.answers(c.Confirm("", "deputy@example.com"))
 
     def sent(self, kind: type[c.Command]) -> Sequence[c.Command]:
         return [each for each in self.commands if isinstance(each, cast(type, kind))]

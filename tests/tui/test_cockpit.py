@@ -80,7 +80,9 @@ async def confirm(app: Cockpit, pilot: Pilot[int]) -> None:
     await until(app, pilot, on(ConfirmDialog))
     await until(app, pilot, lambda app: "To do it" in flat(app))
     assert isinstance(app.screen, ConfirmDialog)
-    await pilot.press(*app.screen.asked.typed, "enter")
+    await pilot.press(*app.screen.asked.typed)
+    await until(app, pilot, lambda app: "Enter sends it" in flat(app))
+    await pilot.press("enter")
 
 
 async def to_the_confirmation(app: Cockpit, pilot: Pilot[int]) -> WalkScreen:

@@ -1,5 +1,6 @@
 """The moment of acting: what confirms a change, and all that does not."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,17 @@ from textual.pilot import Pilot
 from breakglass.engine import commands as c
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
-from breakglass.tui.dialogs.confirm import QUIET, ConfirmDialog, confirmation_lines, match_words
+from breakglass.report.confirmation import QUIET
+from breakglass.tui.dialogs.confirm import ALONE, MOMENT, ConfirmDialog
+from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
 from breakglass.tui.theme import Look
 from tests.tui.support import AS, DELETE, POD, UID, Stage, ToldSession, asked_to_purge, flat, walking, words
 
 SIZES = [(120, 40), (80, 24), (60, 20), (40, 15), (32, 10)]
+
+
+SLOW = 0.5
+"""Seconds between two keys of a slow hand."""
 
 
 class Clock:
@@ -50,11 +57,30 @@ class Desk(Stage):
             await self.type(pilot, "left")
 
     async def type(self, pilot: Pilot[int], *keys: str) -> None:
-        """Press keys, one at once after the other."""
-        for key in keys:
+        """Press keys as a slow hand does."""
+        await self._press(pilot, keys, SLOW)
+
+    async def burst(self, pilot: Pilot[int], *keys: str) -> None:
+        """Press keys all at once, as pasting without brackets does."""
+        await self._press(pilot, keys, 0.0)
+
+    async def _press(self, pilot: Pilot[int], keys: Sequence[str], between: float) -> None:
+        self.clock.time += between * len(keys)
+        for left, key in zip(range(len(keys), 0, -1), keys, strict=True):
             character = " " if key == "space" else key if len(key) == 1 else None
-            self.screen.post_message(events.Key(key, character))
+            pressed = events.Key(key, character)
+            pressed.time -= between * left
+            self.screen.post_message(pressed)
         await pilot.pause()
+
+    async def until_confirmed(self, pilot: Pilot[int]) -> None:
+        """Wait until one key is known to have come alone."""
+        while not confirmed(self.session):
+            await pilot.pause(0.01)
+
+    async def through_the_moment(self, pilot: Pilot[int]) -> None:
+        """Wait until one key would have confirmed, if it did."""
+        await pilot.pause(ALONE * 2)
 
 
 def confirmed(session: ToldSession) -> list[c.Command]:
@@ -77,6 +103,7 @@ async def test_one_explicit_key_confirms_a_change(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, "Y")
+        await app.until_confirmed(pilot)
         assert app.session.commands == [c.Confirm("Y", "oncall")]
 
 
@@ -115,7 +142,7 @@ async def test_what_was_typed_ahead_is_not_taken(tmp_path: Path) -> None:
     app = Desk(asked_to_purge(tmp_path), awake=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
-        await app.type(pilot, *POD, "enter")
+        await app.burst(pilot, *POD, "enter")
         app.clock.time += QUIET
         await pilot.press("enter")
         assert not app.session.commands
@@ -126,7 +153,8 @@ async def test_one_key_typed_ahead_does_not_confirm_a_change(tmp_path: Path) -> 
     app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
-        await app.type(pilot, "Y", "Y", "Y")
+        await app.burst(pilot, "Y", "Y", "Y")
+        await app.through_the_moment(pilot)
         assert not app.session.commands
 
 
@@ -138,7 +166,7 @@ async def test_a_key_that_waited_in_the_queue_counts_from_when_it_was_pressed(tm
         early.time -= 5.0
         app.clock.time += QUIET * 2
         app.dialog.post_message(early)
-        await pilot.pause()
+        await app.through_the_moment(pilot)
         assert not app.session.commands
 
 
@@ -148,10 +176,12 @@ async def test_a_held_key_keeps_the_dialog_deaf(tmp_path: Path) -> None:
         await app.ask(pilot)
         for _ in range(30):
             app.clock.time += 0.1
-            await app.type(pilot, "Y")
+            await app.burst(pilot, "Y")
+        await app.through_the_moment(pilot)
         assert not app.session.commands
         app.clock.time += QUIET * 2
         await app.type(pilot, "Y")
+        await app.until_confirmed(pilot)
         assert len(confirmed(app.session)) == 1
 
 
@@ -223,7 +253,8 @@ async def test_one_key_does_not_count_before_everything_has_been_on_the_screen(t
     app = Desk(asked_to_purge(tmp_path, typed=""))
     async with app.run_test(size=(40, 12)) as pilot:
         await app.ask(pilot)
-        await app.type(pilot, "Y", "Y")
+        await app.type(pilot, "Y")
+        await app.through_the_moment(pilot)
         assert not app.session.commands
 
 
@@ -235,6 +266,54 @@ async def test_time_does_not_confirm(tmp_path: Path) -> None:
         app.clock.time += 86400
         await pilot.pause()
         assert not app.session.commands
+
+
+# -------------------------------------------------------------------- pasting without brackets
+async def test_enter_that_comes_with_the_text_does_not_confirm(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.burst(pilot, *POD, "enter", "enter", *POD, "enter", *POD)
+        assert not app.session.commands
+        await app.burst(pilot, "ctrl+u", *POD, "enter")
+        assert "Pasted text does not confirm. Type it." in flat(app)
+        app.clock.time += QUIET * 2
+        await app.burst(pilot, "enter")
+        assert not app.session.commands, "what was pasted is gone"
+
+
+async def test_enter_that_follows_the_text_too_soon_counts_when_it_is_pressed_again(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD[:-1])
+        await app.burst(pilot, POD[-1], "enter")
+        assert not app.session.commands
+        assert "press Enter again" in flat(app)
+        app.clock.time += MOMENT * 2
+        await app.burst(pilot, "enter")
+        assert app.session.commands == [c.Confirm(POD, "oncall")]
+
+
+@pytest.mark.parametrize("keys", ["Yes", "aY", "YY", "Y\n", "\nY"])
+async def test_one_key_among_others_does_not_confirm_a_change(tmp_path: Path, keys: str) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        app.clock.time += MOMENT * 2
+        await app.burst(pilot, *("enter" if key == "\n" else key for key in keys))
+        await app.through_the_moment(pilot)
+        assert not app.session.commands
+        assert any(words in flat(app) for words in ("Press it alone", "does not confirm", "only Y does it"))
+
+
+async def test_going_back_in_the_moment_after_the_key_sends_nothing(tmp_path: Path) -> None:
+    app = Desk(asked_to_purge(tmp_path, typed=""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, "Y", "escape")
+        await app.through_the_moment(pilot)
+        assert app.session.commands == [c.Decline("oncall")]
 
 
 # -------------------------------------------------------------------- going back
@@ -268,6 +347,7 @@ async def test_a_refusal_by_the_session_is_shown_and_the_dialog_stays(tmp_path: 
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, "Y")
+        await app.through_the_moment(pilot)
         assert isinstance(app.screen, ConfirmDialog)
         assert "nothing waits to be confirmed" in flat(app)
 
@@ -293,7 +373,7 @@ async def test_a_second_person_gives_name_and_word(tmp_path: Path) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD, "enter")
-        await app.type(pilot, *POD, "enter")
+        await app.burst(pilot, *POD, "enter")
         assert len(confirmed(session)) == 1, "the first person's keys do not count for the second"
         app.clock.time += QUIET * 2
         await pilot.press(*"deputy", "enter")
@@ -318,7 +398,127 @@ async def test_one_person_is_not_two(tmp_path: Path) -> None:
         assert "already agreed" in flat(app)
 
 
+async def test_a_name_that_shows_nothing_is_no_second_person(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        assert "Nothing proves the second name" in flat(app)
+        await app.type(pilot, *POD, "enter")
+        app.clock.time += QUIET * 2
+        await app.type(pilot, "enter", "space", "enter", *POD, "enter")
+        assert len(confirmed(session)) == 1
+
+
+TO_SIGN = "breakglass: approve this change\nsite     main\nrun 1/1  kubectl delete pod x\nnonce    0123"
+SIGNATURE = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n"
+
+
+async def second(app: Desk, pilot: Pilot[int]) -> None:
+    """Give the first word, and let the deaf time of the second person pass."""
+    await app.ask(pilot)
+    await app.type(pilot, *POD, "enter")
+    app.clock.time += QUIET * 2
+    await app.type(pilot, "left")
+
+
+def as_keys(text: str, line_end: str) -> list[str]:
+    return [line_end if each == "\n" else "space" if each == " " else each for each in text]
+
+
+@pytest.mark.parametrize("line_end", ["", "enter", "ctrl+j"], ids=["in brackets", "as Enter", "as they are"])
+async def test_a_signature_is_pasted(tmp_path: Path, line_end: str) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await second(app, pilot)
+        assert TO_SIGN in words(app), "with nothing around it"
+        assert "paste the signature" in flat(app)
+        if line_end:
+            await app.burst(pilot, *as_keys(SIGNATURE, line_end))
+        else:
+            app.dialog.post_message(events.Paste(SIGNATURE))
+        while not session.signatures:
+            await pilot.pause()
+        assert session.signatures[0].split() == SIGNATURE.split()
+        while session.state.waiting is not None:
+            await pilot.pause()
+        await pilot.pause()
+        assert not isinstance(app.screen, ConfirmDialog)
+
+
+async def test_a_signature_that_does_not_hold_is_said_and_another_can_be_pasted(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await second(app, pilot)
+        session.refuse = "it does not hold"
+        for count in (1, 2):
+            app.dialog.post_message(events.Paste(SIGNATURE))
+            while len(session.signatures) < count:
+                await pilot.pause()
+            await pilot.pause()
+            assert "it does not hold" in flat(app)
+        assert len(confirmed(session)) == 1
+
+
+async def test_typing_the_text_of_the_first_person_is_no_signature(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await second(app, pilot)
+        await app.type(pilot, *"deputy", "enter", *POD, "enter")
+        assert len(confirmed(session)) == 1
+        assert not session.signatures
+
+
+async def test_what_is_pasted_before_keys_count_is_not_taken(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD, "enter")
+        app.dialog.post_message(events.Paste(SIGNATURE))
+        await pilot.pause()
+        assert not session.signatures
+        assert "paste it again" in flat(app)
+
+
+async def test_the_text_to_sign_can_be_copied(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
+    agreeing(session)
+    app = Desk(session)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await second(app, pilot)
+        await app.type(pilot, "y")
+        assert app.clipboard == f"{TO_SIGN}\n"
+
+
 # -------------------------------------------------------------------- what it shows
+@pytest.mark.parametrize("count", [1, 2, 200])
+async def test_every_object_of_a_list_is_named_and_is_read_before_a_word_counts(
+    tmp_path: Path, count: int
+) -> None:
+    each = [{"command": f"reboot --now {n}", "where": f"root@node{n}"} for n in range(count)]
+    app = Desk(asked_to_purge(tmp_path, typed=f"{count} on h@lab", each=each, on=""))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await app.ask(pilot)
+        shown = words(app)
+        while "more lines below" in flat(app):
+            await app.type(pilot, "pagedown")
+            shown += words(app)
+        for at, change in enumerate(each, start=1):
+            assert f"{at}/{count} " in shown
+            assert change["command"] in shown and f"{change['where']}" in shown
+        await app.type(pilot, *as_keys(f"{count} on h@lab", ""), "enter")
+        assert confirmed(app.session) == [c.Confirm(f"{count} on h@lab", "oncall")]
+
+
 ORDER = ["WILL RUN", "ON", "BREAKS", "UNDO", "NEEDS", "SERVER", "THEN"]
 
 
@@ -389,4 +589,5 @@ def test_progress_says_how_far_the_typed_text_is() -> None:
     assert match_words("ak-outpust", "ak-outpost-7c9d") == "no match: differs from character 8 on"
     assert match_words("abc", "ab") == "no match: differs from character 3 on"
     assert match_words("ab", "ab") == "matches. Enter  sends it"
+    assert match_words("ab", "ab", stood=False) == "matches"
     assert UID not in match_words("", UID)

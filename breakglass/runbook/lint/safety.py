@@ -14,6 +14,7 @@ from breakglass.runbook.model import (
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import ReadStep
 from breakglass.runbook.template import placeholder_words
+from breakglass.runbook.typed import typing_problem
 from breakglass.yamlio.position import Position, Problem
 
 CHANGE_KEYS = (
@@ -130,8 +131,12 @@ def _confirmation(read: ReadStep) -> Iterator[Problem]:
     typed = read.step.confirm.type if read.step.confirm is not None else None
     if typed is None or not typed.is_literal:
         return
-    if typed.source.strip().lower() in NOT_A_NAME:
-        message = f"{typed.source!r} is typed without looking; let the operator type the object's name"
+    text = "".join(part for part in typed.parts if isinstance(part, str))
+    if text.strip().lower() in NOT_A_NAME:
+        message = f"{text!r} is typed without looking; let the operator type the object's name"
+        yield Problem(typed.position, f"step {read.step.id}: {message}")
+    elif wrong := typing_problem(text):
+        message = f"the text to type {wrong}; name the object and its site, such as web-0@lab"
         yield Problem(typed.position, f"step {read.step.id}: {message}")
     elif len(typed.source) > LONGEST_TYPED:
         message = f"{len(typed.source)} characters to type; {LONGEST_TYPED} are enough"

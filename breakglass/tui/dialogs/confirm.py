@@ -3,6 +3,12 @@
 A change takes the key `Y`; a destructive one takes the typed name and then Enter. Nothing else confirms: not
 Enter alone, not the key that opened the dialog, not a key that is held or was typed ahead, not pasting, not
 the mouse, not a resize, not time. And no word counts before everything has been on the screen once.
+
+Not every terminal says that a text was pasted: tmux and screen may hand it on as keys. So the key that
+confirms counts only by itself: Enter not before the whole text has been on the screen for a moment, `Y` with
+no other key around it.
+
+Where a second person signs, pasting is how the signature comes in, and nothing else does.
 """
 
 import sys
@@ -10,7 +16,7 @@ import termios
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import ClassVar
+from typing import ClassVar, Literal, TypeAlias
 
 from rich.cells import cell_len
 from rich.text import Text
@@ -19,91 +25,41 @@ from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.events import Key, Paste, Resize
 from textual.screen import ModalScreen
+from textual.timer import Timer
 from textual.widgets import Static
 
 from breakglass.engine import commands as c
+from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
-from breakglass.journal.state import State
+from breakglass.report.confirmation import QUIET
 from breakglass.tui.base import cockpit
-from breakglass.tui.theme import BANDS, Look
+from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
+from breakglass.tui.theme import BANDS
 from breakglass.tui.walking import Walking
-from breakglass.tui.widgets.text import flowed, folded, labelled, plain, shown_values
+from breakglass.tui.widgets.text import flowed, folded, plain
 from breakglass.tui.words import number_of, site_words
 
-QUIET = 0.6
-"""Seconds without any key before the first one counts. A key that is held or typed ahead starts them anew."""
+MOMENT = 0.3
+"""Seconds that a whole text stands on the screen before Enter sends it, and that `Y` stands after another
+key. A hand that types the text and Enter takes longer; a paste never does."""
 
-LABEL = 10
+ALONE = 0.15
+"""Seconds after `Y` in which another key shows that both were pasted."""
+
 LONGEST_TYPED = 200
 ONE_KEY = "Y"
+COPY = "y"
+"""Copies the text to sign. No signature begins with it."""
+NOTHING_SENT = "Nothing has been sent"
+PASTED = f"Pasted text does not confirm. Type it. {NOTHING_SENT}"
+TOO_SOON = f"Enter came too soon after the text: read it, then press Enter again. {NOTHING_SENT}"
+NOT_ALONE = f"{ONE_KEY} came together with other keys, as pasted text does. Press it alone. {NOTHING_SENT}"
+LINE_FEED = "ctrl+j"
+"""How a line end arrives that was pasted as it is, without brackets."""
+SCROLLING = ("down", "up", "pagedown", "pageup")
 
-
-def confirmation_lines(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
-    """What is about to be done, in the order in which it is read."""
-    lines: list[Text] = []
-
-    def row(label: str, value: str, style: str = "") -> None:
-        lines.extend(
-            labelled(
-                label, value, width, indent=LABEL, style=style, label_style=f"bold {look.style('muted')}"
-            )
-        )
-
-    for at, command in enumerate(asked.command.split("\n")):
-        row("WILL RUN" if at == 0 else "", command, "bold")
-    row("ON", "\n".join(flowed((asked.on or asked.where).split("   "), width - LABEL, "   ")))
-    if asked.on and asked.where:
-        row("AS", asked.where)
-    if asked.earlier:
-        row("EARLIER", asked.earlier, f"bold {look.style('unknown')}")
-    row("BREAKS", asked.impact or "the runbook does not say")
-    row("UNDO", asked.undo or "NONE", f"bold {look.style('failed')}" if asked.undo in ("", "NONE") else "")
-    lines += _needs(asked, state, width, look)
-    refused = "refused" in asked.server_says
-    row(
-        "SERVER",
-        asked.server_says or "cannot be asked beforehand",
-        f"bold {look.style('failed')}" if refused else "",
-    )
-    row("THEN", asked.then or "nothing verifies this; look yourself")
-    if asked.approvals > 1:
-        agreed = ", ".join(state.approvals) or "nobody yet"
-        row("AGREED", f"{agreed}; {asked.approvals} people must")
-    return lines
-
-
-def _needs(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
-    view = state.steps.get(asked.step)
-    needs = view.last.needs if view is not None and view.last is not None else ()
-    label = f"bold {look.style('muted')}"
-    if not needs:
-        return labelled("NEEDS", "the runbook names none", width, indent=LABEL, label_style=label)
-    read = f"re-read {max(time for time, _ in needs):%H:%M:%S}Z"
-    lines = labelled("NEEDS", read, width, indent=LABEL, label_style=label)
-    for _, need in needs:
-        held = "" if need.holds else f"  DOES NOT HOLD: {plain(need.message)}"
-        mark = look.mark("ok" if need.holds else "failed")
-        named = f"{plain(need.need)}: " if need.need not in ("guard", "uid") else ""
-        words = f"{named}{plain(need.that)}   {shown_values(need.observed)}{held}"
-        style = look.mark_style("ok") if need.holds else f"bold {look.style('failed')}"
-        indent = cell_len(mark) + 3
-        lines += labelled(f"  {mark}", words, width, indent=indent, style=style, label_style=style)
-    return lines
-
-
-def match_words(typed: str, wanted: str) -> str:
-    """How far the typed text is from the wanted one."""
-    if not typed:
-        return ""
-    if typed == wanted:
-        return "matches. Enter  sends it"
-    if wanted.startswith(typed):
-        return f"no match yet ({len(typed)} of {len(wanted)})"
-    at = next(
-        (at for at, (one, two) in enumerate(zip(typed, wanted, strict=False)) if one != two), len(wanted)
-    )
-    return f"no match: differs from character {at + 1} on"
+Stage: TypeAlias = Literal["word", "name", "sign"]
 
 
 class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
@@ -122,9 +78,15 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         self._quiet = quiet
         self._clock = clock
         self._deaf_until = clock() + quiet
+        self._stage: Stage = "word"
         self._typed = ""
+        self._first_key = self._last_key = 0.0
+        """When the text was begun, and when the last key before this one was pressed."""
+        self._pending: Timer | None = None
+        """Runs after `Y`, until it is known to stand alone."""
+        self._checking = False
+        """Whether a signature is being checked."""
         self._approver = ""
-        self._naming = False
         self._hint = ""
         self._lines = 0
         self._seen = False
@@ -146,11 +108,17 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
     def _begin(self) -> None:
         """Start asking one person, deaf at first."""
         self._typed = self._hint = ""
-        self._naming = bool(self._walk.state.approvals)
-        self._approver = "" if self._naming else self._walk.state.operator
+        self._stage = self._first_stage()
+        self._approver = self._walk.state.operator if self._stage == "word" else ""
+        self.set_class(self._stage == "sign", "-signing")
         self._deaf_until = max(self._deaf_until, self._clock() + self._quiet)
         self.set_timer(self._quiet, self._draw_ask)
         self._draw()
+
+    def _first_stage(self) -> Stage:
+        if not self._walk.state.approvals:
+            return "word"
+        return "sign" if self.asked.sign else "name"
 
     def on_resize(self, event: Resize) -> None:
         self._draw(event.size.width)
@@ -172,7 +140,11 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         banner = self.query_one("#confirm-band", Static)
         banner.styles.background, banner.styles.color = band.background, band.text
         banner.update(Text("\n".join(flowed(chunks, width, "   ")), "bold"))
-        facts = confirmation_lines(self.asked, state, width, look)
+        if self._stage == "sign":
+            # As it is, with nothing around it, so that it can be copied off the screen.
+            facts = [Text(line) for each in self.asked.sign.split("\n") for line in folded(each, width + 2)]
+        else:
+            facts = confirmation_lines(self.asked, state, width, look)
         self._lines = len(facts)
         self.query_one("#confirm-facts", Static).update(Text("\n").join(facts))
         self._draw_ask()
@@ -196,9 +168,12 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         width = cockpit(self).size.width - 2
         lines: list[Text] = []
         lines += [Text(line, "bold") for line in flowed(self._instruction(), width, "   ")]
-        if self._naming or self.asked.typed:
+        if self._stage == "sign":
+            lines += [Text(line) for line in folded(self._pasted_words(), width)]
+        elif self._stage == "name" or self.asked.typed:
             shown = f"> {plain(self._typed)}_"
-            match = "" if self._naming else match_words(self._typed, self.asked.typed)
+            stood = self._clock() - self._last_key >= MOMENT
+            match = match_words(self._typed, self.asked.typed, stood=stood) if self._stage == "word" else ""
             gap = width - cell_len(shown) - cell_len(match)
             style = look.style("ok") if match.startswith("matches") else look.style("suspect")
             if gap >= 1:
@@ -213,13 +188,27 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         if self._deaf:
             return ("keys are not taken yet; let go of all of them",)
         back = "Esc = go back, nothing has been sent"
-        if self._naming:
-            first = plain(self._walk.state.approvals[0])
-            return f"{first} has agreed.", "Second person, type your name and Enter", back
+        agreed = f"{plain(', '.join(self._walk.state.approvals))} has agreed."
+        if self._stage == "sign":
+            sign = (
+                f"Second person, sign this text ({COPY} copies it):  {SIGN_WITH}",
+                "Then paste the signature",
+            )
+            return agreed, *sign, back
+        if self._stage == "name":
+            return agreed, "Second person, type your name and Enter", back
         who = f"{plain(self._approver)}: " if self.asked.approvals > 1 else ""
         if self.asked.typed:
             return f"{who}To do it, type  {plain(self.asked.typed)}", back
         return f"{who}To do it, press  {ONE_KEY}", back
+
+    def _pasted_words(self) -> str:
+        if self._checking:
+            return "> checking the signature"
+        lines = len(self._typed.splitlines())
+        if lines or self._deaf:
+            return f"> {lines} lines pasted; it ends with {END}" if lines else ">"
+        return "> nothing is pasted yet"
 
     # ---------------------------------------------------------------- keys
     @property
@@ -235,61 +224,102 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             self.set_timer(self._quiet, self._draw_ask)
             return
         self._hint = ""
-        self._take(event)
+        self._take(event, pressed)
+        if event.key not in SCROLLING:
+            self._last_key = pressed
         if self.is_attached:
             self._draw_ask()
 
-    def _take(self, event: Key) -> None:
+    def _take(self, event: Key, pressed: float) -> None:
+        if event.key in SCROLLING:
+            self._scroll(event.key)
+        elif event.key == "escape":
+            self.go_back()
+        elif self._pending is not None:
+            self._forget_pending()
+            self._hint = NOT_ALONE
+        elif self._checking:
+            return
+        elif event.key == "backspace":
+            self._typed = "" if self._stage == "sign" else self._typed[:-1]
+        elif event.key == "ctrl+u":
+            self._typed = ""
+        elif event.key == "enter":
+            self._enter(pressed)
+        elif event.key == LINE_FEED and self._stage == "sign":
+            self._collect("\n")
+        elif event.character is not None and event.is_printable:
+            self._character(event.character, pressed)
+
+    def _scroll(self, key: str) -> None:
         body = self.query_one("#confirm-body", VerticalScroll)
-        match event.key:
-            case "escape":
-                self.go_back()
+        match key:
             case "down":
                 body.scroll_relative(y=1, animate=False)
             case "up":
                 body.scroll_relative(y=-1, animate=False)
             case "pagedown":
                 body.scroll_page_down(animate=False)
-            case "pageup":
-                body.scroll_page_up(animate=False)
-            case "backspace":
-                self._typed = self._typed[:-1]
-            case "ctrl+u":
-                self._typed = ""
-            case "enter":
-                self._enter()
-            case _ if event.character is not None and event.is_printable:
-                self._character(event.character)
             case _:
-                pass
+                body.scroll_page_up(animate=False)
 
-    def _character(self, character: str) -> None:
-        if self._naming or self.asked.typed:
+    def _character(self, character: str, pressed: float) -> None:
+        if self._stage == "sign":
+            self._collect(character)
+        elif self._stage == "name" or self.asked.typed:
+            self._first_key = self._first_key if self._typed else pressed
             self._typed = (self._typed + character)[:LONGEST_TYPED]
-        elif character == ONE_KEY:
-            self._send(ONE_KEY)
-        else:
+            if self._typed == self.asked.typed:
+                self.set_timer(MOMENT, self._draw_ask)
+        elif character != ONE_KEY:
             self._hint = f"only {ONE_KEY} does it; nothing has been sent"
-
-    def _enter(self) -> None:
-        if self._naming:
-            if self._typed.strip():
-                self._approver, self._typed, self._naming = self._typed.strip(), "", False
-            return
-        if not self.asked.typed:
-            self._hint = f"Enter does not confirm; only {ONE_KEY} does. Nothing has been sent"
-        elif self._typed == self.asked.typed:
-            self._send(self._typed)
+        elif pressed - self._last_key < MOMENT:
+            self._hint = NOT_ALONE
         else:
+            self._pending = self.set_timer(ALONE, self._send_alone)
+
+    def _enter(self, pressed: float) -> None:
+        if self._stage == "sign":
+            self._collect("\n")
+        elif self._stage == "name":
+            if self._typed.strip():
+                self._approver, self._typed, self._stage = self._typed.strip(), "", "word"
+        elif not self.asked.typed:
+            self._hint = f"Enter does not confirm; only {ONE_KEY} does. Nothing has been sent"
+        elif self._typed != self.asked.typed:
             self._hint = "that is not it; nothing has been sent"
+        elif pressed - self._first_key < MOMENT:
+            self._typed, self._hint = "", PASTED
+        elif pressed - self._last_key < MOMENT:
+            self._hint = TOO_SOON
+            self.set_timer(MOMENT, self._draw_ask)
+        else:
+            self._send(self._typed)
 
     def on_paste(self, event: Paste) -> None:
         event.stop()
         event.prevent_default()
-        self._hint = "pasting is refused; type it. Nothing has been sent"
+        self._forget_pending()
+        if self._stage != "sign":
+            self._hint = f"pasting is refused; type it. {NOTHING_SENT}"
+        elif self._deaf or self._checking:
+            self._hint = f"that was not taken; paste it again. {NOTHING_SENT}"
+        else:
+            self._collect(event.text)
         self._draw_ask()
 
     # ---------------------------------------------------------------- the word
+    def _send_alone(self) -> None:
+        self._pending = None
+        self._send(ONE_KEY)
+        if self.is_attached:
+            self._draw_ask()
+
+    def _forget_pending(self) -> None:
+        if self._pending is not None:
+            self._pending.stop()
+            self._pending = None
+
     def _send(self, typed: str) -> None:
         if not self._seen:
             self._hint = "read to the end first: Down, PgDn. Nothing has been sent"
@@ -299,21 +329,50 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         except CommandRefusedError as error:
             self._hint = plain(str(error))
             self._typed = ""
-            self._naming = bool(self._walk.state.approvals)
+            self._stage = self._first_stage()
             return
+        self._taken()
+
+    def _taken(self) -> None:
+        """Go on to the next person, or leave."""
         if self._walk.state.waiting is self.asked:
             self._begin()
-        else:
+        elif self.is_current:
             self.dismiss(None)
 
     def go_back(self) -> None:
         """Leave, and tell the session that nothing is to be sent."""
+        self._forget_pending()
         try:
             self._walk.command(c.Decline(self._walk.state.operator))
         except CommandRefusedError as error:
             self._hint = plain(str(error))
             return
         self.dismiss(None)
+
+    # ---------------------------------------------------------------- the signature
+    def _collect(self, text: str) -> None:
+        """Take a part of the signature; some terminals hand it on key by key."""
+        if not self._typed and text == COPY:
+            cockpit(self).copy_to_clipboard(f"{self.asked.sign}\n")
+            self._hint = "copied through OSC 52"
+            return
+        self._typed = (self._typed + text.replace("\r", "\n")).lstrip()[:LARGEST_SIGNATURE]
+        if END in self._typed:
+            pasted, self._typed, self._checking = self._typed, "", True
+            self.run_worker(self._check(pasted))
+
+    async def _check(self, pasted: str) -> None:
+        try:
+            await self._walk.sign(c.Sign(pasted))
+        except CommandRefusedError as error:
+            self._hint = plain(str(error))
+        else:
+            self._taken()
+        finally:
+            self._checking = False
+        if self.is_attached:
+            self._draw_ask()
 
 
 def _flush_terminal_input() -> None:

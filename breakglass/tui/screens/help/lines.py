@@ -18,6 +18,7 @@ MARK_WORDS = {
     "cancelled": "not confirmed; nothing was sent",
     "skipped": "left out, with a reason",
     "shown": "shown, not sent (a dry run)",
+    "nothing-to-do": "a change over an empty list: nothing was sent",
     "pending": "not reached yet",
 }
 MODE_WORDS = {
@@ -35,7 +36,7 @@ def help_lines(place: Place, width: int, look: Look) -> list[Text]:
     lines += [*_actions("EVERYWHERE", shared, width, look), Text(), _title("MARKS", look)]
     for name, words in MARK_WORDS.items():
         mark = (padded(look.mark(name), 6), look.mark_style(name))
-        lines.append(Text.assemble("  ", mark, padded(name, 9), words))
+        lines.append(Text.assemble("  ", mark, padded(name, 14), words))
     lines += [Text(), _title("MODES", look)]
     for mode, words in MODE_WORDS.items():
         band = BANDS[mode]
