@@ -98,5 +98,6 @@ def _tell(recorded: Recorded, session: Session) -> None:
                 sys.stdout.write(block)
         sys.stdout.flush()
     words = words_of(event)
-    if words is not None and words[1] > 1 and not isinstance(event, e.SessionStarted):
+    told = isinstance(event, e.ActionPrepared) or (words is not None and words[1] > 1)
+    if words is not None and told and not isinstance(event, e.SessionStarted):
         print(words[0], file=sys.stderr)

@@ -22,6 +22,7 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.confirmation import what_and_where
+from breakglass.runbook.risk import vouched_steps
 from breakglass.transport.visible import visible_line
 
 Given: TypeAlias = c.Command | c.Sign
@@ -50,6 +51,8 @@ async def walk_plain(request: Request) -> int:
         engine.subscribe(told)
         engine.subscribe(telling_of_the_disk(engine))
         lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
+        for words in vouched_steps(engine.runbook):
+            lines.say(f"  taken at somebody's word: {words}")
         walking = asyncio.create_task(engine.run())
         answering = asyncio.create_task(_answer_all(engine, asked, lines))
         try:
@@ -159,6 +162,7 @@ def _show_change(asked: e.Asked, state: State, lines: Lines) -> None:
     for time, need in attempts[-1].needs if attempts else ():
         seen = visible_line(", ".join(f"{name} = {value}" for name, value in need.observed.items()))
         held = "holds" if need.holds else "DOES NOT HOLD"
+        held += f", READ ({visible_line(need.because)})" if need.because else ""
         lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {need.that}: {seen or '-'}  {held}")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook, Step
+from breakglass.runbook.risk import vouched_words
 from breakglass.runbook.words import command_of
 
 
@@ -55,6 +56,8 @@ def _step(number: int, step: Step) -> Iterator[str]:
     command = command_of(step)
     if command:
         yield f"       run     {command}"
+    for words in vouched_words(step):
+        yield f"       risk    {words}"
     for expectation in step.expect:
         yield f"       expect  {expectation.that.source}"
     for need in step.needs:
@@ -85,6 +88,7 @@ def row_of(runbook: Runbook) -> dict[str, object]:
                 "title": step.title,
                 "phase": step.phase,
                 "risk": step.risk.word,
+                "vouched": vouched_words(step),
                 "command": command_of(step),
                 "needs": list(step.needs),
             }

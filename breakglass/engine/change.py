@@ -432,7 +432,7 @@ def then_words(step: Step) -> str:
         return "nothing verifies this; look yourself"
     soak = f", and to hold for {step.verify.soak:.0f} s" if step.verify.soak else ""
     vouched = step.verify.assessed.vouched
-    said = f" (a READ {vouched})" if vouched else ""
+    said = f", READ ({vouched})" if vouched else ""
     within = f"verify within {step.verify.within:.0f} s{soak}{said}"
     return f"{within}: {step.verify.until.source}. If not: stop and call"
 

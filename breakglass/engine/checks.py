@@ -89,6 +89,7 @@ def _looks(site: Site, runbooks: list[Runbook], outside: Outside) -> list[Look]:
     if site.signers is not None:
         looks.append(_bound(_signers, site.signers))
     looks.append(lambda: _missing(site, runbooks))
+    looks.append(lambda: _own_reads(site))
     return looks
 
 
@@ -280,6 +281,14 @@ async def _missing(site: Site, runbooks: list[Runbook]) -> list[Check]:
                         Check(f"{kind} {name}", "failed", f"{book.name} uses it", mend, "configuration")
                     )
     return found
+
+
+async def _own_reads(site: Site) -> list[Check]:
+    """What the site adds to the commands that run unasked."""
+    if not site.reads:
+        return []
+    words = "; ".join(each.text for each in site.reads)
+    return [Check("reads", "ok", f"this site also counts as reads: {words}")]
 
 
 async def _state(folder: Path) -> list[Check]:

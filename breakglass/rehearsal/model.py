@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from breakglass.policy.site_says import ReadPattern
 from breakglass.rehearsal.patterns import Pattern
 from breakglass.runbook.model import Expression, Template, TemplateTree
 from breakglass.simulator.registry.images import ImageSpec
@@ -336,3 +337,4 @@ class SiteSpec:
     description: str = ""
     variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    reads: tuple[ReadPattern, ...] = ()

@@ -79,7 +79,7 @@ class Rehearsal:
         self._ssh_servers: dict[str, SshServer] = {}
         self._http_servers: dict[str, HttpServer] = {}
         self._closed = False
-        self.site = Site(name=site.name, production=False)
+        self.site = Site(name=site.name, production=False, reads=site.reads)
 
     @property
     def happened(self) -> list[Happening]:

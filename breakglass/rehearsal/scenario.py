@@ -42,6 +42,8 @@ from breakglass.rehearsal.world import NAMES
 from breakglass.runbook.actions import EXPRESSION, SITE_NAME
 from breakglass.runbook.expression import check, expect
 from breakglass.runbook.model import Expression, Template
+from breakglass.site.reads import HELP as READS_HELP
+from breakglass.site.reads import READS
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.shape import (
@@ -70,10 +72,13 @@ _SITE_TITLE = optional("name", _NAME, default="rehearsal")
 _DESCRIPTION = optional("description", TEXT, default="")
 _VARIABLES = optional("variables", mapping_of(JSON), default=dict[str, Json]())
 _SECRETS = optional("secrets", mapping_of(TEXT), default=dict[str, str](), help="Made up, for the drill.")
+_READS = optional("reads", READS, default=(), help=READS_HELP)
 _SITE = record(
     "site of a rehearsal",
-    (_SITE_TITLE, _DESCRIPTION, _VARIABLES, _SECRETS),
-    lambda given: SiteSpec(given[_SITE_TITLE], given[_DESCRIPTION], given[_VARIABLES], given[_SECRETS]),
+    (_SITE_TITLE, _DESCRIPTION, _VARIABLES, _SECRETS, _READS),
+    lambda given: SiteSpec(
+        given[_SITE_TITLE], given[_DESCRIPTION], given[_VARIABLES], given[_SECRETS], given[_READS]
+    ),
 )
 
 _BASE = optional("base", TEXT, help="A scenario in the same folder from which this one differs.")

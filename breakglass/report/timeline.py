@@ -68,10 +68,13 @@ def _words(event: e.Event) -> tuple[str, int] | None:
         case e.StepStarted():
             return f"step {event.step}, attempt {event.attempt}", 0
         case e.ActionPrepared():
-            return None
+            if not event.because:
+                return None
+            return f"{event.risk.upper()} ({event.because}): {event.command}", 1
         case e.NeedRead():
             held = "holds" if event.holds else f"REFUSED: {event.message}"
-            return f"read again {event.need} ({event.that}): {held}", 1 if event.holds else 2
+            vouched = f", READ ({event.because})" if event.because else ""
+            return f"read again {event.need} ({event.that}): {held}{vouched}", 1 if event.holds else 2
         case e.Asked():
             asked = f"asked to {event.question}" if event.question != "decide" else "waits for a decision"
             return f"{asked}: {event.text}".rstrip(": "), 1 if event.question == "confirm" else 0
@@ -85,7 +88,9 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             return _finished(event)
         case e.VerifyPolled():
             held = "holds" if event.holds else f"not yet ({event.message})" if event.message else "not yet"
-            return f"after {event.elapsed:.0f} s of {event.within:.0f} s: {held}", 0
+            vouched = f", READ ({event.because})" if event.because else ""
+            words = f"after {event.elapsed:.0f} s of {event.within:.0f} s: {held}{vouched}"
+            return words, 1 if event.because else 0
         case e.Captured():
             return "captured " + ", ".join(event.values), 0
         case e.Judged():

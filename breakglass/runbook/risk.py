@@ -49,9 +49,18 @@ def _assessed(step: Step, says: SiteSays) -> Step:
     return replace(step, assessed=replace(step.assessed, judgement=judgement), verify=verify)
 
 
-def lowered_words(step: Step) -> list[str]:
-    """What runs as less than its words are known for, in words, for people."""
-    words = [f"{step.risk.word.upper()} {step.assessed.vouched}"] if step.assessed.vouched else []
+def vouched_words(step: Step) -> list[str]:
+    """What of a step counts as less than its words are known for, and by whose word, for people."""
+    words = [f"{step.risk.word.upper()} ({step.assessed.vouched})"] if step.assessed.vouched else []
     if step.verify is not None and step.verify.assessed.vouched:
-        words.append(f"verify is a READ {step.verify.assessed.vouched}")
+        words.append(f"verify is a READ ({step.verify.assessed.vouched})")
     return words
+
+
+def vouched_steps(runbook: Runbook) -> list[str]:
+    """The steps of which something counts as less than its words are known for, one line each."""
+    return [
+        f"{number} {step.title}: {'; '.join(words)}"
+        for number, step in enumerate(runbook.steps, start=1)
+        if (words := vouched_words(step))
+    ]

@@ -13,6 +13,7 @@ A site file, in short (`breakglass schema site` has all of it, and `runbooks/exa
     secrets:
       vault_token: {env: VAULT_TOKEN}
     variables: {nodes: [node1, node2]}
+    reads: ["raidctl status *", "/opt/lab/bin/check --verbose"]
 
 A secret is never written here, only where it is found. Paths begin at the folder of the file. Every problem
 is found in one reading, each with its place.
@@ -25,6 +26,8 @@ from typing import TypeVar
 
 from breakglass.runbook.actions import IDENTIFIER, SITE_NAME
 from breakglass.site.model import Cluster, Endpoint, Host, Secret, Site
+from breakglass.site.reads import HELP as READS_HELP
+from breakglass.site.reads import READS
 from breakglass.site.shapes import CLUSTER, ENDPOINT, HOST, LEASE, SECRET, Part, Parts, Reference, parts_of
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Problem
@@ -82,6 +85,7 @@ _SIGNERS = optional(
     PATH,
     help="Who may give the second word of `approve: 2`: a file in the form of OpenSSH's allowed_signers.",
 )
+_READS = optional("reads", READS, default=(), help=READS_HELP)
 
 
 def _site(given: Fields) -> Site:
@@ -99,12 +103,16 @@ def _site(given: Fields) -> Site:
         variables=given[_VARIABLES],
         lease=lease.value if (lease := given[_LEASE]) is not None else None,
         signers=given[_SIGNERS],
+        reads=given[_READS],
     )
 
 
 _SITE = record(
     "site",
-    (_NAME, _DESCRIPTION, _PRODUCTION, _CLUSTERS, _HOSTS, _ENDPOINTS, _SECRETS, _VARIABLES, _LEASE, _SIGNERS),
+    (
+        *(_NAME, _DESCRIPTION, _PRODUCTION, _CLUSTERS, _HOSTS, _ENDPOINTS, _SECRETS, _VARIABLES),
+        *(_LEASE, _SIGNERS, _READS),
+    ),
     _site,
     help="Where runbooks run: clusters, hosts, endpoints and secrets.",
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine.checks import Check, checks, unused
+from breakglass.policy.site_says import ReadPattern
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
@@ -108,3 +109,10 @@ def test_a_host_that_no_runbook_uses_is_named_and_a_jump_host_is_not() -> None:
     site = Site("test", hosts={"spare": spare, "door": door, "pve": pve})
     literal_only = replace(VAULT, steps=tuple(s for s in VAULT.steps if s.id == "none"))
     assert [check.name for check in unused(site, [literal_only])] == ["host spare", "host pve"]
+
+
+async def test_the_reads_that_a_site_adds_are_shown(tmp_path: Path) -> None:
+    site = Site("lab", reads=(ReadPattern(("raidctl", "status", "*")), ReadPattern(("peek",))))
+    found = await looked(site, folder=tmp_path)
+    assert found["reads"].words == "this site also counts as reads: raidctl status *; peek"
+    assert "reads" not in await looked(Site("lab"), folder=tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from breakglass.policy.risk import Assessment, Risk
 from breakglass.policy.site_says import SiteSays
 from breakglass.runbook.model import Expression, KubectlAction, SshAction, Step, Verification
-from breakglass.runbook.risk import assessed_on, judged, lowered_words
+from breakglass.runbook.risk import assessed_on, judged, vouched_words
 from breakglass.runbook.template import parse_template, split_words
 from breakglass.yamlio.position import Position
 from tests.runbook.format_support import good, with_steps
@@ -91,8 +91,8 @@ def test_the_verification_is_assessed_with_the_step() -> None:
     step = runbook.step("change")
     assert step.verify is not None
     assert step.verify.assessed.risk is Risk.READ
-    assert lowered_words(step) == ["verify is a READ by the author's word: It only prints."]
-    assert lowered_words(step_of(ssh("unheard-of"), Risk.READ, "It prints.")) == [
-        "READ by the author's word: It prints."
+    assert vouched_words(step) == ["verify is a READ (by the author's word: It only prints.)"]
+    assert vouched_words(step_of(ssh("unheard-of"), Risk.READ, "It prints.")) == [
+        "READ (by the author's word: It prints.)"
     ]
-    assert lowered_words(step_of(ssh("ls"))) == []
+    assert vouched_words(step_of(ssh("ls"))) == []

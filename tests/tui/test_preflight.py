@@ -94,6 +94,23 @@ async def test_it_shows_what_tells_the_right_runbook_from_a_wrong_one(state: Pat
         assert "Can you reach the Kubernetes API without the SSO?" in text
 
 
+async def test_it_says_what_runs_unasked_by_whose_word(state: Path, tmp_path: Path) -> None:
+    path = tmp_path / "runbook.yaml"
+    path.write_text(
+        "runbook: own\ntitle: t\nsummary: s\nseverity: sev2\nuses: {hosts: [h]}\nsteps:\n"
+        "  - {id: a, title: Peek, ssh: {host: h, run: [peek]}, risk: read, because: It only looks.}\n"
+    )
+    app = Preflight(Found("own", path))
+    async with app.run_test(size=(100, 40)) as pilot:
+        await seen(app, pilot, "TAKEN AT SOMEBODY'S WORD")
+        assert "1 Peek: READ (by the author's word: It only looks.)" in flat(app)
+        file = tmp_path / "s"
+        file.write_text("site: main\nhosts: {h: 127.0.0.1}\nreads: [peek]\n")
+        await choose(pilot, "dry-run")
+        await fill(app, pilot, "site", str(file))
+        await seen(app, pilot, "1 Peek: READ (by this site's word: peek)")
+
+
 async def test_a_rehearsal_of_the_recorded_incident_is_two_keys_away(state: Path) -> None:
     app = Preflight()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -100,6 +100,18 @@ async def test_the_card_says_why_what_where_expected_observed_verdict_and_next(t
         assert "shm 65536 65536 0 100% /dev/shm" in text
 
 
+async def test_the_card_says_by_whose_word_a_command_ran_that_is_not_known_to_read(tmp_path: Path) -> None:
+    session = begun(tmp_path)
+    word = "by the author's word: It only looks."
+    session.tell(
+        e.StepStarted("pod", 1),
+        e.ActionPrepared("pod", 1, "ssh", "peek /tmp/x", "pve (10.0.20.1)", "read", 10.0, because=word),
+    )
+    app = staged(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert f"RISK READ ({word})" in await drawn(app, pilot)
+
+
 async def test_if_not_is_named_before_the_step_has_run(tmp_path: Path) -> None:
     app = staged(begun(tmp_path))
     async with app.run_test(size=(120, 40)) as pilot:

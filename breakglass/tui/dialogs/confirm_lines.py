@@ -59,7 +59,8 @@ def _needs(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
         held = "" if need.holds else f"  DOES NOT HOLD: {plain(need.message)}"
         mark = look.mark("ok" if need.holds else "failed")
         named = f"{plain(need.need)}: " if need.need not in ("guard", "uid") else ""
-        words = f"{named}{plain(need.that)}   {shown_values(need.observed)}{held}"
+        vouched = plain(f"   READ ({need.because})") if need.because else ""
+        words = f"{named}{plain(need.that)}   {shown_values(need.observed)}{held}{vouched}"
         style = look.mark_style("ok") if need.holds else f"bold {look.style('failed')}"
         indent = cell_len(mark) + 3
         lines += labelled(f"  {mark}", words, width, indent=indent, style=style, label_style=style)

@@ -21,6 +21,7 @@ from breakglass.journal import events as e
 from breakglass.runbook.library import Found, find_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
+from breakglass.runbook.risk import assessed_on, vouched_steps
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.threads import in_thread
@@ -64,6 +65,8 @@ class PreflightScreen(PageScreen):
         super().__init__()
         self._found = found
         self._runbook: Runbook | None = None
+        self._on_site: Runbook | None = None
+        """The runbook as it counts on the site, where one is named."""
         self._checks = checks
         self._checked: tuple[Check, ...] = ()
         self._checked_site: Site | None = None
@@ -191,6 +194,11 @@ class PreflightScreen(PageScreen):
             lines.append(Text("BEFORE YOU BEGIN", title))
             for question in runbook.preflight:
                 lines += labelled("  - ", question, self.page_width, indent=4)
+        vouched = vouched_steps(runbook if self._form.mode == "rehearsal" else self._on_site or runbook)
+        if vouched:
+            lines.append(Text("TAKEN AT SOMEBODY'S WORD", title))
+            for words in vouched:
+                lines += labelled("  - ", words, self.page_width, indent=4)
         return Text("\n").join(lines)
 
     def _mode_words(self, row: PressRow) -> Text:
@@ -267,6 +275,8 @@ class PreflightScreen(PageScreen):
                 site = await in_thread(lambda: load_site(Path(file).expanduser()))
             except UserError as error:
                 problem = str(error).splitlines()[0]
+        runbook = self._runbook
+        self._on_site = assessed_on(runbook, site.says) if runbook is not None and site is not None else None
         self._form = replace(self._form, site=site, site_problem=problem)
         self._look_at_the_site()
         self._show()

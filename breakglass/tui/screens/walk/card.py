@@ -11,6 +11,7 @@ from rich.text import Text
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
+from breakglass.runbook.risk import vouched_words
 from breakglass.runbook.template import render_known
 from breakglass.runbook.words import command_of
 from breakglass.tui.theme import Look
@@ -126,8 +127,19 @@ def _action(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         commands = [command_of(step)]
     for at, command in enumerate(without_repeats(commands)):
         yield from _labelled("RUN" if at == 0 else "", command, width, look, "bold")
+    for at, words in enumerate(_vouched(subject)):
+        yield from _labelled("RISK" if at == 0 else "", words, width, look, look.style("suspect"))
     for at, where in enumerate(dict.fromkeys(each.where for each in prepared)):
         yield from _labelled("AS" if at == 0 else "", where, width, look)
+
+
+def _vouched(subject: Subject) -> list[str]:
+    """What runs as less than its words are known for, and by whose word: as it ran, or else as it will."""
+    attempt = subject.attempt
+    if attempt is None or not attempt.prepared:
+        return vouched_words(subject.step)
+    ran = [f"{each.risk.upper()} ({each.because})" for each in attempt.prepared if each.because]
+    return list(dict.fromkeys([*ran, *vouched_words(subject.step)]))
 
 
 def reaches_out(step: Step) -> bool:
