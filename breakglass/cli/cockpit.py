@@ -15,7 +15,7 @@ SLOW_FRAMES = "10"
 def open_library() -> int:
     """The library: find a runbook, rehearse it, run it, go on with a session. Returns the exit code."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        from breakglass.cli.exit_codes import ExitCode
+        from breakglass.exit_codes import ExitCode
 
         print("the library needs a terminal; see breakglass --help for what works without", file=sys.stderr)
         return ExitCode.USAGE
@@ -35,14 +35,14 @@ def open_cockpit(request: "Request | None") -> int:
     if app.failure is not None:
         raise app.failure
     if code is None:
-        from breakglass.cli.exit_codes import ExitCode
+        from breakglass.exit_codes import ExitCode
 
         return ExitCode.INTERRUPTED
     return code
 
 
 def _code_of(session: "Session") -> int:
-    from breakglass.cli.exit_codes import code_of
+    from breakglass.cli.ending import code_of
 
     return code_of(session)
 

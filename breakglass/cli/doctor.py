@@ -22,8 +22,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from breakglass.cli.exit_codes import PERMISSION, UNREACHABLE, ExitCode
+from breakglass.cli.ending import PERMISSION, UNREACHABLE
 from breakglass.engine.checks import Check, checks, unused
+from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import state_folder
 from breakglass.runbook.library import all_runbooks, find_runbook
 from breakglass.runbook.load import load_runbook

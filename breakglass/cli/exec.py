@@ -14,7 +14,7 @@ import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.cli.exit_codes import exit_code
+from breakglass.cli.ending import exit_code
 from breakglass.cli.lines import Lines, on_a_terminal
 from breakglass.cli.plain import Given, answer_confirmation, give, or_stop
 from breakglass.cli.signals import ending_on_signals

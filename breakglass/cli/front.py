@@ -5,10 +5,10 @@ import asyncio
 import sys
 from argparse import ArgumentParser, Namespace
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.headless import ScriptOf, walk_headless
 from breakglass.cli.lines import on_a_terminal
 from breakglass.engine.opening import Request
+from breakglass.exit_codes import ExitCode
 
 
 def add_walk_arguments(parser: ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from breakglass.cli.exit_codes import code_of
+from breakglass.cli.ending import code_of
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
 from breakglass.engine.autopilot import Script, walk

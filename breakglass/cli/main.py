@@ -144,7 +144,7 @@ def _guarded(run: "Callable[[], int]") -> int:
 
 
 def _code(name: str) -> int:
-    from breakglass.cli.exit_codes import ExitCode
+    from breakglass.exit_codes import ExitCode
 
     return ExitCode[name]
 

@@ -4,8 +4,7 @@ import re
 from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterable, Iterator
 
-from breakglass import __version__
-from breakglass.cli import exit_codes
+from breakglass import __version__, exit_codes
 from breakglass.cli.completion import actions_of
 from breakglass.cli.main import ABOUT, COMMANDS, EXAMPLES, load
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable
 from typing import TypeAlias
 
-from breakglass.cli.exit_codes import code_of
+from breakglass.cli.ending import code_of
 from breakglass.cli.lines import Lines
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk

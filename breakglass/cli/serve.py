@@ -15,8 +15,8 @@ import socket
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from typing import TYPE_CHECKING
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.errors import UserError
+from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import find_session, state_folder
 from breakglass.journal.follow import follower
 

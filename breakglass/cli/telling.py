@@ -4,9 +4,10 @@ import json
 import os
 import sys
 
-from breakglass.cli.exit_codes import ExitCode, as_expected
+from breakglass.cli.ending import as_expected
 from breakglass.engine.opening import Session
 from breakglass.engine.walk import Engine
+from breakglass.exit_codes import ExitCode
 from breakglass.journal.events import encode
 from breakglass.journal.state import Observer, Recorded, State
 from breakglass.report.past import review_of

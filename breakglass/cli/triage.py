@@ -25,11 +25,12 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from breakglass.cli.exit_codes import PERMISSION, UNREACHABLE, ExitCode
+from breakglass.cli.ending import PERMISSION, UNREACHABLE
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts
 from breakglass.engine.triage import WORST_FIRST, Finding, Triage, triage
 from breakglass.errors import UserError
+from breakglass.exit_codes import ExitCode
 from breakglass.runbook.library import all_runbooks, find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook

@@ -11,7 +11,7 @@ import hashlib
 import sys
 from argparse import ArgumentParser, Namespace
 
-from breakglass.cli.exit_codes import ExitCode
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder, find_session, state_folder
 from breakglass.journal.store import FILE_NAME, JournalError, Reading, read

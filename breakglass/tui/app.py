@@ -25,6 +25,7 @@ from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from breakglass.errors import UserError
+from breakglass.exit_codes import ExitCode
 from breakglass.runbook.library import Found
 from breakglass.threads import in_thread
 from breakglass.transport.visible import visible, visible_line
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from breakglass.tui.screens.walk.screen import WalkScreen
 
 CodeOf: TypeAlias = "Callable[[Session], int]"
-OUTCOME_UNKNOWN = 6
-INTERRUPTED = 130
-"""Exit codes that the screen itself gives; the others come from the session's end."""
 
 
 class Cockpit(Wiring, inherit_bindings=False):
@@ -209,7 +207,7 @@ class Cockpit(Wiring, inherit_bindings=False):
         await self.switch_screen(screen)  # pyright: ignore[reportUnknownMemberType]
 
     def leave_during_a_change(self) -> None:
-        self.exit(OUTCOME_UNKNOWN)
+        self.exit(ExitCode.UNKNOWN)
 
     def _leave_for(self, received: signal.Signals) -> None:
         """End on a signal: a read is given up, the outcome of a change is waited for and recorded."""
@@ -217,7 +215,7 @@ class Cockpit(Wiring, inherit_bindings=False):
         if received is signal.SIGHUP and isinstance(self._driver, Terminal):
             self._driver.hang_up()
         if self._walked is None:
-            self.exit(INTERRUPTED)
+            self.exit(ExitCode.INTERRUPTED)
             return
         from breakglass.engine.commands import Stop
         from breakglass.errors import CommandRefusedError
@@ -229,7 +227,7 @@ class Cockpit(Wiring, inherit_bindings=False):
     def _cannot_open(self, error: UserError) -> None:
         if self._request is not None:
             self.failure = error
-            self.exit(2)
+            self.exit(ExitCode.USAGE)
             return
         from breakglass.tui.dialogs.questions import Message
 
@@ -277,4 +275,4 @@ class Cockpit(Wiring, inherit_bindings=False):
             if isinstance(screen, WalkScreen):
                 screen.action_interrupt()
                 return
-        self.exit(INTERRUPTED)
+        self.exit(ExitCode.INTERRUPTED)

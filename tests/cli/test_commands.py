@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import COMMANDS, main
+from breakglass.exit_codes import ExitCode
 from tests.runbooks.support import RUNBOOKS
 
 NAMES = ["nfs-node-reboot", "outpost-shm-purge", "registry-image-rebuild", "vault-raft-recovery"]

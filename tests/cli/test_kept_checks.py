@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
+from breakglass.exit_codes import ExitCode
 from breakglass.runbook import check_cache, load
 from breakglass.runbook.check_cache import FILE_NAME, cache_folder, program_mark
 from tests.rehearsal.support import HEAD as SCENARIO

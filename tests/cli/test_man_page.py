@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import COMMANDS
 from breakglass.cli.man_page import man_page
+from breakglass.exit_codes import ExitCode
 
 COMMITTED = Path(__file__).parent.parent.parent / "docs" / "breakglass.1"
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder, find_session
 from breakglass.journal.state import fold

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli import triage as command
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
 from breakglass.cli.triage import code_of, command_for
 from breakglass.engine.triage import Finding, Triage, Verdict
+from breakglass.exit_codes import ExitCode
 from tests.rehearsal.support import running
 from tests.runbooks.support import RUNBOOKS
 

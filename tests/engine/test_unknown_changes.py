@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.exit_codes import ExitCode, exit_code
+from breakglass.cli.ending import exit_code
 from breakglass.engine import commands as c
 from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.postmortem import post_mortem

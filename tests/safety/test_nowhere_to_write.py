@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
 from breakglass.engine.opening import Request, open_session
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal import folders
 from breakglass.journal.folders import NowhereToWriteError, StateFolderError, prepare

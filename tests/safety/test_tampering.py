@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.verify import run
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, open_journal, read

@@ -1,8 +1,8 @@
 """Nothing that changes something runs unasked on a real machine: not in a dry run, not in triage, not where
 nobody can be asked, whether or not the runbook was checked.
 
-Each command here was once taken for a read. A walk in which somebody does confirm them shows that they do what
-is feared of them.
+Each command here was once taken for a read. A walk in which somebody does confirm them shows that they do
+what is feared of them.
 """
 
 import shutil
@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.exit_codes import ExitCode
 from breakglass.cli.main import main
 from breakglass.engine import commands as c
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts
 from breakglass.engine.opening import Request, open_session
 from breakglass.engine.triage import triage
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.risk import Risk

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.exit_codes import ExitCode
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from tests.engine.test_signature import Keys
 from tests.safety.terminals import PROGRAM, ROOT, RUNBOOK, Change, Pane, Terminal, change, pane, terminal

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from breakglass.cli.cockpit import prepare_environment
-from breakglass.cli.exit_codes import code_of
+from breakglass.cli.ending import code_of
 from breakglass.engine.opening import OpeningError, Request
 from breakglass.journal.store import FILE_NAME, Journal, JournalError
 from breakglass.transport.ssh import HostKeyQuestion
