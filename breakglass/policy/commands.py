@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from breakglass.policy import awk, conditions, jq, sed, tables
 from breakglass.policy.risk import Judgement, Knowledge, Risk
 from breakglass.policy.shell import Command, ShellSyntaxError, parse
+from breakglass.policy.site_says import ReadPattern
 from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS, is_literal
 from breakglass.policy.tables import Option, Slot, Usage
 
@@ -39,19 +40,20 @@ def judge_method(method: str) -> Judgement:
     return Judgement(risk, Knowledge.CHANGES, f"{name} {tables.WHY[risk]}", method)
 
 
-def judge_shell(text: str) -> Judgement:
-    """Judge shell text by its worst command. What is not understood is not known."""
+def judge_shell(text: str, reads: Sequence[ReadPattern] = ()) -> Judgement:
+    """Judge shell text by its worst command. What is not understood is not known. `reads` are the commands
+    that a site counts as reads where nobody knows them."""
     try:
         commands = parse(text)
     except ShellSyntaxError as error:
         return _unknown(f"the shell text is not understood: {error}", text)
-    return _worst(_judge(command) for command in commands)
+    return _worst(_judge(command, reads) for command in commands)
 
 
-def _judge(command: Command) -> Judgement:
+def _judge(command: Command, reads: Sequence[ReadPattern]) -> Judgement:
     found = [_judge_assignment(name, value, bool(command.words)) for name, value in command.assignments]
     if command.words:
-        found.append(judge_command(command.words))
+        found.append(judge_command(command.words, reads))
     found += [_known(Risk.CHANGE, f"> {target} writes a file", target) for target in command.writes]
     return _worst(found)
 
@@ -65,19 +67,29 @@ def _judge_assignment(name: str, value: str, to_a_command: bool) -> Judgement:
     return _unknown(f"setting {name} may change what a program does", f"{name}=")
 
 
-def judge_kubectl(words: Sequence[str]) -> Judgement:
-    """Judge a kubectl line, without the program's name."""
-    return judge_command(("kubectl", *words))
+def judge_kubectl(words: Sequence[str], reads: Sequence[ReadPattern] = ()) -> Judgement:
+    """Judge a kubectl line, without the program's name. `reads` as for `judge_shell`."""
+    return judge_command(("kubectl", *words), reads)
 
 
-def judge_command(words: Sequence[str]) -> Judgement:
-    """Judge one command from its words; the first names the program. No words at all do nothing."""
+def judge_command(words: Sequence[str], reads: Sequence[ReadPattern] = ()) -> Judgement:
+    """Judge one command from its words; the first names the program. No words at all do nothing. `reads` as
+    for `judge_shell`."""
     if not words:
         return READS
+    found = _by_the_tables(words, reads)
+    if found.knowledge is Knowledge.UNKNOWN:
+        for pattern in reads:
+            if pattern.matches(words):
+                return replace(READS, why=f"this site counts {pattern.text} as a read", site=pattern.text)
+    return found
+
+
+def _by_the_tables(words: Sequence[str], reads: Sequence[ReadPattern]) -> Judgement:
     program, found = words[0], _usages(words[0])
     if not found:
         return _unknown(_why_unknown(program), program)
-    return _best(found, program.rpartition("/")[2], tuple(words[1:]))
+    return _best(found, program.rpartition("/")[2], tuple(words[1:]), reads)
 
 
 def _usages(program: str) -> Sequence[Usage]:
@@ -93,12 +105,14 @@ def _why_unknown(program: str) -> str:
     return f"{program} is not a program that is known to read"
 
 
-def _best(usages: Sequence[Usage], name: str, words: tuple[str, ...]) -> Judgement:
+def _best(
+    usages: Sequence[Usage], name: str, words: tuple[str, ...], reads: Sequence[ReadPattern]
+) -> Judgement:
     """The judgement by the first usage that accounts for every word; without one, the worst of all, of equals
     the last, which a table has for whatever is left."""
     refused: list[Judgement] = []
     for usage in usages:
-        reading = _Reading(usage, name)
+        reading = _Reading(usage, name, reads)
         reading.read(words)
         if not reading.objections:
             return _worst(reading.found)
@@ -116,6 +130,7 @@ class _Reading:
 
     usage: Usage
     name: str
+    reads: Sequence[ReadPattern]
     found: list[Judgement] = field(default_factory=list[Judgement])
     objections: list[Judgement] = field(default_factory=list[Judgement])
     _given: set[str] = field(default_factory=set[str])
@@ -279,7 +294,7 @@ class _Reading:
         once = end < len(words) and words[end] == ";"
         path = VALUE if once else WORDS
         command = [word.replace("{}", path) for word in words[index:end]]
-        self.found.append(judge_command(command))
+        self.found.append(judge_command(command, self.reads))
         return end + 1
 
     def _subcommand(self, operands: Sequence[str]) -> None:
@@ -291,7 +306,7 @@ class _Reading:
         if usages is None:
             self._object(f"{self.name}: {_shown(word)} is not known to read", word)
         else:
-            self.found.append(_best(usages, f"{self.name} {word}", tuple(operands[1:])))
+            self.found.append(_best(usages, f"{self.name} {word}", tuple(operands[1:]), self.reads))
 
     def _slots(self, operands: Sequence[str], separator: int | None) -> None:
         """Account for the operands, of which `separator` stand before a `--`."""
@@ -333,7 +348,7 @@ class _Reading:
         if not is_literal(text):
             self._object(f"{self.name}: a value is not known as a program text")
         elif language == tables.SHELL:
-            self.found.append(judge_shell(text))
+            self.found.append(judge_shell(text, self.reads))
         else:
             why = _GRAMMARS[language](text)
             self._object(f"{self.name}: {why}" if why else "", text if len(texts) == 1 else "")
@@ -347,9 +362,9 @@ class _Reading:
         elif slot.form == tables.COMMAND_AND_INPUT:
             replaced = self._replaced
             found = [word.replace(replaced, EXPANSION) for word in words] if replaced else [*words, WORDS]
-            self.found.append(judge_command(found))
+            self.found.append(judge_command(found, self.reads))
         else:
-            self.found.append(judge_command(words))
+            self.found.append(judge_command(words, self.reads))
 
 
 def _fits(slot: Slot, word: str) -> bool:
@@ -379,5 +394,7 @@ def _worst(judgements: Iterable[Judgement]) -> Judgement:
     found = list(judgements)
     worst = max(found, key=lambda each: (each.risk, each.knowledge is Knowledge.CHANGES), default=READS)
     if worst.knowledge is Knowledge.UNKNOWN and any(each.knowledge is Knowledge.CHANGES for each in found):
-        return replace(worst, knowledge=Knowledge.CHANGES)
-    return worst
+        worst = replace(worst, knowledge=Knowledge.CHANGES)
+    # Of reads, what a site has made one is not passed over.
+    sites = "; ".join(dict.fromkeys(each.site for each in found if each.site))
+    return replace(worst, site=sites) if sites and worst.risk is Risk.READ else worst

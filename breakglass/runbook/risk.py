@@ -21,13 +21,13 @@ def judged(action: Action | None, says: SiteSays = NOTHING) -> Judgement:
 def _judged(action: Action | None, says: SiteSays) -> Judgement:
     match action:
         case KubectlAction(words=words):
-            return judge_kubectl(placeholder_words(words))
+            return judge_kubectl(placeholder_words(words), says.reads)
         case SshAction(words=words) if placeholder(action.host) in says.forced:
             return judge_verb(placeholder_words(words))
         case SshAction(words=words, shell=True):
-            return judge_shell(placeholder(words[0]))
+            return judge_shell(placeholder(words[0]), says.reads)
         case SshAction(words=words):
-            return judge_command(placeholder_words(words))
+            return judge_command(placeholder_words(words), says.reads)
         case HttpAction(method=method):
             return judge_method(method)
         case _:

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.triage import triage
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Assessment, Judgement, Knowledge, Risk
+from breakglass.policy.site_says import ReadPattern
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook, SshAction, Step
 from breakglass.runbook.template import split_words
+from breakglass.transport.base import SshRequest
+from breakglass.values import Json
 from tests.engine.support import (
     SITE,
     FarSide,
@@ -243,6 +249,82 @@ async def test_a_program_named_as_such_a_verb_is_read_elsewhere_by_the_author_s_
     (prepared,) = events_of(state, e.ActionPrepared)
     assert isinstance(prepared, e.ActionPrepared)
     assert prepared.because == "by the author's word: It only looks."
+
+
+PEEK = "- {id: look, title: Look, ssh: {host: pve, run: [peek, /tmp/x]}, risk: read}\n"
+OWN = replace(SITE, reads=(ReadPattern(("peek", "*")),))
+
+
+async def test_a_command_that_only_its_author_means_as_a_read_is_asked_about(tmp_path: Path) -> None:
+    engine, far = session_of(tmp_path, PEEK, ANSWERS)
+    state = await walk(engine)
+    assert sent(far) == []
+    assert [each.question for each in events_of(state, e.Asked) if isinstance(each, e.Asked)] == ["confirm"]
+
+
+@pytest.mark.parametrize("mode", ["live", "dry-run"])
+async def test_a_site_that_knows_it_as_a_read_runs_it_unasked_and_that_is_on_record(
+    tmp_path: Path, mode: e.Mode
+) -> None:
+    engine, far = session_of(tmp_path, PEEK, ANSWERS, site=OWN, mode=mode)
+    state = await walk(engine)
+    assert sent(far) == ["ssh pve peek /tmp/x"]
+    (prepared,) = events_of(state, e.ActionPrepared)
+    assert isinstance(prepared, e.ActionPrepared)
+    assert (prepared.risk, prepared.because) == ("read", "by this site's word: peek *")
+
+
+async def test_a_word_that_holds_a_value_fits_no_word_that_the_site_wrote_out(tmp_path: Path) -> None:
+    steps = VALUE + PEEK.replace("/tmp/x", '"/tmp/x", "a${{ command }}"')
+    site = replace(SITE, reads=(ReadPattern(("peek", "/tmp/x", "ab")),))
+    engine, far = session_of(tmp_path, steps, answers("b"), site=site)
+    await walk(engine)
+    assert sent(far) == []
+
+
+async def test_a_site_s_reads_make_no_read_of_a_step_that_is_verified_as_a_change(tmp_path: Path) -> None:
+    steps = CHANGED.replace("${{ command }}", "peek")
+    engine, far = session_of(tmp_path, steps, ANSWERS, site=OWN)
+    await walk(engine)
+    assert sent(far) == []
+
+
+async def test_a_verification_by_the_site_s_word_needs_that_site(tmp_path: Path) -> None:
+    verify = VERIFIED.replace("    because: It only looks.\n", "").replace("${{ command }}", "peek")
+    for name in ("own", "other"):
+        (tmp_path / name).mkdir()
+    engine, far = session_of(tmp_path / "own", verify, ANSWERS, site=OWN)
+    state = await walk(engine, confirm)
+    assert len(sent(far)) == 1
+    assert state.steps["change"].status == "ok"
+    engine, far = session_of(tmp_path / "other", verify, ANSWERS)
+    state = await walk(engine)
+    assert far.commands == []
+    assert "its `verify` is not a read" in said(state, "change")
+
+
+async def test_triage_runs_what_the_site_knows_and_nothing_by_the_author_s_word(tmp_path: Path) -> None:
+    checks = "triage: [{use: look, verdict: {ok: result.exit == 0}}]\n"
+    steps = PEEK.replace("risk: read", "risk: read, because: It only looks.")
+    runbook = load_runbook(write_runbook(tmp_path, steps, checks))
+    for site, verdict in ((SITE, "unknown"), (OWN, "ok")):
+        far = FarSide(ANSWERS)
+        outside = Outside(site, tmp_path / "output", Clock(), Prompts(), {SshRequest: far})
+        (row,) = await triage(outside, {"look": runbook})
+        assert row.verdict == verdict
+        assert bool(sent(far)) == (verdict == "ok")
+
+
+async def test_triage_sends_nothing_that_its_values_make_a_change(tmp_path: Path) -> None:
+    checks = "triage: [{use: look, verdict: {ok: result.exit == 0}}]\n"
+    steps = PEEK.replace("[peek, /tmp/x]", '[peek, "${{ site.variables.nodes[0] }}"]')
+    runbook = load_runbook(write_runbook(tmp_path, steps, checks))
+    for nodes, count in ((["node1"], 1), (["-rf"], 0)):
+        far = FarSide(ANSWERS)
+        site = replace(OWN, variables={"nodes": list[Json](nodes)})
+        outside = Outside(site, tmp_path / "output", Clock(), Prompts(), {SshRequest: far})
+        await triage(outside, {"look": runbook})
+        assert len(far.commands) == count
 
 
 def said(state: State, step: str) -> str:

@@ -290,6 +290,102 @@ def test_a_label_never_hides_what_a_command_does(step: str, messages: Sequence[s
     check(step + "\n", *messages)
 
 
+PEEK = "- {id: a, title: x, ssh: {host: pve, run: [my-tool]}, risk: read"
+
+
+@pytest.mark.parametrize(
+    ("steps", "messages"),
+    [
+        (f"{PEEK.replace('read', '§read')}}}\n", ["my-tool is not a program that is known to read"]),
+        (f"{PEEK.replace('read', '§read')}}}\n", ["a site that names it under `reads`"]),
+        (
+            "- {id: a, title: x, ssh: {host: pve, run: [ls]}, risk: read, because: §y}\n",
+            ["nothing is lowered"],
+        ),
+    ],
+)
+def test_what_a_site_may_know_better_is_a_warning(steps: str, messages: Sequence[str]):
+    problems = expect_at_marks(with_steps(steps), *messages)
+    assert all(problem.warning for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        ("[rm, -f, /tmp/x]", "rm"),
+        ("[sort, -o, /tmp/x, /tmp/y]", "-o"),
+        ("[curl, -X, DELETE, http://x]", "-X"),
+    ],
+)
+def test_no_reason_lowers_what_is_known_to_change(command: str, word: str):
+    step = f"- {{id: a, title: x, ssh: {{host: pve, run: {command}}}, risk: §read, because: It is fine.}}\n"
+    text, _ = unmarked(with_steps(step))
+    _, problems = read_runbook(text, PATH)
+    (said,) = [each for each in problems if "leave `risk` away" in each.message]
+    assert word in said.message
+    assert not said.warning
+
+
+def test_the_words_say_why_a_step_is_a_change_and_what_to_do_where_it_is_only_not_known():
+    step = "- {id: a, title: x, ssh: {host: pve, run: [RUN]}}\n"
+    check(step.replace("- ", "- §").replace("RUN", "my-tool"), "if it only reads, say `risk: read`")
+    text, _ = unmarked(with_steps(step.replace("RUN", "touch, x")))
+    _, problems = read_runbook(text, PATH)
+    assert any("touch" in each.message and "if it only reads" not in each.message for each in problems)
+
+
+VERIFY = """\
+- id: change
+  title: Restart it
+  kubectl: rollout restart deployment/web -n web
+  verify: {§ssh: {host: pve, run: [RUN]}, until: result.exit == 0, within: 1mMORE}
+"""
+
+
+@pytest.mark.parametrize(
+    ("run", "more", "message"),
+    [
+        ("my-tool", "", "my-tool"),
+        ("my-tool", ", risk: read", "`reads`"),
+        ("touch, x", ", risk: read, because: It is fine.", "leave `risk` away"),
+        ("ls", ", risk: read, because: It is fine.", "nothing is lowered"),
+    ],
+)
+def test_a_verification_only_looks(run: str, more: str, message: str):
+    text, _ = unmarked(with_steps(VERIFY.replace("RUN", run).replace("MORE", more)))
+    _, problems = read_runbook(text, PATH)
+    (said,) = problems
+    assert message in said.message
+    assert said.message.startswith("step change: ")
+    assert said.position.line == with_steps(VERIFY).split("§")[0].count("\n") + 1
+
+
+def test_a_verification_is_lowered_with_a_reason():
+    good(
+        with_steps(
+            VERIFY.replace("§", "").replace("RUN", "my-tool").replace("MORE", ", risk: read, because: Looks.")
+        )
+    )
+
+
+def test_triage_is_told_that_it_does_not_run_what_is_a_read_by_its_author_s_word():
+    text = with_steps(f"{PEEK}, because: It looks.}}\n")
+    text = text.replace("steps:\n", "triage: [{use: a, verdict: {ok: result.exit == 0}}]\nsteps:\n")
+    _, problems = read_runbook(text, PATH)
+    (said,) = problems
+    assert "triage does not run that" in said.message
+    assert said.warning
+
+
+def test_a_need_may_be_a_read_by_its_author_s_word():
+    peek = f"{PEEK}, because: It looks., expect: [result.exit == 0]}}\n"
+    good(with_steps(peek + with_lines(CHANGE, "needs: [a]")))
+    unsafe = peek.replace("my-tool", "touch, x")
+    text, _ = unmarked(with_steps(unsafe + with_lines(CHANGE, "needs: [a]")))
+    _, problems = read_runbook(text, PATH)
+    assert any("needs: 'a' is not a read" in each.message and "touch" in each.message for each in problems)
+
+
 def test_a_foreign_command_is_lowered_with_a_reason():
     good(
         with_steps("- {id: a, title: x, ssh: {host: pve, run: [my-tool]}, risk: read, because: It looks.}\n")

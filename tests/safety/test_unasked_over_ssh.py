@@ -5,8 +5,10 @@ Each command here was once taken for a read. A walk in which somebody does confi
 what is feared of them.
 """
 
+import io
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -66,7 +68,7 @@ LEAVES = {
 """What each leaves behind once it has run."""
 
 SAYS = {
-    "curl": "DELETE",
+    "curl": "-X",
     "delete": "rm",
     "sort": "-o",
     "print": "sed",
@@ -293,6 +295,38 @@ def test_nothing_runs_from_the_command_line_unasked(
     assert machine.left() == []
     dry = "exec" in command and "--dry-run" in command
     assert (code == ExitCode.DONE) == dry, capsys.readouterr()
+
+
+def test_what_the_site_knows_as_a_read_is_not_asked_about_and_that_is_said(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peek = machine.marks / "peek"
+    peek.write_text("#!/bin/sh\necho seen $1\n")
+    peek.chmod(0o755)
+    command = ["exec", "--site", str(machine.site), "ssh", "h", "--", str(peek)]
+    assert main([*command, "this"]) != ExitCode.DONE
+    machine.site.write_text(machine.site.read_text() + f"reads: ['{peek} *']\n")
+    assert main([*command, "--that"]) != ExitCode.DONE
+    assert "seen" not in capsys.readouterr().out
+    assert main([*command, "this"]) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert "seen this" in said.out
+    assert f"READ (by this site's word: {peek} *)" in said.err
+
+
+def test_the_plain_form_says_what_is_taken_at_somebody_s_word(
+    machine: Machine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = machine.folder / "runbook.yaml"
+    path.write_text(
+        HEAD.split("triage:")[0] + "steps:\n  - {id: peek, title: Peek, ssh: {host: h, run: [/no/such]}, "
+        "risk: read, because: It only looks., tolerate: [exit]}\n"
+    )
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    assert main(["run", str(path), "--site", str(machine.site), "--dry-run", "--plain"]) == ExitCode.DONE
+    said = capsys.readouterr().out
+    assert "taken at somebody's word: 1 Peek: READ (by the author's word: It only looks.)" in said
+    assert "READ (by the author's word: It only looks.): /no/such" in said
 
 
 def test_the_machine_is_reached_at_all(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
