@@ -27,13 +27,14 @@ from breakglass.runbook.risk import HARMLESS, judged
 from breakglass.runbook.shell_text import render_shell
 from breakglass.runbook.template import render, render_tree, render_values, with_templates
 from breakglass.site.model import Endpoint, Site
-from breakglass.site.redaction import MARK, forms_of, texts_of
+from breakglass.site.redaction import MARK, Redactor, texts_of
 from breakglass.transport.base import SUDO, HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
 from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import Position
 
-_MARKS = tuple(dict.fromkeys(forms_of(MARK)))
+_MARKS = Redactor()
+_MARKS.add(MARK)
 
 LONGEST_WORDS = 4000
 """Characters of a text for people. Its record, and every screen that wraps it, stays small."""
@@ -104,7 +105,7 @@ def holds_mark(request: Request) -> bool:
             texts = [path, *query.values(), *headers.values(), (body or b"").decode(errors="replace")]
         case ProbeRequest(arguments=arguments):
             texts = list(texts_of(dict(arguments)))
-    return any(form in text for text in texts for form in _MARKS)
+    return any(map(_MARKS.finds, texts))
 
 
 def reaches_outside(action: Action | None) -> bool:

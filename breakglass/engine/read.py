@@ -390,9 +390,8 @@ class Reader:
             return
         redactor = self._outside.secrets.redactor
         there = set(texts_of(shown))
-        for text in set(texts_of(value)) - there:
-            if redactor.redact(text) not in there:
-                redactor.add(text)
+        for text in [each for each in set(texts_of(value)) - there if redactor.redact(each) not in there]:
+            redactor.add(text)
 
     def judge(self, step: Step, attempt: int, scope: Scopes) -> Judgement:
         """Hold every expectation against what was seen, and put each on record."""

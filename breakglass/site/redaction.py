@@ -1,16 +1,20 @@
 """Keeping secrets out of everything that is stored or shown.
 
-A secret is looked for as it is, and in the forms in which programs echo it: base64 (also in the middle of a
-longer text that was encoded), URL-quoted, JSON-escaped. What is found is replaced by a marker. A secret that
-comes in two pieces is found too: `Redaction` keeps back the end of a text that may be the beginning of one.
+A secret is looked for as it is, and in the forms in which programs write it again; `secret_forms` says
+which. What is found is replaced by a mark. A secret that comes in two pieces is found too: `Redaction` keeps
+back the end of a text that may be the beginning of one. The time grows with the text and with nothing else.
 """
 
-import base64
 import json
 from collections.abc import Iterator
-from urllib.parse import quote, quote_plus
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from breakglass.site.secret_forms import Chain, beginning_of, chains_of, pattern_of
 from breakglass.values import Json
+
+if TYPE_CHECKING:
+    import re2
 
 MARK = "«redacted»"
 """What stands where a secret stood."""
@@ -18,23 +22,30 @@ MARK = "«redacted»"
 SHORTEST_SECRET = 4
 """Characters. A shorter value stands in ordinary words too, so it could not be kept out of them."""
 
-SHORTEST_FORM = 8
-"""Characters of one line of a secret of several lines, and of a base64 form, that are looked for alone."""
+MEMORY = 256 * 1024 * 1024
+"""Bytes that RE2 may use for the secrets of one session; a dozen tokens and a key take a few of them."""
+
+LONGEST_SPELLING = 16
+"""Bytes in which one character of a secret is written, of those that are held back to see what follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """The secrets at one moment, compiled. tail: bytes at the end of a text in which one may have begun."""
+
+    whole: "re2.Regexp"
+    beginning: "re2.Regexp"
+    tail: int
 
 
 class Redactor:
     """All the secrets that are to be kept out."""
 
     def __init__(self) -> None:
-        self._forms: list[str] = []
-        self._shortest: list[str] = []
-        """Those that no other one is part of: where none of them is, there is none at all."""
         self._values: set[str] = set()
-
-    @property
-    def longest(self) -> int:
-        """Characters of the longest form; 0 when there is none."""
-        return len(self._forms[0]) if self._forms else 0
+        self._chains: dict[Chain, None] = {}
+        self._sought: _Sought | None = None
+        """Made when it is needed, and again when there is another secret."""
 
     def add_value(self, value: Json) -> bool:
         """Keep every text and number of a value out from now on. Says whether that can be done for all of
@@ -48,28 +59,32 @@ class Redactor:
         value = value.strip("\r\n")
         if len(value) < SHORTEST_SECRET:
             return False
-        if value in self._values:
-            return True
-        self._values.add(value)
-        forms = {*self._forms, *forms_of(value)}
-        self._forms = sorted(forms, key=lambda form: (-len(form), form))
-        self._shortest = []
-        for form in reversed(self._forms):
-            if not any(shorter in form for shorter in self._shortest):
-                self._shortest.append(form)
+        if value not in self._values:
+            self._values.add(value)
+            self._chains.update(dict.fromkeys(chains_of(value)))
+            self._sought = None
         return True
 
+    def finds(self, text: str) -> bool:
+        """Whether any form of any secret is in the text."""
+        return bool(self._chains) and self._now().whole.search(_raw(text)) is not None
+
     def redact(self, text: str) -> str:
-        """The text with every form of every secret replaced."""
-        if any(form in text for form in self._shortest):
-            for form in self._forms:
-                text = text.replace(form, MARK)
-        return text
+        """The text with every form of every secret replaced; the same object where there was none."""
+        if not self.finds(text):
+            return text
+        data, whole = _raw(text), self._now().whole
+        pieces: list[bytes] = []
+        done = 0
+        for match in whole.finditer(data):
+            pieces += (data[done : match.start()], _MARK)
+            done = match.end()
+        return _text(b"".join((*pieces, data[done:])))
 
     def redact_json(self, value: Json) -> Json:
         """The value with every text and number in it redacted, keys included. The same object where nothing
         was in it."""
-        return self._redact_json(value) if self._forms else value
+        return self._redact_json(value) if self._chains else value
 
     def _redact_json(self, value: Json) -> Json:
         match value:
@@ -91,18 +106,35 @@ class Redactor:
                 text = json.dumps(value)
                 return value if self.redact(text) == text else MARK
 
-    def begins_at(self, text: str) -> int:
-        """Where the end of the text may be the beginning of a secret; the text's length when nowhere."""
-        least = max(0, len(text) - self.longest + 1)
-        earliest = len(text)
-        for form in self._forms:
-            at = text.find(form[0], max(least, len(text) - len(form) + 1))
-            while 0 <= at < earliest:
-                if form.startswith(text[at:]):
-                    earliest = at
-                    break
-                at = text.find(form[0], at + 1)
-        return earliest
+    def split(self, text: str) -> tuple[str, str]:
+        """The text without secrets, as far as it is clear that it is, and the end that may begin one."""
+        if not self._chains:
+            return text, ""
+        sought, data = self._now(), _raw(text)
+        pieces: list[bytes] = []
+        done = 0
+        for match in sought.whole.finditer(data):
+            start = match.start()
+            if match.end() == len(data):
+                begun = sought.beginning.search(data[start:])
+                if begun is not None and begun.start() == 0:  # what comes next may belong to it
+                    return _text(b"".join((*pieces, data[done:start]))), _text(data[start:])
+            pieces += (data[done:start], _MARK)
+            done = match.end()
+        tail = max(done, len(data) - sought.tail)
+        begun = sought.beginning.search(data[tail:])
+        end = len(data) if begun is None else tail + begun.start()
+        return _text(b"".join((*pieces, data[done:end]))), _text(data[end:])
+
+    def _now(self) -> _Sought:
+        if self._sought is None:
+            longest = max(len(chain.links) for chain in self._chains)
+            self._sought = _Sought(
+                _compiled(pattern_of(self._chains)),
+                _compiled(beginning_of(self._chains)),
+                LONGEST_SPELLING * longest,
+            )
+        return self._sought
 
 
 class Redaction:
@@ -114,15 +146,37 @@ class Redaction:
 
     def feed(self, text: str) -> str:
         """What may be shown after this piece. The rest waits until it is clear that it begins no secret."""
-        whole = self._redactor.redact(self._held + text)
-        safe = self._redactor.begins_at(whole)
-        self._held = whole[safe:]
-        return whole[:safe]
+        safe, self._held = self._redactor.split(self._held + text)
+        return safe
 
     def end(self) -> str:
         """What was held back, when no more comes."""
         held, self._held = self._held, ""
-        return held
+        return self._redactor.redact(held)
+
+
+_MARK = MARK.encode()
+
+
+def _compiled(pattern: bytes) -> "re2.Regexp":
+    import re2
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1  # bytes are matched as they are
+    options.longest_match = True  # of a secret that begins as another does, all of it
+    options.max_mem = MEMORY
+    options.log_errors = False
+    compiled = re2.compile(pattern, options)
+    re2.purge()  # it would keep each pattern that there was, with the secrets in it
+    return compiled
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "surrogatepass")
 
 
 def texts_of(value: Json) -> Iterator[str]:
@@ -154,41 +208,3 @@ def replaced(value: Json, old: str, new: str) -> Json:
             return {name.replace(old, new): replaced(each, old, new) for name, each in value.items()}
         case _:
             return value
-
-
-def forms_of(value: str) -> Iterator[str]:
-    """Every text in which a secret may come back."""
-    lines = [line.strip() for line in value.splitlines()]
-    parts = [value, *(line for line in lines if len(line) >= SHORTEST_FORM)]
-    for part in dict.fromkeys(parts):
-        yield part
-        yield quote(part)
-        yield quote(part, safe="")
-        yield quote_plus(part)
-        yield quote(part, safe="").replace("~", "%7E")
-        for escaped in (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1]):
-            yield escaped
-            yield escaped.replace("/", "\\/")
-            # JSON in JSON, as the annotation in which kubectl keeps what was applied last.
-            yield json.dumps(escaped)[1:-1]
-            yield json.dumps(escaped, ensure_ascii=False)[1:-1]
-        yield from _in_base64(part)
-
-
-def _in_base64(value: str) -> Iterator[str]:
-    """The characters that a value gives in base64 at each of the three places where it can begin.
-
-    Of a value in the middle of a longer text only the characters that depend on nothing else are looked for.
-    """
-    raw = value.encode()
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        whole = encode(raw).decode()
-        yield whole
-        yield whole.rstrip("=")
-        for before in range(3):
-            encoded = encode(b"\0" * before + raw).decode().rstrip("=")
-            first = -(-before * 8 // 6)
-            last = (before + len(raw)) * 8 // 6
-            inner = encoded[first:last]
-            if len(inner) >= SHORTEST_FORM:
-                yield inner

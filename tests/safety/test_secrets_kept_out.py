@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -95,6 +96,10 @@ def echoes(secret: str) -> Iterator[str]:
     yield base64.b64encode(raw).decode()
     yield base64.urlsafe_b64encode(raw).decode().rstrip("=")
     yield base64.b64encode(b"user:" + raw).decode()
+    yield raw.hex()
+    yield re.sub("%..", lambda found: found[0].lower(), quote(secret, safe=""))
+    yield "".join(f"\\u{ord(each):04x}" if each in "<>&" else each for each in json.dumps(secret)[1:-1])
+    yield base64.encodebytes(b"user:" * 12 + raw).decode().strip()
 
 
 FORMS = "\n".join(f"[{form}]" for secret in SECRETS.values() for form in echoes(secret)) + "\n"
@@ -133,7 +138,9 @@ async def place(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncGenerato
     (tmp_path / "secret").write_text(SECRETS["from_file"] + "\n")
     cut = FORMS.encode().index(b"S3cr3t") + 3
     runbook = RUNBOOK.replace("CUT1", str(cut + 1)).replace("CUT", str(cut))
-    echo = " ".join(form for secret in SECRETS.values() for form in echoes(secret) if form.isascii())
+    echo = " ".join(
+        form for secret in SECRETS.values() for form in echoes(secret) if form.isascii() and "\n" not in form
+    )
     answer = hostile_answer(f"400 {SECRETS['from_env']}", FORMS.encode(), f"X-Echo: {echo}")
     secret: Object = {
         "apiVersion": "v1",
