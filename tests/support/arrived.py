@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from aiohttp import web
 
-from breakglass.policy.commands import HTTP_READS, judge_command, judge_shell
+from breakglass.policy.commands import HTTP_READS, judge_command
+from breakglass.policy.login_shell import argv_of
 from breakglass.policy.risk import Risk
 from breakglass.policy.site_says import judge_verb
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
@@ -64,8 +65,9 @@ class Arrived:
         said = said_to_read(runbook)
         sent = [str(each) for each in self.api if not is_harmless(each, said)]
         for host, command in self.commands:
-            found = judge_verb((command,)) if hosts[host].forced_command else judge_shell(command)
-            if found.risk is not Risk.READ and not _is_one_of(shlex.split(command), said):
+            words = argv_of(shlex.split(command))
+            found = judge_verb(words) if hosts[host].forced_command else judge_command(words)
+            if found.risk is not Risk.READ and not _is_one_of(words, said):
                 sent.append(f"ssh {host} {command}")
         return [*sent, *(each for each in self.http if each.split(" ")[0] not in HTTP_READS)]
 
