@@ -22,6 +22,9 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Folders in which only root installs programs."""
 
+DEEPEST = 8
+"""Programs that hand on to one another. Each may be read in two ways, so more of them would take long."""
+
 READS = Judgement(Risk.READ, Knowledge.READS, "every word is known to read")
 _GRAMMARS = {tables.SED: sed.objection, tables.AWK: awk.objection, tables.JQ: jq.objection}
 _SEPARATOR = Slot(tables.SEPARATOR)
@@ -40,20 +43,20 @@ def judge_method(method: str) -> Judgement:
     return Judgement(risk, Knowledge.CHANGES, f"{name} {tables.WHY[risk]}", method)
 
 
-def judge_shell(text: str, reads: Sequence[ReadPattern] = ()) -> Judgement:
+def judge_shell(text: str, reads: Sequence[ReadPattern] = (), depth: int = 0) -> Judgement:
     """Judge shell text by its worst command. What is not understood is not known. `reads` are the commands
-    that a site counts as reads where nobody knows them."""
+    that a site counts as reads where nobody knows them, and `depth` is how many commands hand this on."""
     try:
         commands = parse(text)
     except ShellSyntaxError as error:
         return _unknown(f"the shell text is not understood: {error}", text)
-    return _worst(_judge(command, reads) for command in commands)
+    return _worst(_judge(command, reads, depth) for command in commands)
 
 
-def _judge(command: Command, reads: Sequence[ReadPattern]) -> Judgement:
+def _judge(command: Command, reads: Sequence[ReadPattern], depth: int) -> Judgement:
     found = [_judge_assignment(name, value, bool(command.words)) for name, value in command.assignments]
     if command.words:
-        found.append(judge_command(command.words, reads))
+        found.append(judge_command(command.words, reads, depth))
     found += [_known(Risk.CHANGE, f"> {target} writes a file", target) for target in command.writes]
     return _worst(found)
 
@@ -72,12 +75,12 @@ def judge_kubectl(words: Sequence[str], reads: Sequence[ReadPattern] = ()) -> Ju
     return judge_command(("kubectl", *words), reads)
 
 
-def judge_command(words: Sequence[str], reads: Sequence[ReadPattern] = ()) -> Judgement:
-    """Judge one command from its words; the first names the program. No words at all do nothing. `reads` as
-    for `judge_shell`."""
+def judge_command(words: Sequence[str], reads: Sequence[ReadPattern] = (), depth: int = 0) -> Judgement:
+    """Judge one command from its words; the first names the program. No words at all do nothing. `reads` and
+    `depth` as for `judge_shell`."""
     if not words:
         return READS
-    found = _by_the_tables(words, reads)
+    found = _by_the_tables(words, reads, depth)
     if found.knowledge is Knowledge.UNKNOWN:
         for pattern in reads:
             if pattern.matches(words):
@@ -85,11 +88,13 @@ def judge_command(words: Sequence[str], reads: Sequence[ReadPattern] = ()) -> Ju
     return found
 
 
-def _by_the_tables(words: Sequence[str], reads: Sequence[ReadPattern]) -> Judgement:
+def _by_the_tables(words: Sequence[str], reads: Sequence[ReadPattern], depth: int) -> Judgement:
+    if depth > DEEPEST:
+        return _unknown(f"more than {DEEPEST} programs run one another", words[0])
     program, found = words[0], _usages(words[0])
     if not found:
         return _unknown(_why_unknown(program), program)
-    return _best(found, program.rpartition("/")[2], tuple(words[1:]), reads)
+    return _best(found, program.rpartition("/")[2], tuple(words[1:]), reads, depth)
 
 
 def _usages(program: str) -> Sequence[Usage]:
@@ -106,13 +111,13 @@ def _why_unknown(program: str) -> str:
 
 
 def _best(
-    usages: Sequence[Usage], name: str, words: tuple[str, ...], reads: Sequence[ReadPattern]
+    usages: Sequence[Usage], name: str, words: tuple[str, ...], reads: Sequence[ReadPattern], depth: int
 ) -> Judgement:
     """The judgement by the first usage that accounts for every word; without one, the worst of all, of equals
     the last, which a table has for whatever is left."""
     refused: list[Judgement] = []
     for usage in usages:
-        reading = _Reading(usage, name, reads)
+        reading = _Reading(usage, name, reads, depth)
         reading.read(words)
         if not reading.objections:
             return _worst(reading.found)
@@ -131,6 +136,7 @@ class _Reading:
     usage: Usage
     name: str
     reads: Sequence[ReadPattern]
+    depth: int
     found: list[Judgement] = field(default_factory=list[Judgement])
     objections: list[Judgement] = field(default_factory=list[Judgement])
     _given: set[str] = field(default_factory=set[str])
@@ -294,7 +300,7 @@ class _Reading:
         once = end < len(words) and words[end] == ";"
         path = VALUE if once else WORDS
         command = [word.replace("{}", path) for word in words[index:end]]
-        self.found.append(judge_command(command, self.reads))
+        self.found.append(judge_command(command, self.reads, self.depth + 1))
         return end + 1
 
     def _subcommand(self, operands: Sequence[str]) -> None:
@@ -306,7 +312,9 @@ class _Reading:
         if usages is None:
             self._object(f"{self.name}: {_shown(word)} is not known to read", word)
         else:
-            self.found.append(_best(usages, f"{self.name} {word}", tuple(operands[1:]), self.reads))
+            self.found.append(
+                _best(usages, f"{self.name} {word}", tuple(operands[1:]), self.reads, self.depth)
+            )
 
     def _slots(self, operands: Sequence[str], separator: int | None) -> None:
         """Account for the operands, of which `separator` stand before a `--`."""
@@ -348,7 +356,7 @@ class _Reading:
         if not is_literal(text):
             self._object(f"{self.name}: a value is not known as a program text")
         elif language == tables.SHELL:
-            self.found.append(judge_shell(text, self.reads))
+            self.found.append(judge_shell(text, self.reads, self.depth + 1))
         else:
             why = _GRAMMARS[language](text)
             self._object(f"{self.name}: {why}" if why else "", text if len(texts) == 1 else "")
@@ -362,9 +370,9 @@ class _Reading:
         elif slot.form == tables.COMMAND_AND_INPUT:
             replaced = self._replaced
             found = [word.replace(replaced, EXPANSION) for word in words] if replaced else [*words, WORDS]
-            self.found.append(judge_command(found, self.reads))
+            self.found.append(judge_command(found, self.reads, self.depth + 1))
         else:
-            self.found.append(judge_command(words, self.reads))
+            self.found.append(judge_command(words, self.reads, self.depth + 1))
 
 
 def _fits(slot: Slot, word: str) -> bool:

@@ -231,7 +231,7 @@ def _usage(value: object, name: str, above: Usage) -> Usage:
         risk,
         _text(given, "why", WHY[risk]),
         style,
-        {**handed_down, **own},
+        _merged(handed_down, own),
         tuple(_slot(name, word) for word in line if not _is_option(word)),
         frozenset(_text(given, "needs", "").split()),
         _true(name, given, "harmless"),
@@ -325,6 +325,18 @@ def _by_name(name: str, options: Sequence[Option]) -> Mapping[str, tuple[Option,
         if any((each.values, each.joined) != (option.values, option.joined) for each in before):
             raise TableError(f"{name}: {option.name} is listed with a value and without")
         found[option.name] = (*before, option)
+    return found
+
+
+def _merged(
+    above: Mapping[str, tuple[Option, ...]], own: Mapping[str, tuple[Option, ...]]
+) -> Mapping[str, tuple[Option, ...]]:
+    """Options of a usage beside those that it takes from above. What they read comes first; one of its own
+    that takes another number of values has that place alone."""
+    found = {**above, **own}
+    for name in above.keys() & own.keys():
+        if (above[name][0].values, above[name][0].joined) == (own[name][0].values, own[name][0].joined):
+            found[name] = (*above[name], *own[name])
     return found
 
 
