@@ -26,7 +26,7 @@ from breakglass.cli.ending import PERMISSION, UNREACHABLE
 from breakglass.engine.checks import Check, checks, unused
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import state_folder
-from breakglass.runbook.library import all_runbooks, find_runbook
+from breakglass.runbook.library import find_runbook, unique_runbooks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> int:
     if arguments.site is None:
         print("give the site to look at: --site FILE; `breakglass site init` writes one", file=sys.stderr)
         return ExitCode.USAGE
-    found = [find_runbook(name) for name in arguments.runbook] or all_runbooks()
+    found = [find_runbook(name) for name in arguments.runbook] or unique_runbooks()
     runbooks = [load_runbook(each.path) for each in found]
     site = load_site(arguments.site)
     seen = asyncio.run(_look(site, runbooks, as_json=arguments.json))

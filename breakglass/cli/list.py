@@ -6,11 +6,12 @@ examples:
 """
 
 import json
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
-from breakglass.runbook.library import all_runbooks
+from breakglass.runbook.library import all_runbooks, ambiguous, doubled
 from breakglass.yamlio.position import InvalidFileError
 
 
@@ -21,7 +22,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     broken = 0
     cache = open_cache()
-    for found in all_runbooks():
+    library = all_runbooks()
+    twice = doubled(library)
+    for found in library:
         scenarios = [path.stem for path in found.scenarios]
         try:
             runbook = _head(found.path, cache)
@@ -32,9 +35,15 @@ def run(arguments: Namespace) -> int:
         else:
             row = {**runbook._asdict(), "scenarios": scenarios, "path": str(found.path)}
             words = f"{runbook.name:26} {runbook.severity:5} {runbook.title}"
+            if found.origin != "shipped":
+                words += f"  ({found.origin})"
+        row["origin"] = found.origin
         print(json.dumps(row) if arguments.json else words)
         if not arguments.json and scenarios:
             print(f"{'':26}       rehearse: {', '.join(scenarios)}")
+    for same in twice.values():
+        broken = 2
+        print(f"{ambiguous(same)}; only its path opens either", file=sys.stderr)
     cache.save()
     return broken
 

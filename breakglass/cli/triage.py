@@ -31,7 +31,7 @@ from breakglass.engine.gateway import Outside, Prompts
 from breakglass.engine.triage import WORST_FIRST, Finding, Triage, triage
 from breakglass.errors import UserError
 from breakglass.exit_codes import ExitCode
-from breakglass.runbook.library import all_runbooks, find_runbook
+from breakglass.runbook.library import find_runbook, unique_runbooks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
@@ -61,7 +61,7 @@ def run(arguments: Namespace) -> int:
     site = load_site(arguments.site)
     runbooks: dict[str, Runbook] = {}
     broken: list[Triage] = []
-    for name, path in (paths or {each.name: each.path for each in all_runbooks()}).items():
+    for name, path in (paths or {each.name: each.path for each in unique_runbooks()}).items():
         try:
             runbooks[name] = load_runbook(path)
         except UserError as error:

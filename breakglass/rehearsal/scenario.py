@@ -62,7 +62,7 @@ from breakglass.yamlio.shape import (
     text,
 )
 from breakglass.yamlio.source import MappingNode, Node, ScalarNode, compose
-from breakglass.yamlio.text_file import ReadText, read_text
+from breakglass.yamlio.text_file import ReadText, read_trusted_text
 
 MOST_BASES = 4
 """Scenarios in a row, each based on the next."""
@@ -153,7 +153,7 @@ _SHAPE = record(
 )
 
 
-def load_scenario(path: Path, *, read: ReadText = read_text) -> Scenario:
+def load_scenario(path: Path, *, read: ReadText = read_trusted_text) -> Scenario:
     """A scenario from its file. Raises InvalidFileError with every problem found, each with its place.
 
     `read` gives the texts of the file and of its bases.

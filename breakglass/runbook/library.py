@@ -14,6 +14,10 @@ class RunbookNotFoundError(UserError):
     """No runbook has this name; the message says where was looked and what is there."""
 
 
+class AmbiguousRunbookError(UserError):
+    """Two runbooks have this name; the message names both, and neither is chosen."""
+
+
 class Found(NamedTuple):
     """A runbook's folder: `runbook.yaml`, and scenarios beside it."""
 
@@ -21,16 +25,28 @@ class Found(NamedTuple):
     path: Path
 
     @property
+    def origin(self) -> str:
+        """Where it comes from, in words."""
+        folder = self.path.parent.parent
+        if folder.resolve() == _shipped().resolve():
+            return "shipped"
+        named = os.environ.get("BREAKGLASS_RUNBOOKS")
+        return f"BREAKGLASS_RUNBOOKS: {folder}" if named and folder == Path(named) else str(folder)
+
+    @property
     def scenarios(self) -> tuple[Path, ...]:
         return tuple(sorted((self.path.parent / "scenarios").glob("*.yaml")))
 
 
+def _shipped() -> Path:
+    return SHIPPED if SHIPPED.is_dir() else BESIDE_THE_SOURCE
+
+
 def folders() -> list[Path]:
-    """The folders that are searched, first match first: `BREAKGLASS_RUNBOOKS`, `./runbooks`, the shipped."""
+    """The folders that are searched: `BREAKGLASS_RUNBOOKS`, `./runbooks`, the shipped."""
     named = os.environ.get("BREAKGLASS_RUNBOOKS")
     places = [Path(named)] if named else []
-    shipped = SHIPPED if SHIPPED.is_dir() else BESIDE_THE_SOURCE
-    places += [Path("runbooks"), shipped]
+    places += [Path("runbooks"), _shipped()]
     seen: dict[Path, Path] = {}
     for place in places:
         if place.is_dir():
@@ -39,28 +55,54 @@ def folders() -> list[Path]:
 
 
 def all_runbooks() -> list[Found]:
-    """Every runbook that can be found, by name; a name found twice counts where it is found first."""
-    found: dict[str, Found] = {}
-    for folder in folders():
-        for path in sorted(folder.glob("*/runbook.yaml")):
-            found.setdefault(path.parent.name, Found(path.parent.name, path))
-    return [found[name] for name in sorted(found)]
+    """Every runbook that can be found, by name. Where two have one name, both are there: none takes the
+    other's place."""
+    found = [
+        Found(path.parent.name, path)
+        for folder in folders()
+        for path in sorted(folder.glob("*/runbook.yaml"))
+    ]
+    return sorted(found, key=lambda each: each.name)
+
+
+def unique_runbooks() -> list[Found]:
+    """Every runbook that can be found. Raises AmbiguousRunbookError where two have one name."""
+    found = all_runbooks()
+    for same in doubled(found).values():
+        raise AmbiguousRunbookError(f"{ambiguous(same)}; rename one, or give paths")
+    return found
+
+
+def doubled(found: list[Found]) -> dict[str, list[Found]]:
+    """The runbooks that share a name, by that name."""
+    by_name: dict[str, list[Found]] = {}
+    for each in found:
+        by_name.setdefault(each.name, []).append(each)
+    return {name: same for name, same in by_name.items() if len(same) > 1}
 
 
 def find_runbook(name: str) -> Found:
-    """The runbook with this name, or at this path. Raises RunbookNotFoundError."""
+    """The runbook with this name, or at this path. Raises RunbookNotFoundError, and AmbiguousRunbookError
+    where two have the name."""
     path = Path(name)
     if path.is_dir() and (path / "runbook.yaml").is_file():
         path = path / "runbook.yaml"
     if path.is_file():
         return Found(path.parent.name if path.name == "runbook.yaml" else path.stem, path)
     known = all_runbooks()
-    for found in known:
-        if found.name == name:
-            return found
+    same = [found for found in known if found.name == name]
+    if len(same) > 1:
+        raise AmbiguousRunbookError(f"{ambiguous(same)}; give its path instead of its name")
+    if same:
+        return same[0]
     names = ", ".join(found.name for found in known) or "none"
     places = ", ".join(str(folder) for folder in folders()) or "no folder"
     raise RunbookNotFoundError(f"no runbook is called {name!r}. Looked in {places}; there: {names}")
+
+
+def ambiguous(same: list[Found]) -> str:
+    """That runbooks have one name, with where each is."""
+    return f"two runbooks are called {same[0].name!r}: {' and '.join(str(each.path) for each in same)}"
 
 
 def find_scenario(found: Found, name: str | None) -> Path:

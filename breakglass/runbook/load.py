@@ -47,7 +47,7 @@ from breakglass.yamlio.shape import (
     text,
 )
 from breakglass.yamlio.source import Node, compose
-from breakglass.yamlio.text_file import ReadText, read_text
+from breakglass.yamlio.text_file import ReadText, read_text, read_trusted_text
 
 MOST_STEPS = 1000
 """Steps of one runbook, included ones counted; nobody walks more."""
@@ -267,11 +267,12 @@ RUNBOOK: Shape[ReadRunbook] = record(
 
 
 def load_runbook(path: Path, *, probes: KnownProbes | None = None) -> Runbook:
-    """The runbook in a file. Raises InvalidFileError with every problem; warnings alone do not stop it.
+    """The runbook in a file that only its owner may write, to be run. Raises InvalidFileError with every
+    problem; warnings alone do not stop it.
 
     `probes` are the probes that there are; without them, actions that name one are not checked.
     """
-    runbook, problems = read_runbook(read_text(path), path, probes=probes)
+    runbook, problems = read_runbook(read_trusted_text(path), path, probes=probes, read=read_trusted_text)
     if runbook is None:
         raise InvalidFileError(problems)
     return runbook

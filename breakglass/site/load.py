@@ -47,7 +47,7 @@ from breakglass.yamlio.shape import (
     schema_of,
 )
 from breakglass.yamlio.source import compose
-from breakglass.yamlio.text_file import read_text
+from breakglass.yamlio.text_file import read_trusted_text
 
 _Named = TypeVar("_Named", Cluster, Host, Endpoint)
 
@@ -119,8 +119,9 @@ _SITE = record(
 
 
 def load_site(path: Path) -> Site:
-    """The site in a file. Raises InvalidFileError with every problem; warnings alone do not stop it."""
-    site, problems = read_site(read_text(path), path)
+    """The site in a file that only its owner may write. Raises InvalidFileError with every problem; warnings
+    alone do not stop it."""
+    site, problems = read_site(read_trusted_text(path), path)
     if site is None:
         raise InvalidFileError(problems)
     return site

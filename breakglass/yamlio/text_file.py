@@ -1,9 +1,12 @@
 """The text of a file that somebody wrote: bounded, ordinary, UTF-8, or a Problem that says why not."""
 
+import grp
+import os
+import pwd
+import stat
 from codecs import BOM_UTF8
 from collections.abc import Callable
 from pathlib import Path
-from stat import S_ISREG
 from typing import TypeAlias
 
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
@@ -20,12 +23,64 @@ def read_text(path: Path) -> str:
 
     Raises InvalidFileError, for a file that is missing or must not be read as well.
     """
+    return _read(path, lambda _: "")
+
+
+def read_trusted_text(path: Path) -> str:
+    """As `read_text`, of a file that decides what runs: only its owner may have written it.
+
+    Raises InvalidFileError, also for a file that somebody else owns or may write, with what mends it. The
+    file that is read is the one that was looked at.
+    """
+    return _read(path, lambda facts: whose_problem(path, facts))
+
+
+def whose_problem(path: Path, facts: os.stat_result) -> str:
+    """Why a file is not to be trusted, by its owner and mode and by its folder's; empty where it is.
+
+    A group that is its owner's alone may write, as distributions with umask 002 give it. A file of root is
+    everybody's to use. OpenSSH asks the same of its files.
+    """
+    if facts.st_uid not in (os.getuid(), 0):
+        return (
+            f"belongs to {_user(facts.st_uid)}, who could change what runs: sudo chown {os.getuid()} {path}"
+        )
+    if facts.st_mode & stat.S_IWOTH:
+        return f"others may write it, and so change what runs: chmod go-w {path}"
+    if facts.st_mode & stat.S_IWGRP and not _is_private(facts.st_gid, facts.st_uid):
+        return f"its group may write it, and so change what runs: chmod go-w {path}"
+    folder = path.resolve().parent
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return f"others may put another file in its place: chmod o-w {folder}"
+    return ""
+
+
+def _is_private(group: int, owner: int) -> bool:
+    """Whether a group has its owner for its only member."""
+    try:
+        entry, user = grp.getgrgid(group), pwd.getpwuid(owner)
+    except KeyError:
+        return False
+    return user.pw_gid == group and entry.gr_name == user.pw_name and set(entry.gr_mem) <= {user.pw_name}
+
+
+def _user(number: int) -> str:
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
+
+
+def _read(path: Path, objection: Callable[[os.stat_result], str]) -> str:
     start = Position(path, 1, 1)
     try:
-        status = path.stat()
-        if not S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise InvalidFileError([Problem(start, "not an ordinary file")])
         with path.open("rb") as file:
+            wrong = objection(os.fstat(file.fileno()))
+            if wrong:
+                raise InvalidFileError([Problem(start, wrong)])
             data = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
