@@ -138,13 +138,13 @@ _HOST = required("host", TEMPLATE, help="A host of the site.")
 _SSH_RUN: Field[tuple[tuple[Template, ...], bool]] = required(
     "run",
     by_kind(
-        "a list of words, or one string for the remote shell",
+        "a list of words, or one string for `sh`",
         scalar=converted(TEMPLATE, lambda line, node, problems: ((line,), True)),
         sequence=converted(
             list_of(TEMPLATE, "a list of words", minimum=1), lambda words, node, problems: (words, False)
         ),
     ),
-    help="A list is exact arguments; a string is for the remote shell, with every value quoted.",
+    help="A list is exact arguments; a string is for `sh`, and every value in it is a parameter.",
 )
 _SUDO = optional("sudo", BOOLEAN, default=False, help="Run through `sudo -n`, which never asks.")
 
@@ -160,10 +160,16 @@ _METHODS = tuple(
     optional(method, SITE_NAME, help=f"{method.upper()} from this endpoint of the site.")
     for method in ("get", "head", "post", "put", "patch", "delete")
 )
-_PATH = optional("path", TEMPLATE, help="Added to the endpoint's URL.")
+_PATH = optional(
+    "path",
+    TEMPLATE,
+    help="Added to the endpoint's URL. Each value in it is one segment; one expression alone is a whole path.",
+)
 _QUERY = optional("query", mapping_of(MAYBE_EMPTY_TEMPLATE), default=dict[str, Template]())
 _HEADERS = optional("headers", mapping_of(MAYBE_EMPTY_TEMPLATE), default=dict[str, Template]())
-_BODY = optional("body", MAYBE_EMPTY_TEMPLATE, help="The request's body as text.")
+_BODY = optional(
+    "body", MAYBE_EMPTY_TEMPLATE, help="The request's body as text: JSON or a form, or one expression."
+)
 _JSON = optional("json", TREE, help="The request's body as JSON.")
 _FOLLOW = optional("follow", BOOLEAN, default=False, help="Follow redirects; never unless asked.")
 _ANONYMOUS = optional("anonymous", BOOLEAN, default=False, help="Send none of the endpoint's credentials.")

@@ -73,7 +73,7 @@ class KubectlAction:
 class SshAction:
     """`ssh: {host: pve, run: [qm, status, "201"]}`, or `run:` as one shell string.
 
-    With `shell`, `words` holds the one string and every interpolation in it is shell-quoted; without, each
+    With `shell`, `words` holds the one string, for `sh`, and every value in it is a parameter; without, each
     word becomes exactly one argument of the remote command.
     """
 
