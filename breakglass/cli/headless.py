@@ -7,6 +7,7 @@ from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
 from breakglass.engine.autopilot import Script, walk
 from breakglass.engine.opening import Request, Session, open_session, operator_name
+from breakglass.transport.visible import visible
 
 ScriptOf = Callable[[Session], Script]
 
@@ -18,6 +19,8 @@ async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool)
         for recorded in engine.state.timeline:
             tell(recorded, as_json=as_json)
         engine.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
+        if engine.changed is not None and not as_json:
+            print(visible(engine.changed.shown), flush=True)
         engine.subscribe(telling_of_the_disk(engine))
         with ending_on_signals(engine):
             await walk(engine, script_of(session), operator_name())

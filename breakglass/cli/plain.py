@@ -102,7 +102,7 @@ async def or_stop(answer: Awaitable[Given]) -> Given:
 async def _answer(asked: e.Asked, state: State, lines: Lines) -> Given:
     by = operator_name()
     match asked.question:
-        case "confirm":
+        case "confirm" | "accept":
             return await answer_confirmation(asked, state, lines, by)
         case "acknowledge":
             lines.say(f"\n  {asked.text}")
@@ -153,7 +153,8 @@ def _show_change(asked: e.Asked, state: State, lines: Lines) -> None:
         ("SERVER", asked.server_says),
         ("THEN", asked.then),
     ]
-    lines.say(f"\n== {asked.risk.upper()} ==  {state.mode.upper()}  {state.site}")
+    title = asked.risk.upper() if asked.question == "confirm" else asked.text
+    lines.say(f"\n== {title} ==  {state.mode.upper()}  {state.site}")
     for name, value in rows:
         if value:
             # A value of several lines must not look as if it were rows of its own.

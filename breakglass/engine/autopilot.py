@@ -68,6 +68,8 @@ def answer_for(
                 return stop
             by = SECOND_PERSON if operator in state.approvals else operator
             return c.Confirm(asked.typed or "Y", by)
+        case "accept":
+            return c.Stop(f"needs a person: {asked.text}. Resume it in a terminal", operator)
         case "choose":
             chosen = script.choose.get(asked.step)
             tried[asked.step] = tried.get(asked.step, 0) + 1

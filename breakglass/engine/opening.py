@@ -14,6 +14,7 @@ from breakglass import __version__
 from breakglass.engine.adhoc import NAME as ADHOC
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.held import changed_since, held_now, keep
 from breakglass.engine.presence import Arrive, Presence
 from breakglass.engine.prompts import Desk, typed_value
 from breakglass.engine.walk import Engine, Pace
@@ -103,6 +104,9 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
     folder, nowhere = _new_folder(request, runbook.name)
     site, rehearsal, clock = await _world(request, site, scenario, folder, stack)
     check_uses(runbook, site)
+    held = await in_thread(lambda: held_now(runbook, site)) if from_file else None
+    if held is not None and rehearsal is None and not nowhere:
+        await in_thread(lambda: keep(folder, held))
     desk = Desk(unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True))
     outside = Outside(site, folder.output, clock, prompts or Prompts())
     arrive = None if nowhere else _arrive(folder, runbook, site, request.mode, stack)
@@ -128,6 +132,7 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
             pid=os.getpid(),
             scenario=scenario.name if scenario is not None else "",
             incident_began=request.incident_began,
+            site_digest=held.site_digest if held is not None else "",
         )
     )
     return Session(engine, folder, rehearsal)
@@ -156,19 +161,24 @@ async def _resumed(
         journal.close()
         raise OpeningError(f"{journal.path}: nothing was recorded, so there is nothing to resume")
     try:
-        runbook, site = _as_it_was(first, journal.path)
+        runbook, site = _as_it_is(first, desk.state, folder)
+        changed = await in_thread(lambda: changed_since(desk.state, folder, runbook, site))
+        if changed is not None:
+            await in_thread(lambda: keep(folder, changed.now))
     except BaseException:
         journal.close()
         raise
     clock = Clock()
     outside = Outside(site, folder.output, clock, prompts or Prompts())
     arrive = _arrive(folder, runbook, site, first.mode, stack)
-    engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive)
+    engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive, changed)
     engine.desk.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
     return Session(engine, folder, None)
 
 
-def _as_it_was(first: e.SessionStarted, journal: Path) -> tuple[Runbook, Site]:
+def _as_it_is(first: e.SessionStarted, state: State, folder: SessionFolder) -> tuple[Runbook, Site]:
+    """The runbook and the site of a session as they are now. Raises OpeningError where it cannot go on with
+    them."""
     if first.mode == "rehearsal" and not first.site_path:
         raise OpeningError(
             f"{first.session} was a rehearsal, and its simulated world ended with the program; rehearse again"
@@ -176,10 +186,13 @@ def _as_it_was(first: e.SessionStarted, journal: Path) -> tuple[Runbook, Site]:
     if not first.runbook_path:
         raise OpeningError(f"{first.session} was one action typed by hand: {first.title}; type it again")
     runbook = load_runbook(Path(first.runbook_path))
-    if runbook.digest != first.runbook_digest:
+    steps = {step.id for step in runbook.steps}
+    gone = {state.current, state.following} - steps - {"", "done"}
+    if gone:
+        kept = folder.held / state.runbook_digest
         raise OpeningError(
-            f"{first.runbook_path} is not what {first.session} walked: its SHA-256 was "
-            f"{first.runbook_digest[:12]} and is {runbook.digest[:12]}; put the old text back, or begin anew"
+            f"{first.runbook_path} is not what {first.session} walked, and has no step "
+            f"{' or '.join(sorted(gone))} any more; put the old text back ({kept}), or begin anew"
         )
     site = load_site(Path(first.site_path))
     check_uses(runbook, site)

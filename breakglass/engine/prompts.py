@@ -29,6 +29,7 @@ Busy: TypeAlias = Literal["", "reading", "changing"]
 
 WAITS_FOR: dict[e.Question, str] = {
     "confirm": "a change to be confirmed or declined",
+    "accept": "what has changed to be accepted or declined",
     "decide": "a decision how to go on",
     "answer": "an answer",
     "choose": "a choice",
@@ -152,6 +153,9 @@ class Desk:
         self._reading.cancel()
 
     def _confirm(self, command: c.Confirm) -> None:
+        if self.state.waiting is not None and self.state.waiting.question == "accept":
+            self._accept(command, self.state.waiting)
+            return
         waiting = self._confirmable()
         approvals = self.state.approvals
         if approvals and waiting.sign:
@@ -165,6 +169,11 @@ class Desk:
             raise CommandRefusedError(f"{command.by} has already agreed; a second person must")
         proof: e.Proof = "none" if approvals else ""
         self._agreed(waiting, e.Confirmed(waiting.step, waiting.attempt, command.by, command.typed, proof))
+
+    def _accept(self, command: c.Confirm, waiting: e.Asked) -> None:
+        if command.typed != waiting.typed:
+            raise CommandRefusedError(f"that is not {waiting.typed!r}; nothing has been sent")
+        self._resolve(command)
 
     async def sign(self, command: c.Sign, signers: Path | None) -> None:
         """Take a second person's signature. Raises CommandRefusedError when it does not hold, or when none is
@@ -210,7 +219,9 @@ class Desk:
         match command:
             case c.Continue() if question == "continue":
                 return command
-            case c.Decline() if question == "confirm":
+            case c.Skip() | c.Jump() if question == "accept":
+                raise CommandRefusedError("first accept what has changed, or stop")
+            case c.Decline() if question in ("confirm", "accept"):
                 return command
             case c.Retry() if question in ("decide", "continue"):
                 return command

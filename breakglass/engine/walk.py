@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from breakglass.engine import commands as c
+from breakglass.engine import held
 from breakglass.engine.change import Changed, Changer, seen_of
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside
@@ -51,6 +52,8 @@ TOO_SHORT = (
     f"the answer has fewer than {SHORTEST_SECRET} characters: it is not recorded, but output that repeats it "
     "will show it"
 )
+ACCEPT = "accept"
+"""What is typed to accept a runbook or a site that is not as it was."""
 CANCELLED = "Cancelled. Nothing sent."
 STOP_REHEARSING = "stop and call; the simulated world ends with it"
 
@@ -85,8 +88,10 @@ class Engine:
         clock: Clock,
         pace: Pace,
         arrive: Arrive | None = None,
+        changed: held.Changed | None = None,
     ) -> None:
-        """`arrive` says who else is in this runbook on this site, where somebody can know."""
+        """`arrive` says who else is in this runbook on this site, where somebody can know. `changed` is, on
+        resuming, what is not as the session held to."""
         self.runbook = runbook = assessed_on(runbook, site.says)
         self.site = site
         self.desk = desk
@@ -96,6 +101,7 @@ class Engine:
         self._reader = Reader(self.desk, outside, runbook, clock)
         self._changer = Changer(self.desk, outside, self._reader, clock)
         self._arrive = arrive
+        self.changed = changed
         self._pace: Pace = pace
         self._phase: str | None = None
         self._steps = {step.id: step for step in runbook.steps}
@@ -134,7 +140,7 @@ class Engine:
 
     async def run(self) -> e.EndResult:
         """Walk until the runbook ends, a person stops it, or it is cancelled."""
-        onward: Onward = await self._beside_others() or await self._entry()
+        onward: Onward = await self._as_it_was() or await self._beside_others() or await self._entry()
         while isinstance(onward, Go):
             onward = await self._visit(self._steps[onward.step])
         self.desk.record(e.SessionEnded(onward.result, onward.reason))
@@ -144,6 +150,34 @@ class Engine:
         """Close every connection and let go of the journal."""
         await self._outside.close()
         self.desk.journal.close()
+
+    async def _as_it_was(self) -> Onward | None:
+        """Where the runbook or the site is not what the session held to, have that accepted before anything
+        is reached. None goes on."""
+        changed = self.changed
+        if changed is None:
+            return None
+        at = self.state.current or self.runbook.steps[0].id
+        asked = e.Asked(
+            at,
+            0,
+            "accept",
+            text=f"the {changed.what} is not as it was",
+            command=changed.shown,
+            where=str(self.site.path),
+            typed=ACCEPT,
+            impact="What was read and captured so far was read there. The same names may lead elsewhere now.",
+            then="resume; every word is asked anew",
+        )
+        command = await self.desk.ask(asked)
+        if isinstance(command, c.Confirm):
+            now = changed.now
+            digests = (now.runbook_digest, now.site_digest)
+            site = self.site
+            self.desk.record(e.Accepted(command.by, changed.what, *digests, site.name, site.production))
+            return None
+        why = command.reason if isinstance(command, c.Stop) else "not accepted"
+        return self._stopped(c.Stop(f"{asked.text}: {why}", command.by))
 
     async def _beside_others(self) -> Onward | None:
         """Warn where others are in the same runbook on the same site. None goes on, beside them."""

@@ -14,7 +14,8 @@ Mode: TypeAlias = Literal["live", "dry-run", "rehearsal"]
 StepState: TypeAlias = Literal["ok", "failed", "unknown", "cancelled", "skipped", "shown", "nothing-to-do"]
 """`nothing-to-do`: a change over a list that was empty, so that no word was asked and nothing was sent."""
 Outcome: TypeAlias = Literal["succeeded", "failed", "unknown", "not-sent"]
-Question: TypeAlias = Literal["confirm", "decide", "answer", "choose", "acknowledge", "continue"]
+Question: TypeAlias = Literal["confirm", "accept", "decide", "answer", "choose", "acknowledge", "continue"]
+"""`accept`: on resuming, that the runbook or the site is not as it was; `command` is what has changed."""
 Proof: TypeAlias = Literal["", "none", "signature"]
 """What shows that a word after the first is a second person's: nothing but another name, or a signature. The
 first word has none of them."""
@@ -48,6 +49,8 @@ class SessionStarted:
     incident_began: str = ""
     """UTC, ISO 8601: when the alert fired, where the operator said so; otherwise empty and the start
     counts."""
+    site_digest: Name = ""
+    """SHA-256 of the site's file and of where it leads; empty where no file is the site."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,20 @@ class SessionResumed:
     pid: int
     torn: int
     """Bytes of a torn last record that were dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The operator's word, on resuming, for a runbook or a site that is not as it was. From here on the
+    session holds to these."""
+
+    type: ClassVar[str] = "accepted"
+    by: Name
+    what: str
+    runbook_digest: Name
+    site_digest: Name
+    site: Name
+    production: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +344,7 @@ class Happened:
 Event: TypeAlias = (
     SessionStarted
     | SessionResumed
+    | Accepted
     | SessionEnded
     | StepStarted
     | ActionPrepared
@@ -352,6 +370,7 @@ Event: TypeAlias = (
 DURABLE: tuple[type[Event], ...] = (
     SessionStarted,
     SessionResumed,
+    Accepted,
     SessionEnded,
     Confirmed,
     ActionIntended,

@@ -28,7 +28,7 @@ class NowhereToWriteError(StateFolderError):
 
 @dataclass(frozen=True, slots=True)
 class SessionFolder:
-    """One session's folder: `journal.jsonl`, `output/`, and in a rehearsal `world/`."""
+    """One session's folder: `journal.jsonl`, `output/`, `held/`, and in a rehearsal `world/`."""
 
     path: Path
 
@@ -39,6 +39,11 @@ class SessionFolder:
     @property
     def output(self) -> Path:
         return self.path / "output"
+
+    @property
+    def held(self) -> Path:
+        """The texts of the runbook and the site that the session holds to, by their SHA-256."""
+        return self.path / "held"
 
     @property
     def world(self) -> Path:

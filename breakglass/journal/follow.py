@@ -90,7 +90,10 @@ def follower(folder: SessionFolder) -> Follower:
     if not isinstance(first, e.SessionStarted):
         raise JournalError(f"{path}: nothing was recorded, so there is nothing to follow")
     runbook = load_runbook(Path(first.runbook_path))
-    fault = "" if runbook.digest == first.runbook_digest else "the runbook's file is not what is being walked"
+    held = [r.event for r in reading.records if isinstance(r.event, e.SessionStarted | e.Accepted)]
+    fault = (
+        "" if runbook.digest == held[-1].runbook_digest else "the runbook's file is not what is being walked"
+    )
     return Follower(folder, reading, runbook, _site(first), fault)
 
 

@@ -170,6 +170,9 @@ class State:
     mode: e.Mode = "live"
     operator: str = ""
     scenario: str = ""
+    runbook_digest: str = ""
+    site_digest: str = ""
+    """What the session holds to: as it began, or as it was accepted last."""
     inputs: Mapping[str, Json] = field(default_factory=dict[str, Json])
     values: Mapping[str, Json] = field(default_factory=dict[str, Json])
     steps: Mapping[str, StepView] = field(default_factory=dict[str, StepView])
@@ -293,14 +296,25 @@ def _take(state: State, recorded: Recorded) -> None:
                 operator=event.operator,
                 scenario=event.scenario,
                 inputs=event.inputs,
+                runbook_digest=event.runbook_digest,
+                site_digest=event.site_digest,
             )
         case e.SessionResumed():
             _reopen(state)
             _set(state, operator=event.operator, ended=None, paused=False)
+        case e.Accepted():
+            _set(
+                state,
+                waiting=None,
+                runbook_digest=event.runbook_digest,
+                site_digest=event.site_digest,
+                site=event.site,
+                production=event.production,
+            )
         case e.SessionEnded():
             _set(state, ended=event, waiting=None, approvals=(), following="")
         case e.Asked():
-            if event.question not in ("decide", "continue"):
+            if event.question not in ("decide", "continue", "accept"):
                 _set_status(state, event.step, "waiting")
             _set(state, waiting=event, approvals=())
         case e.Confirmed():

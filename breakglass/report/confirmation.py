@@ -9,6 +9,8 @@ QUIET = 0.6
 
 def what_and_where(asked: e.Asked) -> list[tuple[str, str]]:
     """Each request that the word covers, and on what it acts. Of a list, none is left out."""
+    if asked.question == "accept":
+        return [("CHANGED", asked.command)]
     if not asked.each:
         rows = [("WILL RUN", asked.command), ("ON", asked.on or asked.where)]
         return [*rows, ("AS", asked.where)] if asked.on and asked.where else rows

@@ -62,6 +62,9 @@ def _words(event: e.Event) -> tuple[str, int] | None:
         case e.SessionResumed():
             torn = f"; a torn record of {event.torn} bytes was dropped" if event.torn else ""
             return f"{event.operator} resumed{torn}", 2
+        case e.Accepted():
+            digests = f"runbook SHA-256 {event.runbook_digest[:12]}, site {event.site_digest[:12]}"
+            return f"{event.by} accepted that the {event.what} is not as it was ({digests})", 2
         case e.SessionEnded():
             reason = f": {event.reason}" if event.reason else ""
             return f"ended: {event.result}{reason}", 2
@@ -77,7 +80,7 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             return f"read again {event.need} ({event.that}): {held}{vouched}", 1 if event.holds else 2
         case e.Asked():
             asked = f"asked to {event.question}" if event.question != "decide" else "waits for a decision"
-            return f"{asked}: {event.text}".rstrip(": "), 1 if event.question == "confirm" else 0
+            return f"{asked}: {event.text}".rstrip(": "), 1 if event.question in ("confirm", "accept") else 0
         case e.Confirmed():
             return agreed_words(event), 2
         case e.Declined():

@@ -313,14 +313,18 @@ def _read(
     given = RUNBOOK.read(tree, problems)
     if isinstance(given, Unreadable):
         return None
-    runbook = replace(given.runbook, path=path, source=text, digest=_digest(text, included))
+    texts = tuple((each.name, each.text) for each in included)
+    runbook = replace(given.runbook, path=path, source=text, included=texts)
+    runbook = replace(runbook, digest=_digest(whole_text(runbook)))
     problems.extend(lint_read(runbook, given.steps, given.uses, given.lost, probes))
     return runbook
 
 
-def _digest(text: str, included: list[Included]) -> str:
-    """SHA-256 of the text; with includes, of all texts, so that a change of a shared file shows as well."""
-    digest = hashlib.sha256(text.encode("utf-8"))
-    for each in included:
-        digest.update(b"\0" + each.name.encode("utf-8", "replace") + b"\0" + each.text.encode("utf-8"))
-    return digest.hexdigest()
+def whole_text(runbook: Runbook) -> str:
+    """The text of a runbook and of all that it includes, so that a change of a shared file shows as well.
+    NUL, which no file of these holds, stands around each name."""
+    return runbook.source + "".join(f"\0{name}\0{text}" for name, text in runbook.included)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -368,6 +368,8 @@ class Runbook:
     uses: Uses = Uses()
     inputs: tuple[Input, ...] = ()
     triage: tuple[TriageCheck, ...] = ()
+    included: tuple[tuple[str, str], ...] = ()
+    """The name and the text of each file that is part of it. `digest` covers them too."""
 
     def step(self, step_id: str) -> Step:
         """The step with this id. Raises KeyError; `lint` has made sure that references resolve."""

@@ -121,10 +121,11 @@ _SITE = record(
 def load_site(path: Path) -> Site:
     """The site in a file that only its owner may write. Raises InvalidFileError with every problem; warnings
     alone do not stop it."""
-    site, problems = read_site(read_trusted_text(path), path)
+    text = read_trusted_text(path)
+    site, problems = read_site(text, path)
     if site is None:
         raise InvalidFileError(problems)
-    return site
+    return replace(site, source=text)
 
 
 def read_site(text: str, path: Path) -> tuple[Site | None, list[Problem]]:

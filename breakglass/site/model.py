@@ -150,6 +150,8 @@ class Site:
     there is one, every word after the first is an SSH signature."""
     reads: tuple[ReadPattern, ...] = ()
     """Commands that nobody else knows, and that only read here."""
+    source: str = field(default="", repr=False, compare=False)
+    """The text that was loaded."""
 
     @property
     def says(self) -> SiteSays:

@@ -195,6 +195,8 @@ def asking_words(asked: e.Asked, runbook: Runbook) -> str:
         case "confirm":
             approvals = f", {asked.approvals} people must agree" if asked.approvals > 1 else ""
             return plain(f"Enter  open the confirmation of: {asked.text}{approvals}. Nothing has been sent.")
+        case "accept":
+            return plain(f"Enter  look at what has changed: {asked.text}. Nothing has been sent.")
         case "decide":
             return "r  run it again   J  another step   s  leave it out   S  stop and call   Enter  explains"
         case "continue":

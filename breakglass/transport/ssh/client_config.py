@@ -89,22 +89,28 @@ def settings_of(alias: str, file: Path | None, given: Sequence[tuple[str, str]])
     file: a configuration file in place of the user's and the system's. given: keywords and values that come
     before all files, as from a command line. Raises ClientConfigError.
     """
-    lines = [f"{keyword} {value}" for keyword, value in given]
-    try:
-        if file is not None:
-            lines += _lines(file, _user_folder(), "", 0)
-        else:
-            user = _user_folder() / "config"
-            if user.exists():
-                lines += _lines(user, user.parent, "", 0)
-            if SYSTEM_FILE.exists():
-                lines += [_block(""), *_lines(SYSTEM_FILE, SYSTEM_FILE.parent, "", 0)]
-    except OSError as error:
-        raise ClientConfigError(f"{error.filename}: {error.strerror}") from error
+    lines = [*(f"{keyword} {value}" for keyword, value in given), *lines_of(file)]
     try:
         return _Config.from_text("\n".join(lines)).lookup(alias)
     except (ConfigParseError, CouldNotCanonicalize, ValueError, KeyError, ImportError, OSError) as error:
         raise ClientConfigError(f"{file or '~/.ssh/config'}: cannot be read for {alias}: {error}") from error
+
+
+def lines_of(file: Path | None) -> list[str]:
+    """The lines that count of a configuration file, with its includes in place; of the user's and the
+    system's where none is named. Raises ClientConfigError."""
+    try:
+        if file is not None:
+            return list(_lines(file, _user_folder(), "", 0))
+        lines: list[str] = []
+        user = _user_folder() / "config"
+        if user.exists():
+            lines += _lines(user, user.parent, "", 0)
+        if SYSTEM_FILE.exists():
+            lines += [_block(""), *_lines(SYSTEM_FILE, SYSTEM_FILE.parent, "", 0)]
+        return lines
+    except OSError as error:
+        raise ClientConfigError(f"{error.filename}: {error.strerror}") from error
 
 
 def _user_folder() -> Path:

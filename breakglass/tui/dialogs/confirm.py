@@ -173,7 +173,10 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         elif self._stage == "name" or self.asked.typed:
             shown = f"> {plain(self._typed)}_"
             stood = self._clock() - self._last_key >= MOMENT
-            match = match_words(self._typed, self.asked.typed, stood=stood) if self._stage == "word" else ""
+            does = "accepts it" if self.asked.question == "accept" else "sends it"
+            match = ""
+            if self._stage == "word":
+                match = match_words(self._typed, self.asked.typed, stood=stood, does=does)
             gap = width - cell_len(shown) - cell_len(match)
             style = look.style("ok") if match.startswith("matches") else look.style("suspect")
             if gap >= 1:

@@ -30,6 +30,10 @@ def confirmation_lines(asked: e.Asked, state: State, width: int, look: Look) -> 
             row(label, value, "" if label == "AS" else "bold")
     if asked.earlier:
         row("EARLIER", asked.earlier, f"bold {look.style('unknown')}")
+    if asked.question == "accept":
+        row("MEANS", asked.impact)
+        row("THEN", asked.then)
+        return lines
     row("BREAKS", asked.impact or "the runbook does not say")
     row("UNDO", asked.undo or "NONE", f"bold {look.style('failed')}" if asked.undo in ("", "NONE") else "")
     lines += _needs(asked, state, width, look)
@@ -67,13 +71,13 @@ def _needs(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
     return lines
 
 
-def match_words(typed: str, wanted: str, *, stood: bool = True) -> str:
+def match_words(typed: str, wanted: str, *, stood: bool = True, does: str = "sends it") -> str:
     """How far the typed text is from the wanted one. stood: whether it has been on the screen for long enough
-    to be sent."""
+    to be sent. does: what Enter does then."""
     if not typed:
         return ""
     if typed == wanted:
-        return "matches. Enter  sends it" if stood else "matches"
+        return f"matches. Enter  {does}" if stood else "matches"
     if wanted.startswith(typed):
         return f"no match yet ({len(typed)} of {len(wanted)})"
     at = next(

@@ -97,6 +97,8 @@ class WalkScreen(WalkView, inherit_bindings=False):
         hidden: set[str] = set()
         if now not in ("reading", "verifying"):
             hidden.add("cancel_read")
+        if question == "accept":
+            hidden |= {"skip", "jump"}
         if question not in ("decide", "continue"):
             hidden.add("rerun")
         hidden |= {"pause"} if now in ("asking", "ended") else {"forward", "skip", "jump"}
@@ -139,6 +141,8 @@ class WalkScreen(WalkView, inherit_bindings=False):
         match asked.question:
             case "confirm":
                 self._open_confirmation()
+            case "accept":
+                cockpit(self).push_screen(ConfirmDialog(self.walk, asked))
             case "continue":
                 self._send(c.Continue(self._operator))
             case "decide":
