@@ -163,7 +163,7 @@ _METHODS = tuple(
 _PATH = optional(
     "path",
     TEMPLATE,
-    help="Added to the endpoint's URL. Each value in it is one segment; one expression alone is a whole path.",
+    help="Added to the endpoint's URL. Each value is one segment; one expression alone is a whole path.",
 )
 _QUERY = optional("query", mapping_of(MAYBE_EMPTY_TEMPLATE), default=dict[str, Template]())
 _HEADERS = optional("headers", mapping_of(MAYBE_EMPTY_TEMPLATE), default=dict[str, Template]())
