@@ -9,7 +9,7 @@ CHANGE = """\
   title: Change it
   {action}
   impact: It changes.
-  confirm: {{type: "app"}}
+  confirm: {{type: "app@lab"}}
   verify: {{http: {{get: app}}, until: result.status == 200, within: 1m}}
 """
 

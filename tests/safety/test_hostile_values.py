@@ -46,12 +46,12 @@ steps:
     capture: {v: result.json.values}
   - id: words
     title: As words of a list
-    ssh: {host: box, run: [sh, -c, 'for each; do printf "%s\\0" "$each"; done > "$0"', FOLDER/words, LIST]}
+    ssh: {host: box, run: [FOLDER/keep, FOLDER/words, LIST]}
     risk: read
     because: It writes down what it was given.
   - id: shell
     title: In shell text
-    ssh: {host: box, run: "set -- WORDS; for each; do printf '%s\\\\0' \\"$each\\"; done > FOLDER/shell"}
+    ssh: {host: box, run: "FOLDER/keep FOLDER/shell WORDS"}
     risk: read
     because: It writes down what it was given.
   - id: cluster
@@ -69,6 +69,11 @@ steps:
     title: In a header
     http: {get: app, headers: {X-Value: "${{ v[0] }}"}}
 """
+
+KEEP = """#!/bin/sh
+file=$1; shift; for each; do printf '%s\\0' "$each"; done > "$file"
+"""
+"""A program that nobody knows, and that writes down what it was given."""
 
 
 @dataclass
@@ -127,6 +132,9 @@ async def _walk(door: Door, values: list[str], wanted: tuple[str, ...]) -> Walke
     door.walks += 1
     folder = door.folder / str(door.walks)
     (folder / "session" / "output").mkdir(parents=True)
+    keep = folder / "keep"
+    keep.write_text(KEEP)
+    keep.chmod(0o755)
     seen = folder / "seen"
     seen.write_text(json.dumps({"values": values}))
     words = [f"${{{{ v[{number}] }}}}" for number in range(len(values))]
