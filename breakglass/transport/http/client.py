@@ -142,6 +142,8 @@ def _unanswered(
     if connecting or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return "unreachable", f" cannot be reached: {_reason(chain)}"
     if isinstance(error, httpx.RemoteProtocolError) and not any(word in str(error) for word in _CUT_OFF):
+        if "buffer too long" in str(error):  # h11's words
+            return "malformed", " sends headers that do not end within 100 KB"
         return "malformed", f" does not answer as HTTP does: {error}; is this the right port?"
     if isinstance(error, httpx.DecodingError):
         return "malformed", f" sends content that cannot be decoded: {error}"

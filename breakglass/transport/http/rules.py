@@ -129,6 +129,8 @@ def following(call: Call, response: httpx.Response) -> "Call | Fault":
         target = here.join(location).copy_with(username=None, password=None, fragment=None)
     except (httpx.InvalidURL, ValueError):
         return Fault("malformed", f"redirects to {location[:200]!r}, which is not a URL")
+    if target.port is not None and not 0 < target.port < 2**16:
+        return Fault("malformed", f"redirects to {location[:200]!r}, and there is no such port")
     if target.scheme not in ("http", "https") or not target.host:
         return Fault("malformed", f"redirects to {location[:200]!r}, which is not HTTP")
     if _origin(target) == _origin(here):

@@ -35,6 +35,7 @@ from breakglass.transport.http.rules import (
     url_of,
     words_of_wait,
 )
+from breakglass.transport.http.unpacking import unpacker_of
 from breakglass.values import Json, parse_json
 
 LARGEST_JSON = 16 * 1024 * 1024
@@ -270,12 +271,15 @@ async def _read(response: httpx.Response, sink: Sink, progress: _Progress) -> by
     progress.doing = "reading the answer"
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     kept = bytearray() if media_type == "application/json" or media_type.endswith("+json") else None
-    async for part in response.aiter_bytes():
-        progress.received += len(part)
-        sink("stdout", part)
-        if kept is not None:
-            kept += part
-            kept = kept if len(kept) <= LARGEST_JSON else None
+    unpack = unpacker_of(response.headers.get("Content-Encoding", ""))
+    async for raw in response.aiter_raw():
+        for part in unpack(raw):
+            progress.received += len(part)
+            sink("stdout", part)
+            if kept is not None:
+                kept += part
+                kept = kept if len(kept) <= LARGEST_JSON else None
+            await asyncio.sleep(0)  # a little that came can unpack to much, and the deadline must be seen
     return bytes(kept) if kept is not None else None
 
 
