@@ -39,6 +39,7 @@ COMMANDS = {
     "verify": "check that a session's journal is whole",
     "site": "write a first site file from this machine's kubeconfig and SSH configuration",
     "lint": "check runbooks, sites and scenarios",
+    "risk": "what a command may do, and which word of it decides",
     "schema": "the JSON Schema of a runbook, site or scenario",
     "completion": "what makes a shell complete commands and names",
 }
