@@ -125,7 +125,7 @@ def usages(program: str) -> tuple[Usage, ...]:
     Raises TableError for a table that is not of the format.
     """
     text = _blocks().get(program)
-    return () if text is None else _built(text)
+    return () if text is None else built(text)
 
 
 def programs() -> tuple[str, ...]:
@@ -150,7 +150,8 @@ def _blocks() -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _built(text: str) -> tuple[Usage, ...]:
+def built(text: str) -> tuple[Usage, ...]:
+    """The usages that the text of one table says. Raises TableError for a text that is not of the format."""
     ((names, value),) = _mapping(text).items()
     return _usages(value, names, Usage())
 
@@ -250,11 +251,11 @@ def _subcommands(name: str, given: Mapping[str, object], above: Usage) -> Mappin
     if not isinstance(children, dict):
         raise TableError(f"{name}: `subcommands` is no mapping")
     for names, value in cast("Mapping[str, object]", children).items():
-        built = _usages(value, f"{name} {names}", above)
+        below = _usages(value, f"{name} {names}", above)
         for word in names.split():
             if word in found:
                 raise TableError(f"{name}: {word} is listed twice")
-            found[word] = built
+            found[word] = below
     return found
 
 
