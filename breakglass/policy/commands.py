@@ -29,6 +29,7 @@ READS = Judgement(Risk.READ, Knowledge.READS, "every word is known to read")
 _GRAMMARS = {tables.SED: sed.objection, tables.AWK: awk.objection, tables.JQ: jq.objection}
 _SEPARATOR = Slot(tables.SEPARATOR)
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
+_LIKE_AN_OPTION = re.compile(r"-[^\d.]")
 _NUMBER = re.compile(r"-\d+")
 _SHELL_VARIABLE = re.compile(r"(?!path$|.+path$|.+_proxy$)[a-z_][a-z0-9_]*")
 """A variable of a script's own. zsh ties `path` and its like to those that say where programs are."""
@@ -257,7 +258,17 @@ class _Reading:
                 self._object(f"{self.name}: {name} is not known to take a value", name)
             values = []
         missing = first.values - len(values)
-        values += words[index : index + missing] if missing > 0 else ()
+        following = words[index : index + missing] if missing > 0 else ()
+        values += following
+        if (
+            self.usage.style != "whole"
+            and not self.usage.harmless
+            and any(map(_LIKE_AN_OPTION.match, following))
+        ):
+            # Some version of the program may take no value here.
+            self._object(
+                f"{self.name}: {following[0]} may be an option, or the value of {name}", following[0]
+            )
         if len(values) < first.values or tables.SEPARATOR in values:
             self._object(f"{self.name}: {name} has no value", name)
         if not self.usage.harmless and any(WORDS in value for value in values):
