@@ -22,6 +22,9 @@ SYSTEM_FOLDERS = frozenset(
 )
 """Folders in which only root installs programs."""
 
+SENDERS = ("s_client",)
+"""Words of commands that read only as long as nothing is given to them to send."""
+
 DEEPEST = 8
 """Programs that hand on to one another. Each may be read in two ways, so more of them would take long."""
 
@@ -58,6 +61,8 @@ def _judge(command: Command, reads: Sequence[ReadPattern], depth: int) -> Judgem
     found = [_judge_assignment(name, value, bool(command.words)) for name, value in command.assignments]
     if command.words:
         found.append(judge_command(command.words, reads, depth))
+    if command.fed and any(word in text for text in command.words for word in SENDERS):
+        found.append(_unknown("openssl s_client sends what comes in on its standard input", "s_client"))
     found += [_known(Risk.CHANGE, f"> {target} writes a file", target) for target in command.writes]
     return _worst(found)
 
@@ -258,17 +263,12 @@ class _Reading:
                 self._object(f"{self.name}: {name} is not known to take a value", name)
             values = []
         missing = first.values - len(values)
-        following = words[index : index + missing] if missing > 0 else ()
+        following = words[index : index + max(missing, 0)]
         values += following
-        if (
-            self.usage.style != "whole"
-            and not self.usage.harmless
-            and any(map(_LIKE_AN_OPTION.match, following))
-        ):
+        for value in filter(_LIKE_AN_OPTION.match, following):
             # Some version of the program may take no value here.
-            self._object(
-                f"{self.name}: {following[0]} may be an option, or the value of {name}", following[0]
-            )
+            if self.usage.style != "whole" and not self.usage.harmless:
+                self._object(f"{self.name}: {value} may be an option, or the value of {name}", value)
         if len(values) < first.values or tables.SEPARATOR in values:
             self._object(f"{self.name}: {name} has no value", name)
         if not self.usage.harmless and any(WORDS in value for value in values):

@@ -7,7 +7,7 @@ over commands, since it knows bash alone: dash runs the rm of `ls &>f rm`.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from breakglass.policy.shell_conditional import refuse_unknown_condition
 from breakglass.policy.shell_redirections import OPERATOR, refuse_unknown_target, written
@@ -39,12 +39,14 @@ class Command:
     """One simple command. Words have their quotes removed; what is not known in them is a stand-in.
 
     `assignments` are the NAME=value before the words, or alone. `writes` are the files that a redirection
-    may write to; a command may consist of these alone.
+    may write to; a command may consist of these alone. `fed`: the text itself gives it something to read on
+    its standard input, by a pipe or from a file.
     """
 
     words: tuple[str, ...] = ()
     assignments: tuple[tuple[str, str], ...] = ()
     writes: tuple[str, ...] = ()
+    fed: bool = field(default=False, compare=False)
 
 
 def parse(text: str) -> tuple[Command, ...]:
@@ -101,6 +103,11 @@ class _Parts:
     """The last redirection's."""
 
 
+_INPUTS = frozenset(("<", "<<<", "<&", "<>"))
+_NOTHING_TO_SAY = Command(("echo",))
+"""It ends the input of the program behind the pipe, as in `echo | openssl s_client`."""
+
+
 class _Parser(Scanner):
     """Reads commands and appends them to `found`."""
 
@@ -108,6 +115,7 @@ class _Parser(Scanner):
         super().__init__(text, at, end)
         self._found = found
         self._depth = depth
+        self._reads_input = False
         self._substituted = depth > 0
 
     def substitution(self, start: int, end: int, closing: str) -> int:
@@ -172,10 +180,22 @@ class _Parser(Scanner):
     def _pipeline(self) -> None:
         if self.take(_NEGATION):
             self._blanks()
+        start, outside, self._reads_input = len(self._found), self._reads_input, False
         self._command()
+        if self._reads_input:
+            self._feed(start)
         while self.take(_PIPE):
+            silent = self._found[start:] == [_NOTHING_TO_SAY]
+            start = len(self._found)
             self._blank_lines()
             self._command()
+            if self._reads_input or not silent:
+                self._feed(start)
+        self._reads_input = self._reads_input or outside
+
+    def _feed(self, start: int) -> None:
+        """Note that the commands from `start` on have something to read."""
+        self._found[start:] = [replace(command, fed=True) for command in self._found[start:]]
 
     def _command(self) -> None:
         opening = self.take(_COMPOUND)
@@ -294,6 +314,7 @@ class _Parser(Scanner):
         target = self._plain_word()
         refuse_unknown_target(operator, target, self.peek())
         writes.extend(written(operator, target))
+        self._reads_input = self._reads_input or (operator in _INPUTS and target.bare != "/dev/null")
         return operator
 
     def _simple(self) -> None:

@@ -10,7 +10,7 @@ Only names are found at first; the table of a program is built when it is asked 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -149,7 +149,7 @@ def _blocks() -> Mapping[str, str]:
     return found
 
 
-@lru_cache(maxsize=256)
+@cache
 def built(text: str) -> tuple[Usage, ...]:
     """The usages that the text of one table says. Raises TableError for a text that is not of the format."""
     ((names, value),) = _mapping(text).items()
