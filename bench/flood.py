@@ -45,7 +45,13 @@ uses: {hosts: [box]}
 steps:
   - {id: first, title: One line, ssh: {host: box, run: [head, -n, "1", FILE]}, timeout: 30s}
 """
-FLOOD = "  - {id: NAME, title: Read it all, ssh: {host: box, run: [cat, FILE]}, timeout: 600s}\n"
+FLOOD = """\
+  - id: NAME
+    title: Read it all
+    ssh: {host: box, run: [cat, FILE]}
+    timeout: 600s
+    output_limit: 128 MiB
+"""
 STAY = "  - {id: stay, title: Stay here, manual: Nothing to do.}\n"
 SITE = """\
 site: bench

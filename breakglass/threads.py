@@ -24,7 +24,9 @@ async def in_thread(function: Callable[[], T], *, deadline: float | None = None)
     def give(value: T | None, error: BaseException | None) -> None:
         if answer.done():
             return
-        if error is not None:
+        if isinstance(error, StopIteration):  # a future takes any exception but this one
+            answer.set_exception(RuntimeError("StopIteration"))
+        elif error is not None:
             answer.set_exception(error)
         else:
             answer.set_result(value)  # type: ignore[arg-type]

@@ -320,7 +320,7 @@ class Changer:
                         e.ActionFinished(step.id, attempt, outcome, 0.0, index, message=message)
                     )
                     break
-                sight, interrupted = await self._to_its_end(sent.request, redact=step.redact)
+                sight, interrupted = await self._to_its_end(sent.request, step)
                 outcome = outcome_of(sight, step)
                 self._desk.record(finished(step.id, attempt, index, sight, outcome))
                 if interrupted is not None:
@@ -340,15 +340,15 @@ class Changer:
             return Changed("failed", f"refused by the far side{before or ', nothing changed'}: {message}")
         return await self._verified(step, attempt, scope, outcome, message, Seen(look, tuple(looks)))
 
-    async def _to_its_end(
-        self, request: Request, *, redact: bool
-    ) -> tuple[Sight, asyncio.CancelledError | None]:
+    async def _to_its_end(self, request: Request, step: Step) -> tuple[Sight, asyncio.CancelledError | None]:
         """Send a change, and wait for its outcome even when the walk is cancelled meanwhile.
 
         The wait is as long as the request's own limit. Cancelled a second time, nobody waits any longer: the
         intent stays on record without an outcome, which is what *unknown* means.
         """
-        sending = asyncio.ensure_future(self._outside.send(request, redact=redact))
+        sending = asyncio.ensure_future(
+            self._outside.send(request, redact=step.redact, limit=step.output_limit, to_its_end=True)
+        )
         try:
             return await asyncio.shield(sending), None
         except asyncio.CancelledError as interrupted:

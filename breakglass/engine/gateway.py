@@ -5,6 +5,8 @@ Transports are made on first use, so that a session that only reads a file or as
 
 import asyncio
 import re
+import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.scope import result_value
-from breakglass.runbook.model import Action, Expression, Template
+from breakglass.runbook.model import OUTPUT_LIMIT, Action, Expression, Template
 from breakglass.site.model import KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError, SecretStore
 from breakglass.threads import in_thread
@@ -22,6 +24,7 @@ from breakglass.transport.base import (
     Fault,
     HttpRequest,
     KubectlRequest,
+    OutputLimitError,
     ProbeRequest,
     Request,
     Result,
@@ -99,9 +102,20 @@ class Outside:
         shown: dict[str, Json] = {name: f"«secret {name}»" for name in names}
         return shown, {name: await self.secrets.resolve(name) for name in names}
 
-    async def send(self, request: Request, *, redact: bool = False) -> Sight:
-        """Send a request and record what comes back. Faults are in the result; nothing is raised for them."""
-        recorder = Recorder(self._output, self.secrets.redactor)
+    async def send(
+        self,
+        request: Request,
+        *,
+        redact: bool = False,
+        limit: int = OUTPUT_LIMIT,
+        to_its_end: bool = False,
+    ) -> Sight:
+        """Send a request and record what comes back. Faults are in the result; nothing is raised for them.
+
+        limit: bytes of output after which a read is stopped. to_its_end: it is a change, which is not stopped
+        for what it says; only no more of that is kept.
+        """
+        recorder = Recorder(self._output, self.secrets.redactor, limit=limit, to_its_end=to_its_end)
         self.live = recorder
         dropped = 0
 
@@ -113,10 +127,7 @@ class Outside:
                 recorder(stream, data)
 
         try:
-            transport = await self._transport(type(request))
-            result = await transport.send(request, sink)
-        except SecretError as error:
-            result = Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", str(error)))
+            result = await self._answer(request, sink, limit)
         except asyncio.CancelledError:
             recorder.discard()
             raise
@@ -129,6 +140,8 @@ class Outside:
             finished = await in_thread(recorder.finish)
         except OutputStoreError as error:
             finished, note = recorder.finished, str(error)
+        if recorder.dropped and to_its_end:
+            note = f"{note} the output is longer than {limit:,} bytes (output_limit), and cut there".strip()
         if recorder.truncated:
             note = f"{note} only the first {LARGEST_TEXT // 2**20} MiB of text are looked at".strip()
         if redact:
@@ -137,6 +150,28 @@ class Outside:
             value = result_value(result, recorder.text("stdout"), recorder.text("stderr"))
         shown = cast("dict[str, Json]", self.secrets.redactor.redact_json(value))
         return Sight(result, value, shown, finished, note)
+
+    async def _answer(self, request: Request, sink: Sink, limit: int) -> Result:
+        """The one border between the transports and the session: whatever is raised there becomes a fault.
+
+        A transport knows the exceptions that its library documents, and says what each means. What is left is
+        what nobody documents: paramiko and aiohttp raise anything at all (AttributeError, IndexError,
+        AssertionError) where a far side talks nonsense, and so may a mistake in this program. It must not end
+        a walk, and for a change only one thing is true of it then: that it may have happened.
+        """
+        started = time.monotonic()
+        try:
+            transport = await self._transport(type(request))
+            return await transport.send(request, sink)
+        except SecretError as error:
+            return Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", str(error)))
+        except OutputLimitError:
+            kind, words = "too-much", f"said more than {limit:,} bytes and was stopped; raise output_limit"
+        except Exception as error:  # noqa: BLE001  (see above: the honest list is "anything")
+            said = traceback.format_exception_only(error)[-1].strip()  # also where its own words fail
+            kind, words = "malformed", f"what came back could not be taken ({said}); look before trying again"
+        message = f"{_destination(request)}: {words}"
+        return Result(Delivery.UNKNOWN, time.monotonic() - started, fault=Fault(kind, message))
 
     async def close(self) -> None:
         for transport in self._transports.values():
@@ -193,6 +228,18 @@ class Outside:
     async def _forward(self, forward: PortForward) -> tuple[str, int]:
         self._forwarded = await self._kubectl()
         return await self._forwarded.forward(forward)
+
+
+def _destination(request: Request) -> str:
+    match request:
+        case KubectlRequest(cluster=name):
+            return f"cluster {name}"
+        case SshRequest(host=name):
+            return f"host {name}"
+        case HttpRequest(endpoint=name):
+            return f"endpoint {name}"
+        case ProbeRequest(name=name):
+            return f"probe {name}"
 
 
 class Probes:

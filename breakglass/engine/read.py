@@ -231,7 +231,9 @@ class Reader:
                 because=found.vouched,
             )
         )
-        sight = await self.cancellable(self._outside.send(sent.request, redact=step.redact))
+        sight = await self.cancellable(
+            self._outside.send(sent.request, redact=step.redact, limit=step.output_limit)
+        )
         fault = sight.result.fault
         trusted = fault is None or fault.kind in step.tolerate
         outcome = "succeeded" if trusted else self.outcome_of_read(sight)
@@ -356,7 +358,9 @@ class Reader:
             shown, sent, found = await self.unasked(verification.action, verification.assessed, scope, limit)
         except PreparationError as error:
             return _Signal(look_of_fault("configuration", str(error)), message=str(error))
-        sight = await self.cancellable(self._outside.send(sent.request, redact=step.redact))
+        sight = await self.cancellable(
+            self._outside.send(sent.request, redact=step.redact, limit=step.output_limit)
+        )
         look = look_at(sight)
         inner = scope.plus(result=(look.value, look.shown))
         fault = sight.result.fault
@@ -438,7 +442,9 @@ class Reader:
         except PreparationError as error:
             return replace(read, message=f"{need.id} cannot be read again: {error}"), {}
         read = replace(read, because=found.vouched)
-        sight = await self.cancellable(self._outside.send(sent.request, redact=need.redact))
+        sight = await self.cancellable(
+            self._outside.send(sent.request, redact=need.redact, limit=need.output_limit)
+        )
         fault = sight.result.fault
         if fault is not None and fault.kind not in need.tolerate:
             return replace(read, message=f"{need.id} could not be read again: {fault.message}"), {}

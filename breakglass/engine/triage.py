@@ -153,7 +153,7 @@ async def _finding(
     except (EvaluationError, PreparationError, SecretError) as error:
         message = outside.secrets.redactor.redact(str(error))
         return Finding(step.id, step.title, message=message, fault="configuration")
-    sight = await outside.send(prepared.request, redact=step.redact)
+    sight = await outside.send(prepared.request, redact=step.redact, limit=step.output_limit)
     fault = sight.result.fault
     if fault is not None and fault.kind not in step.tolerate:
         return Finding(step.id, step.title, message=fault.message, fault=fault.kind)

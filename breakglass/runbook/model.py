@@ -54,7 +54,11 @@ FaultKind: TypeAlias = Literal[
     "configuration",  # a kubeconfig, key or secret that cannot be used
     "malformed",  # an answer that cannot be understood
     "cancelled",  # the operator cancelled a read
+    "too-much",  # more output than the step's `output_limit`; the read was stopped there
 ]
+
+OUTPUT_LIMIT = 64 * 1024 * 1024
+"""Bytes of output that are taken from one request where its step says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +272,8 @@ class Step:
     when: Expression | None = None
     foreach: ForEach | None = None
     timeout: float = 30.0
+    output_limit: int = OUTPUT_LIMIT
+    """Bytes. A read that says more is stopped; a change goes on, and no more of it is kept."""
     retries: int = 0
     tolerate: tuple[FaultKind, ...] = ()
     """Faults that are an observation here and not a failure: a hung command can be the finding."""

@@ -17,6 +17,7 @@ from breakglass.runbook.actions import (
     action_of,
 )
 from breakglass.runbook.model import (
+    OUTPUT_LIMIT,
     Confirm,
     Expectation,
     Expression,
@@ -36,6 +37,7 @@ from breakglass.runbook.template import with_expressions, with_templates
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
+    BYTES,
     DURATION,
     TEXT,
     UNREADABLE,
@@ -267,6 +269,12 @@ PHASE = optional("phase", TEXT, default="", help="The part of the walk that the 
 WHEN = optional("when", EXPRESSION, help="The step is skipped where this does not hold.")
 EACH = optional("foreach", FOREACH, help="Run the action for each element of a list; `item` is in scope.")
 TIMEOUT = optional("timeout", PAUSE, default=30.0, help="The action's deadline.")
+OUTPUT = optional(
+    "output_limit",
+    BYTES,
+    default=OUTPUT_LIMIT,
+    help="How much a read may print before it is stopped, and how much is kept of a change's output.",
+)
 RETRIES = optional("retries", integer(0, 10), default=0, help="How often a failed read is tried again.")
 TOLERATE = optional("tolerate", FAULTS, default=(), help="Faults that are a finding here, not a failure.")
 WAITS = optional("wait", WAIT, help="Repeat the read until a condition holds.")
@@ -327,6 +335,7 @@ def _step(given: Fields) -> ReadStep:
         when=given[WHEN],
         foreach=given[EACH],
         timeout=given[TIMEOUT],
+        output_limit=given[OUTPUT],
         retries=given[RETRIES],
         tolerate=given[TOLERATE],
         wait=given[WAITS],
@@ -381,8 +390,21 @@ def _places(given: Fields) -> dict[str, Position]:
 
 
 _FIELDS: "tuple[Field[object], ...]" = (
-    *(ID, TITLE, WHY, PHASE, *ACTIONS, WHEN, EACH, TIMEOUT, RETRIES, TOLERATE, WAITS, CAPTURES, EXPECTS),
-    *(FOLLOWS, DECLARED, BECAUSE, PINNED, NEEDS, GUARDS, IMPACT, CONFIRMS, VERIFIES, UNKNOWN, UNDOES),
+    *(ID, TITLE, WHY, PHASE, *ACTIONS, WHEN, EACH, TIMEOUT, OUTPUT, RETRIES, TOLERATE, WAITS, CAPTURES),
+    *(
+        EXPECTS,
+        FOLLOWS,
+        DECLARED,
+        BECAUSE,
+        PINNED,
+        NEEDS,
+        GUARDS,
+        IMPACT,
+        CONFIRMS,
+        VERIFIES,
+        UNKNOWN,
+        UNDOES,
+    ),
     *(APPROVE, ASSUME, PREVIEW, FOLLOWUP, HINT, END, OPTIONAL, REDACT),
 )
 STEP: Shape[ReadStep] = record("step", _FIELDS, _step, at_most_one_of=ACTIONS)

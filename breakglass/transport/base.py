@@ -105,12 +105,17 @@ class Result:
     fault: Fault | None = None
 
 
+class OutputLimitError(Exception):
+    """A sink takes no more. A transport lets it pass, and ends what it was reading on the way out."""
+
+
 Stream: TypeAlias = Literal["stdout", "stderr"]
 Sink: TypeAlias = Callable[[Stream, bytes], None]
 """Receives raw output as it comes, in order, one piece at a time, in whichever thread read it.
 
-It may block; then the far side is held back, and nothing is queued. When a request was cut short, by its
-deadline or by cancelling, one last piece may still be under way in a thread; the sink then drops it.
+It raises OutputLimitError where it takes no more. It may block; then the far side is held back, and nothing
+is queued. When a request was cut short, by its deadline or by cancelling, one last piece may still be under
+way in a thread; the sink then drops it.
 
 The session's sink is `transport.output.Recorder`: it decodes, removes secrets, makes control characters
 visible, keeps the head and tail, and spills the whole to a file.

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from breakglass.errors import UserError
+from breakglass.runbook.model import OUTPUT_LIMIT
 from breakglass.site.redaction import Redaction, Redactor
+from breakglass.transport.base import OutputLimitError
 from breakglass.transport.visible import visible
 
 if TYPE_CHECKING:
@@ -38,6 +40,15 @@ ENDS_LINES = 20
 
 ENDS_CHARACTERS = 4000
 """Characters of each of these two ends."""
+
+LATEST = 8 * 1024
+"""Bytes at the end of a stream that are kept of what came past the limit."""
+
+RESERVE = 16 * 1024 * 1024
+"""Bytes that outputs leave free for the journal on the disk that it is on; of a small disk an eighth."""
+
+LOOKED_EVERY = 1024 * 1024
+"""Bytes between two looks at how much is free."""
 
 BLOCK = 64 * 1024
 """Bytes between two entries of a line index, and that are read at a time."""
@@ -236,14 +247,26 @@ class _StreamText:
 class Recorder:
     """The output of one request: a transport's sink, a source for whoever draws, and a file at the end.
 
-    Feeding it never raises: what the disk refuses is kept in memory, as far as LARGEST_TEXT bytes go, and
-    said by `finish`. It may be fed in any thread; what comes after its end is dropped. Lines may be read in
-    any thread meanwhile, without waiting for the piece that is being taken, or for a disk that hangs.
+    Feeding it raises nothing but OutputLimitError: what the disk refuses, or what would take the journal's
+    room on it, is kept in memory, as far as LARGEST_TEXT bytes go, and said by `finish`. It may be fed in any
+    thread; what comes after its end is dropped. Lines may be read in any thread meanwhile, without waiting
+    for the piece that is being taken, or for a disk that hangs.
     """
 
-    def __init__(self, folder: Path, redactor: Redactor) -> None:
+    def __init__(
+        self, folder: Path, redactor: Redactor, *, limit: int = OUTPUT_LIMIT, to_its_end: bool = False
+    ) -> None:
+        """limit: bytes that are taken. to_its_end: what comes past them is dropped but for its end, and not
+        refused with OutputLimitError: nobody wants a change to be broken off for what it prints."""
+        self.limit = limit
+        self.dropped = 0
+        """Bytes past the limit of which nothing was kept."""
+        self._to_its_end = to_its_end
+        self._latest: dict[Stream, bytes] = {}
+        self._until_looked = 0
         self.finished: Finished | None = None
         self._folder = folder
+        self._redactor = redactor
         self._streams: dict[Stream, _StreamText] = {
             "stdout": _StreamText(redactor),
             "stderr": _StreamText(redactor),
@@ -265,9 +288,19 @@ class Recorder:
         with self._lock:
             if self._over:
                 return
+            room = max(self.limit - self._bytes, 0)
             self._bytes += len(data)
-            self._take(stream, self._streams[stream].feed(data))
-            self._show()
+            if room:
+                self._take(stream, self._streams[stream].feed(data[:room]))
+                self._show()
+            if len(data) > room:
+                self._past_the_limit(stream, data[room:])
+
+    def _past_the_limit(self, stream: "Stream", data: bytes) -> None:
+        self.dropped += len(data)
+        if not self._to_its_end:
+            raise OutputLimitError
+        self._latest[stream] = (self._latest.get(stream, b"") + data)[-LATEST:]
 
     def text(self, stream: "Stream") -> str:
         """The first LARGEST_TEXT characters of a stream, safe to draw. Secrets are still in them: they are
@@ -301,6 +334,7 @@ class Recorder:
             self._over = True
             for stream, text in self._streams.items():
                 self._take(stream, text.feed(b"", final=True))
+                self._take_latest(stream)
             if self._open is not None:
                 self._take(self._open, "\n")
             self._show()
@@ -314,6 +348,18 @@ class Recorder:
         if self._fault:
             raise OutputStoreError(f"the output could not be stored in {self._folder}: {self._fault}")
         return self.finished
+
+    def _take_latest(self, stream: "Stream") -> None:
+        """The last whole lines of what came past the limit, behind a word about the gap."""
+        _, _, lines = self._latest.get(stream, b"").partition(b"\n")
+        if not lines:
+            return
+        left_out = (
+            f"\n[of {self._bytes:,} bytes, those past {self.limit:,} are not kept, but for the last lines]\n"
+        )
+        self._take(stream, left_out)
+        text = _StreamText(self._redactor)
+        self._take(stream, text.feed(lines, final=True))
 
     def discard(self) -> None:
         """Take the file away, where the request was given up and nothing will finish it."""
@@ -346,6 +392,7 @@ class Recorder:
         self._digest.update(data)
         if self._file is None:
             self._file = LineFile(self._made())
+        self._leave_room(len(data))
         size = self._file.extent.size
         if self._fault and size + len(data) > LARGEST_TEXT:
             return
@@ -356,6 +403,23 @@ class Recorder:
             if size == 0:
                 self._file = LineFile(os.memfd_create("output"))
                 self._file.append(data[:LARGEST_TEXT])
+
+    def _leave_room(self, more: int) -> None:
+        """See to it that outputs do not take the room that the journal needs."""
+        self._until_looked -= more
+        if self._fault or self._path is None or self._until_looked > 0:
+            return
+        self._until_looked = LOOKED_EVERY
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return  # the write that follows will say what is wrong
+        free, whole = disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
+        if free - more < min(RESERVE, whole // 8):
+            self._fault = f"only {free // 2**20} MiB are free there, and the journal needs them"
+            kept = self._file.extent if self._file is not None else Extent()
+            if kept.size == 0:
+                self._file = LineFile(os.memfd_create("output"))
 
     def _made(self) -> int:
         try:

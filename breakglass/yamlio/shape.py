@@ -36,6 +36,7 @@ from breakglass.yamlio.shape_base import (
 from breakglass.yamlio.shape_record import Field, Fields, optional, record, required
 from breakglass.yamlio.shape_values import (
     BOOLEAN,
+    BYTES,
     DURATION,
     JSON,
     PATH,
@@ -50,6 +51,7 @@ from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
 
 __all__ = [
     "BOOLEAN",
+    "BYTES",
     "DURATION",
     "JSON",
     "LONGEST_TEXT",

@@ -170,6 +170,26 @@ DURATION: Shape[float] = _Duration()
 """Seconds, written `500ms`, `10s`, `2m`, `1h` or as a number of seconds."""
 
 
+_AMOUNT = re.compile(r"([1-9][0-9]{0,5}) ?(KiB|MiB|GiB)")
+_UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+class _Bytes(Shape[int]):
+    def read(self, node: Node, problems: list[Problem]) -> int | Unreadable:
+        if isinstance(node, ScalarNode) and isinstance(node.value, str):
+            match = _AMOUNT.fullmatch(node.text.strip())
+            if match is not None:
+                return int(match[1]) * _UNITS[match[2]]
+        return expected("an amount such as 512 KiB, 64 MiB or 1 GiB", node, problems)
+
+    def schema(self, definitions: Definitions) -> Schema:
+        return {"type": "string", "pattern": f"^{_AMOUNT.pattern}$"}
+
+
+BYTES: Shape[int] = _Bytes()
+"""Bytes, written `512 KiB`, `64 MiB` or `1 GiB`."""
+
+
 class _PathShape(Shape[Path]):
     def read(self, node: Node, problems: list[Problem]) -> Path | Unreadable:
         given = TEXT.read(node, problems)

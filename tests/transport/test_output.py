@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from breakglass.site.redaction import Redactor
 from breakglass.transport import output
-from breakglass.transport.base import Stream
+from breakglass.transport.base import OutputLimitError, Stream
 from breakglass.transport.output import (
     LARGEST_TEXT,
+    LATEST,
     LONGEST_LINE,
+    RESERVE,
     OutputStoreError,
     Recorder,
     open_output,
@@ -26,6 +28,13 @@ from breakglass.transport.output import (
 from breakglass.transport.visible import visible, visible_line
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+
+def redactor_with(*secrets: str) -> Redactor:
+    redactor = Redactor()
+    for secret in secrets:
+        redactor.add(secret)
+    return redactor
 
 
 def recorder_in(folder: Path, *secrets: str) -> Recorder:
@@ -224,7 +233,7 @@ def test_a_line_of_ten_megabytes_is_cut_for_the_screen_and_whole_in_the_file(tmp
 
 
 def test_memory_stays_bounded_while_a_hundred_megabytes_come(tmp_path: Path) -> None:
-    recorder = recorder_in(tmp_path)
+    recorder = Recorder(tmp_path, Redactor(), limit=200_000_000)
     block = b"2026-04-22T09:04:11Z a line of the ordinary length of a log, more or less\n" * 900
     tracemalloc.start()
     try:
@@ -281,3 +290,60 @@ def test_a_disk_that_is_full_is_said_and_the_output_is_still_shown(
     assert recorder.lines(0, 9) == ["100%"]
     with pytest.raises(OutputStoreError, match="No space left"):
         recorder.finish()
+
+
+def test_a_read_that_says_too_much_is_refused_the_rest_and_what_came_is_kept(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, Redactor(), limit=20)
+    recorder("stdout", b"one\ntwo\n")
+    with pytest.raises(OutputLimitError):
+        recorder("stdout", b"three\nfour\nfive\nsix\n")
+    with pytest.raises(OutputLimitError):
+        recorder("stderr", b"x")
+    finished = recorder.finish()
+    assert (tmp_path / finished.name).read_text() == "one\ntwo\nthree\nfour\nf\n"
+    assert (finished.bytes, recorder.dropped) == (29, 9)
+
+
+def test_a_change_is_heard_to_its_end_and_the_end_is_kept(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, redactor_with("hunter2hunter2"), limit=4000, to_its_end=True)
+    for number in range(10_000):
+        recorder("stdout", b"line %d hunter2hunter2\n" % number)
+    recorder("stderr", b"failed at the end\n")
+    finished = recorder.finish()
+    stored = (tmp_path / finished.name).read_text()
+    assert stored.startswith("line 0 ") and "line 9999 " in stored and "hunter2" not in stored
+    assert "those past 4,000 are not kept, but for the last lines" in stored
+    assert len(stored) < 4000 + 3 * LATEST
+    assert finished.tail.splitlines()[-1].startswith("line 9999")
+
+
+@pytest.mark.parametrize("before", [b"", b"some lines\n" * 10])
+def test_outputs_leave_the_journal_its_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    real = os.statvfs(tmp_path)
+    free = [real.f_blocks // 2]
+
+    class Disk:
+        f_frsize, f_blocks = real.f_frsize, real.f_blocks
+
+        @property
+        def f_bavail(self) -> int:
+            return free[0]
+
+    def statvfs(_: Path) -> Disk:
+        return Disk()
+
+    monkeypatch.setattr("breakglass.transport.output.os.statvfs", statvfs)
+    recorder = recorder_in(tmp_path)
+    if before:
+        recorder("stdout", before)
+    free[0] = RESERVE // real.f_frsize
+    for _ in range(40):
+        recorder("stdout", b"x" * 1_000_000 + b"\n")
+    largest = max((each.stat().st_size for each in tmp_path.iterdir()), default=0)
+    assert largest <= LARGEST_TEXT, "it stopped storing"
+    with pytest.raises(OutputStoreError, match="16 MiB are free there, and the journal needs them"):
+        recorder.finish()
+    assert not list(tmp_path.iterdir()), "what was stored gives its room back"
+    assert recorder.finished is not None and recorder.finished.head

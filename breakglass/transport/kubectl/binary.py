@@ -141,6 +141,8 @@ async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> 
                     tasks.create_task(_feed(process.stdin, request.stdin or b""))
             code = await process.wait()
             ended = True
+    except BaseExceptionGroup as group:  # the first of the tasks that failed says why
+        raise group.exceptions[0] from None
     except TimeoutError:
         delivery = Delivery.UNKNOWN
         late = f"kubectl did not end within {request.timeout:g} s and was ended"

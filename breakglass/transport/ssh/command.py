@@ -8,11 +8,13 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import paramiko
 
 from breakglass.threads import in_thread
 from breakglass.transport.base import SUDO, Delivery, Fault, Result, Sink, SshRequest, Stream
+from breakglass.transport.ssh.faults import said
 from breakglass.transport.ssh.protocol import Client, feed
 
 CHUNK = 128 * 1024
@@ -36,13 +38,16 @@ class _Flow:
         self._sink = sink
         self._turn = threading.Lock()
         self._over = False
+        self.broken = ""
+        """Why a stream could not be read to its end, where one could not."""
 
     def read(self, stream: Stream, receive: Callable[[int], bytes]) -> None:
         """Hand a stream over to its end. Blocks."""
         while True:
             try:
                 data = receive(CHUNK)
-            except (OSError, EOFError, paramiko.SSHException):
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                self.broken = said(error)
                 return
             with self._turn:
                 if not data or self._over:
@@ -83,7 +88,11 @@ async def run_command(
         passed = time.monotonic() - started
         if lost:
             return _lost(client, channel, words, lost, passed)
-        return _ended(client, channel, request, words, bytes(errors), passed)
+        result = _ended(client, channel, request, words, bytes(errors), passed)
+        if flow.broken and result.fault is None:
+            message = f"{words}: the command ended with 0, but its output could not be read: {flow.broken}"
+            return replace(result, fault=Fault("disconnected", message))
+        return result
     except TimeoutError:
         return _out_of_time(channel, request, words, time.monotonic() - started)
     finally:
