@@ -27,6 +27,7 @@ from breakglass.runbook.model import (
     Runbook,
     SshAction,
 )
+from breakglass.runbook.shell_text import with_values
 from breakglass.simulator.answer import Answer
 from breakglass.simulator.kubernetes import server
 from breakglass.site.model import Host
@@ -65,11 +66,20 @@ class Arrived:
         said = said_to_read(runbook)
         sent = [str(each) for each in self.api if not is_harmless(each, said)]
         for host, command in self.commands:
-            words = argv_of(shlex.split(command))
+            words = as_written(argv_of(shlex.split(command)))
             found = judge_verb(words) if hosts[host].forced_command else judge_command(words)
             if found.risk is not Risk.READ and not _is_one_of(words, said):
                 sent.append(f"ssh {host} {command}")
         return [*sent, *(each for each in self.http if each.split(" ")[0] not in HTTP_READS)]
+
+
+def as_written(words: Sequence[str]) -> Sequence[str]:
+    """The words of a command, a script of the program's own with its values in their places again."""
+    match list(words):
+        case ["sh", "-c", script, _, *values]:
+            return ("sh", "-c", with_values(script, values))
+        case _:
+            return words
 
 
 def said_to_read(runbook: Runbook) -> list[list[str]]:
