@@ -100,7 +100,19 @@ def _by_the_tables(words: Sequence[str], reads: Sequence[ReadPattern], depth: in
     program, found = words[0], _usages(words[0])
     if not found:
         return _unknown(_why_unknown(program), program)
-    return _best(found, program.rpartition("/")[2], tuple(words[1:]), reads, depth)
+    return _best(found, program.rpartition("/")[2], tuple(words[1:]), reads, depth, [])
+
+
+def handed_on(words: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The commands that a command hands on, as far as the tables see them: behind `sudo`, in `find -exec`."""
+    handed: list[tuple[str, ...]] = []
+    _best(_usages(words[0]), words[0].rpartition("/")[2], tuple(words[1:]), (), 0, handed)
+    return tuple(handed)
+
+
+def is_known(program: str) -> bool:
+    """Whether there is a table of a program."""
+    return bool(_usages(program))
 
 
 def _usages(program: str) -> Sequence[Usage]:
@@ -117,17 +129,26 @@ def _why_unknown(program: str) -> str:
 
 
 def _best(
-    usages: Sequence[Usage], name: str, words: tuple[str, ...], reads: Sequence[ReadPattern], depth: int
+    usages: Sequence[Usage],
+    name: str,
+    words: tuple[str, ...],
+    reads: Sequence[ReadPattern],
+    depth: int,
+    handed: list[tuple[str, ...]],
 ) -> Judgement:
     """The judgement by the first usage that accounts for every word; without one, the worst of all, of equals
-    the last, which a table has for whatever is left."""
+    the last, which a table has for whatever is left. `handed` takes the commands that are handed on."""
     refused: list[Judgement] = []
+    seen: list[tuple[str, ...]] = []
     for usage in usages:
         reading = _Reading(usage, name, reads, depth)
         reading.read(words)
         if not reading.objections:
+            handed += reading.handed
             return _worst(reading.found)
+        seen += reading.handed
         refused.insert(0, _worst([*reading.objections, *reading.found]))
+    handed += seen
     return _worst(refused)
 
 
@@ -145,6 +166,8 @@ class _Reading:
     depth: int
     found: list[Judgement] = field(default_factory=list[Judgement])
     objections: list[Judgement] = field(default_factory=list[Judgement])
+    handed: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    """The commands that are handed on."""
     _given: set[str] = field(default_factory=set[str])
     """Names of options, and forms of their program texts."""
     _texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
@@ -311,7 +334,7 @@ class _Reading:
         once = end < len(words) and words[end] == ";"
         path = VALUE if once else WORDS
         command = [word.replace("{}", path) for word in words[index:end]]
-        self.found.append(judge_command(command, self.reads, self.depth + 1))
+        self._hand(command)
         return end + 1
 
     def _subcommand(self, operands: Sequence[str]) -> None:
@@ -324,7 +347,7 @@ class _Reading:
             self._object(f"{self.name}: {_shown(word)} is not known to read", word)
         else:
             self.found.append(
-                _best(usages, f"{self.name} {word}", tuple(operands[1:]), self.reads, self.depth)
+                _best(usages, f"{self.name} {word}", tuple(operands[1:]), self.reads, self.depth, self.handed)
             )
 
     def _slots(self, operands: Sequence[str], separator: int | None) -> None:
@@ -381,9 +404,14 @@ class _Reading:
         elif slot.form == tables.COMMAND_AND_INPUT:
             replaced = self._replaced
             found = [word.replace(replaced, EXPANSION) for word in words] if replaced else [*words, WORDS]
-            self.found.append(judge_command(found, self.reads, self.depth + 1))
+            self._hand(found)
         else:
-            self.found.append(judge_command(words, self.reads, self.depth + 1))
+            self._hand(words)
+
+    def _hand(self, command: Sequence[str]) -> None:
+        if command:
+            self.handed.append(tuple(command))
+        self.found.append(judge_command(command, self.reads, self.depth + 1))
 
 
 def _fits(slot: Slot, word: str) -> bool:

@@ -480,8 +480,11 @@ VOUCHED = "\n  risk: read\n  because: It only prints."
     ("action", "messages"),
     [
         ("ssh: {host: pve, run: \"echo '${{ §pod }}'\"}", ["pod: a value within single quotes"]),
-        ("ssh: {host: pve, run: [sh, -c, 'echo ${{ §pod }}']}" + VOUCHED, ["would be read as shell text"]),
-        ("kubectl: exec p -- /bin/bash -ec echo=${{ §pod }}" + VOUCHED, ["would be read as shell text"]),
+        (
+            "ssh: {host: pve, run: [sh, -c, 'echo ${{ §pod }}']}" + VOUCHED,
+            ["would read a value as a program"],
+        ),
+        ("kubectl: exec p -- /bin/bash -ec echo=${{ §pod }}" + VOUCHED, ["would read a value as a program"]),
     ],
 )
 def test_no_value_reaches_a_shell_unquoted(action: str, messages: Sequence[str]):

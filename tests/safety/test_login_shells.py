@@ -4,13 +4,19 @@ them: through a real sshd, to real users."""
 import asyncio
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from breakglass.engine.prepare import prepare
+from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.model import SshAction
+from breakglass.runbook.template import parse_template
 from breakglass.transport.base import SshRequest
 from breakglass.transport.ssh import Ssh
+from breakglass.yamlio.position import Position
 from tests.support.login_shells import SHELLS, LoginShells, login_shells
 from tests.transport.ssh.support import NoSecrets, Ran
 from tests.transport.ssh.support import run as run_there
@@ -65,6 +71,7 @@ QUOTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_ch
 WORDS = st.lists(QUOTABLE, min_size=1, max_size=12) | st.lists(
     st.one_of(HOSTILE, st.sampled_from(HARM)), min_size=1, max_size=12
 )
+PLACE = Position(Path("runbook.yaml"), 1, 1)
 SHORT, LONG = 25, 1500
 """Examples for each login shell."""
 
@@ -129,6 +136,36 @@ def test_words_arrive_as_they_were_meant(door: Door, shell: str, soak: bool) -> 
     meant = door.harm(HARM)
     assert door.shown(shell, (str(door.shells.show), *meant)) == meant
     door.nothing_ran()
+
+
+SCRIPTS = {
+    "SHOW ${{ v }}": "{}",
+    "SHOW x${{ v }}y": "x{}y",
+    'SHOW "a ${{ v }} b"': "a {} b",
+    'SHOW "$(printf %s. "${{ v }}")"': "{}.",
+    'x="$(printf %s. "${{ v }}")"; SHOW "$x"': "{}.",
+    'if test -n x${{ v }}; then SHOW "x${{ v }}" | cat; fi': "x{}",
+}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_values_in_shell_text_arrive_as_they_are(door: Door, shell: str, soak: bool) -> None:
+    @settings(max_examples=LONG if soak else SHORT, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.sampled_from(list(SCRIPTS)), st.one_of(HOSTILE, st.sampled_from(HARM)))
+    def property_of_values(script: str, value: str) -> None:
+        (meant,) = door.harm([value])
+        line = parse_template(script.replace("SHOW", str(door.shells.show)), PLACE)
+        action = SshAction(parse_template(shell, PLACE), (line,), shell=True, position=PLACE)
+        try:
+            request = prepare(action, door.shells.site, {"v": meant}, timeout=60.0).request
+        except EvaluationError:
+            assert not meant or meant.startswith("-")
+            return
+        assert isinstance(request, SshRequest)
+        assert door.shown(shell, request.argv) == [SCRIPTS[script].format(meant)]
+        door.nothing_ran()
+
+    property_of_values()
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -1,17 +1,15 @@
 """What is wrong with a command line itself: verbs and flags, and values that a shell would read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, parse
 from breakglass.policy.kubectl.requests import Exec
 from breakglass.policy.stand_ins import shown
-from breakglass.runbook.model import Action, KubectlAction, ProbeAction, SshAction, Template
+from breakglass.runbook.model import Action, KubectlAction, ProbeAction
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.steps import ReadStep
 from breakglass.runbook.template import placeholder_words
 from breakglass.yamlio.position import Problem
-
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 
 
 def command_problems(read: ReadStep, probes: KnownProbes | None) -> list[Problem]:
@@ -30,8 +28,6 @@ def _of(action: Action, probes: KnownProbes | None) -> Iterator[Problem]:
     match action:
         case KubectlAction():
             yield from _kubectl(action)
-        case SshAction(shell=False):
-            yield from _inner_shell(action.words)
         case ProbeAction():
             if probes is not None:
                 yield from probe_problems(action, probes)
@@ -48,7 +44,6 @@ def _kubectl(action: KubectlAction) -> Iterator[Problem]:
         yield Problem(words[0].position, "the verb must stand as it is, so that its risk can be seen")
         return
     yield from _kubectl_form(action)
-    yield from _inner_shell(words)
 
 
 def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
@@ -69,21 +64,3 @@ def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
         return
     if action.stdin is not None and not (isinstance(request, Exec) and request.stdin):
         yield Problem(action.position, "`stdin` is read by `exec -i` only; the line has no -i")
-
-
-def _inner_shell(words: Sequence[Template]) -> Iterator[Problem]:
-    """`sh -c SCRIPT` inside a list of words: a value put into SCRIPT would be read as shell text."""
-    for index, word in enumerate(words):
-        if not word.is_literal or word.source.rsplit("/", 1)[-1] not in SHELLS:
-            continue
-        for option, script in zip(words[index + 1 :], words[index + 2 :], strict=False):
-            if not option.source.startswith("-"):
-                break
-            if "c" in option.source.lstrip("-") and not option.source.startswith("--"):
-                for part in script.parts:
-                    if not isinstance(part, str):
-                        message = f"the value of {part.source!r} would be read as shell text"
-                        yield Problem(
-                            part.position, f'{message}; give it as an argument, and use "$1" in the script'
-                        )
-                break
