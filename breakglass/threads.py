@@ -7,6 +7,7 @@ library without deadlines, costs one thread and never keeps the program from goi
 import asyncio
 import threading
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -45,6 +46,9 @@ async def in_thread(function: Callable[[], T], *, deadline: float | None = None)
         else:
             tell(value, None)
 
-    threading.Thread(target=work, daemon=True, name=f"call of {function!r}"[:60]).start()
+    # What the caller may reach, its thread may reach.
+    threading.Thread(
+        target=copy_context().run, args=(work,), daemon=True, name=f"call of {function!r}"[:60]
+    ).start()
     async with asyncio.timeout(deadline):
         return await answer

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.scope import result_value
+from breakglass.reach import only_to
 from breakglass.runbook.model import OUTPUT_LIMIT, Action, Expression, Template
 from breakglass.site.model import KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError, SecretStore
@@ -162,7 +163,8 @@ class Outside:
         started = time.monotonic()
         try:
             transport = await self._transport(type(request))
-            return await transport.send(request, sink)
+            with only_to(self.site.reaches):
+                return await transport.send(request, sink)
         except SecretError as error:
             return Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", str(error)))
         except OutputLimitError:

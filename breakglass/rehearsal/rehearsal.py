@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from breakglass.reach import Servers
 from breakglass.rehearsal.answers import Answering
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
 from breakglass.rehearsal.drill import Scenario, WorldMove
@@ -157,6 +158,7 @@ class Rehearsal:
             endpoints={name: self._endpoint(name, trusted) for name in self.scenario.endpoints},
             secrets=self._write_secrets(),
             variables=dict(self.scenario.site.variables),
+            reaches=self._servers(),
         )
         self._story.begin()
 
@@ -173,6 +175,13 @@ class Rehearsal:
         await asyncio.gather(*(server.close() for server in self._http_servers.values()))
         await asyncio.gather(*(server.close() for server in self._api_servers.values()))
         self.clock.close()
+
+    def _servers(self) -> Servers:
+        """Where the servers of this world are, and so all that a session in it may connect to."""
+        ports = [urlsplit(server.url).port for server in self._api_servers.values()]
+        ports += [server.port for server in self._ssh_servers.values()]
+        ports += [server.port for server in self._http_servers.values()]
+        return frozenset(("127.0.0.1", port) for port in ports if port is not None)
 
     async def _start_cluster(self, name: str) -> None:
         specification = self.scenario.clusters[name]

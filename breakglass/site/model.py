@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from breakglass.policy.site_says import ReadPattern, SiteSays
+from breakglass.reach import Servers
 from breakglass.values import Json
 
 
@@ -145,6 +146,8 @@ class Site:
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
     variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
     lease: SharedLease | None = None
+    reaches: Servers | None = None
+    """The servers of a simulated world; nothing else is connected to. None: the site is real."""
     signers: Path | None = None
     """Who may give a second word, and with which key: a file in the form of OpenSSH's allowed_signers. Where
     there is one, every word after the first is an SSH signature."""

@@ -18,6 +18,7 @@ from breakglass.policy.commands import judge_kubectl
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
 from breakglass.policy.kubectl.requests import RolloutRestart
 from breakglass.policy.risk import Risk
+from breakglass.reach import simulated
 from breakglass.runbook.model import FaultKind
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream
@@ -26,6 +27,10 @@ from breakglass.values import Json, parse_json
 PIECE = 64 * 1024
 LARGEST_JSON = 64 * 1024 * 1024
 """Bytes of standard output that are parsed as the result's data."""
+
+_FROM_FAR = re.compile(r"-[a-zA-Z]*k|--kustomize|(-[a-zA-Z]*f|--filename)[= ]?[^ ]*://")
+"""What kubectl itself reads from a server of the line's choice: a base of kustomize may be on any without
+looking like a URL."""
 
 STDERR_KEPT = 16 * 1024
 """Bytes at the end of standard error from which the fault is read."""
@@ -76,6 +81,10 @@ def refusal(request: KubectlRequest) -> str:
         return f"{request.argv[index]} would lead to another cluster or user than the site's; leave it away"
     if request.uid is not None or request.resource_version is not None:
         return "the kubectl program cannot hold to a uid or version; leave `driver: binary` away, or the pin"
+    if simulated():
+        own = request.argv[: request.argv.index("--")] if "--" in request.argv else request.argv
+        if any(_FROM_FAR.match(" ".join(pair)) for pair in pairwise((*own, ""))):
+            return "a rehearsal reaches only its own world; leave -k, and URLs behind -f, away"
     if request.dry_run and not can_dry_run(request.argv):
         return "the kubectl program cannot ask the server what this would do"
     return ""
@@ -201,6 +210,10 @@ def arguments(cluster: Cluster, request: KubectlRequest) -> list[str]:
 
 
 def _environment(cluster: Cluster) -> dict[str, str]:
+    if simulated():
+        # No proxy, no plugin, no other kubeconfig: what kubectl needs is beside the one that it is given.
+        folder = str(cluster.kubeconfig.parent) if cluster.kubeconfig is not None else os.devnull
+        return {"HOME": folder, "KUBECONFIG": str(cluster.kubeconfig or os.devnull), "PATH": ""}
     proxy = {"HTTPS_PROXY": cluster.proxy, "https_proxy": cluster.proxy} if cluster.proxy else {}
     return {**os.environ, **proxy}
 
