@@ -35,7 +35,7 @@ from breakglass.transport.base import (
     Transport,
 )
 from breakglass.transport.http.endpoint import Forward
-from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder
+from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder, shortened
 from breakglass.transport.visible import visible_line
 from breakglass.values import Json
 
@@ -195,7 +195,8 @@ class Outside:
         """A fault's words, which are for people, may repeat what the far side said, as the output does."""
         if result.fault is None:
             return result
-        words = visible_line(self.secrets.redactor.redact(result.fault.message))
+        # Cut only now: half of a secret would not be found.
+        words = shortened(visible_line(self.secrets.redactor.redact(result.fault.message)))
         return replace(result, fault=replace(result.fault, message=words))
 
     async def _transport(self, kind: type[Request]) -> Transport:

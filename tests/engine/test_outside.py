@@ -65,6 +65,14 @@ async def test_the_words_of_a_fault_are_without_secrets_and_on_one_line(tmp_path
     assert "\u202e" not in sight.result.fault.message
 
 
+async def test_the_words_of_a_fault_are_cut_after_the_secrets_are_out(tmp_path: Path) -> None:
+    for before in range(180, 200):
+        answer = web.Response(status=302, headers={"Location": f"ftp://{'x' * before}{SECRET}{'y' * 9000}"})
+        sight = await seen_by(tmp_path, answer, follow=True)
+        assert sight.result.fault is not None and MARK in sight.result.fault.message
+        assert SECRET[:5] not in sight.result.fault.message and len(sight.result.fault.message) < 5000
+
+
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [(r'{"a": "\u0000b"}', r"\u0000b"), (r'{"a": "\ud800b"}', r"\ud800b"), (r'{"a": "\ud83d\ude00"}', "😀")],

@@ -35,6 +35,10 @@ def expecting(expression: str) -> dict[str, object]:
     return {"ssh": {"host": "h", "run": ["uptime"]}, "expect": [{"that": expression, "else": "x"}]}
 
 
+SHELL = (
+    *('echo "a" ', "a;", "$(", "`a ", "( ", "|a ", "a >b ", "a", "a  ", "<<a ", "{ ", "${a", "$((", "\\\n"),
+    *("sudo ", "env ", "xargs ", "sh -c ", "timeout 1 ", "if a; then ", "! ", "'a' ", "a=1 ", "case a in "),
+)
 STEPS: Mapping[str, dict[str, object]] = {
     "string that is not closed": expecting('"' + often('\\"')),
     "long string that is not closed": expecting("'''" + often("\\'''")),
@@ -50,6 +54,12 @@ STEPS: Mapping[str, dict[str, object]] = {
     "deep jsonpath": {"kubectl": f"get pods -o jsonpath='{{{often('[?(')}'"},
     "selector": {"kubectl": f"get pods -l '{often('a in (b),')}'"},
     "path": {"http": {"get": "e", "path": "/" + often("../")}},
+    **{f"shell: {text}": {"ssh": {"host": "h", "run": often(text)}} for text in SHELL},
+    "no-break space": {"ssh": {"host": "h", "run": "df\u00a0 -k /srv"}},
+    "no-break spaces": {"ssh": {"host": "h", "run": "df " + often("\u00a0") + "x"}},
+    "awk": {"ssh": {"host": "h", "run": ["awk", often("{print (")]}},
+    "sed": {"ssh": {"host": "h", "run": ["sed", "-n", often("/a/{")]}},
+    "jq": {"ssh": {"host": "h", "run": ["jq", often(".[")]}},
     "pattern": {"ask": {"prompt": "p", "pattern": often("(a|a)*")}},
     "deep pattern": {"ask": {"prompt": "p", "pattern": often("(")}},
 }

@@ -88,9 +88,7 @@ def url_of(endpoint: Endpoint, http: HttpRequest) -> str:
     elif _DOTS.search(path.partition("?")[0]):
         wrong = "a path holds no . or .. between slashes"
     if wrong:
-        raise NotSentError(
-            "configuration", f"endpoint {endpoint.name}: {path[:200]!r} cannot be sent: {wrong}"
-        )
+        raise NotSentError("configuration", f"endpoint {endpoint.name}: {path!r} cannot be sent: {wrong}")
     url = endpoint.url.rstrip("/") + path if path else endpoint.url
     if http.query:
         url += ("&" if "?" in path else "?") + urlencode(http.query, quote_via=quote)
@@ -108,7 +106,7 @@ def headers_of(endpoint: Endpoint, http: HttpRequest) -> httpx.Headers:
         headers = httpx.Headers([(n.encode("ascii"), v.encode()) for n, v in sent.items()])
         headers.update(httpx.Headers([(n.encode("ascii"), v.encode()) for n, v in http.headers.items()]))
     except UnicodeEncodeError as error:
-        message = f"endpoint {endpoint.name}: {error.object[:80]!r} cannot be a header"
+        message = f"endpoint {endpoint.name}: {error.object!r} cannot be a header"
         raise NotSentError("configuration", message) from error
     return headers
 
@@ -128,15 +126,15 @@ def following(call: Call, response: httpx.Response) -> "Call | Fault":
     try:
         target = here.join(location).copy_with(username=None, password=None, fragment=None)
     except (httpx.InvalidURL, ValueError):
-        return Fault("malformed", f"redirects to {location[:200]!r}, which is not a URL")
+        return Fault("malformed", f"redirects to {location!r}, which is not a URL")
     if target.port is not None and not 0 < target.port < 2**16:
-        return Fault("malformed", f"redirects to {location[:200]!r}, and there is no such port")
+        return Fault("malformed", f"redirects to {location!r}, and there is no such port")
     if target.scheme not in ("http", "https") or not target.host:
-        return Fault("malformed", f"redirects to {location[:200]!r}, which is not HTTP")
+        return Fault("malformed", f"redirects to {location!r}, which is not HTTP")
     if _origin(target) == _origin(here):
         return replace(call, url=str(target))
     if target.scheme == "http" and here.scheme == "https":
-        return Fault("rejected", f"redirects from https to {location[:200]!r}, which is not followed")
+        return Fault("rejected", f"redirects from https to {location!r}, which is not followed")
     elsewhere = Endpoint(
         call.endpoint.name, f"{target.scheme}://{target.netloc.decode()}", ca=call.endpoint.ca
     )

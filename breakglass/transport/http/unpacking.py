@@ -27,7 +27,7 @@ def unpacker_of(coding: str) -> Callable[[bytes], Iterator[bytes]]:
     if coding in ("", "identity"):
         return lambda raw: iter((raw,))
     if coding not in _WINDOW:
-        raise httpx.DecodingError(f"it was asked for `identity`, and packs as {coding[:80]!r}")
+        raise httpx.DecodingError(f"it was asked for `identity`, and packs as {coding!r}")
     packed = zlib.decompressobj(_WINDOW[coding])
     size = 0
 

@@ -81,7 +81,7 @@ async def from_plugin(choice: Choice, where: str) -> Credential:
         last = err.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise FaultError(
             "authentication",
-            f"{named} ended with status {process.returncode}: {last[0][:500]}; log in with it again",
+            f"{named} ended with status {process.returncode}: {last[0]}; log in with it again",
             Delivery.NOT_SENT,
         )
     return _read(out, str(plugin.get("apiVersion") or ""), named)
