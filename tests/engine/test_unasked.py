@@ -38,7 +38,7 @@ VALUE = """\
 LOWERED = """\
 - id: look
   title: Look
-  ssh: {host: pve, run: ["${{ command }}", /tmp/x]}
+  ssh: {host: pve, run: [systemctl, "${{ command }}", /tmp/x]}
   risk: read
   because: It only looks.
 """
@@ -49,7 +49,7 @@ VERIFIED = """\
   title: Restart it
   kubectl: rollout restart deployment/web -n web
   verify:
-    ssh: {host: pve, run: ["${{ command }}", /tmp/x]}
+    ssh: {host: pve, run: [systemctl, "${{ command }}", /tmp/x]}
     risk: read
     because: It only looks.
     until: result.exit == 0
@@ -79,7 +79,7 @@ def sent(far: FarSide) -> list[str]:
 
 @pytest.mark.parametrize("steps", [LOWERED, WAITED, EACH])
 async def test_a_value_does_not_make_a_read_into_what_is_known_to_change(tmp_path: Path, steps: str) -> None:
-    engine, far = session_of(tmp_path, VALUE + steps, answers("rm"))
+    engine, far = session_of(tmp_path, VALUE + steps, answers("stop"))
     state = await walk(engine)
     assert sent(far) == []
     assert state.steps["look"].status == "failed"
@@ -90,14 +90,14 @@ async def test_a_value_does_not_make_a_read_into_what_is_known_to_change(tmp_pat
 async def test_what_was_lowered_runs_and_the_record_says_by_whose_word(tmp_path: Path, steps: str) -> None:
     engine, far = session_of(tmp_path, VALUE + steps, answers("peek"), mode="dry-run")
     state = await walk(engine)
-    assert sent(far) == ["ssh pve peek /tmp/x"]
+    assert sent(far) == ["ssh pve systemctl peek /tmp/x"]
     kind = e.VerifyPolled if steps is WAITED else e.ActionPrepared
     *_, last = events_of(state, kind)
     assert isinstance(last, e.VerifyPolled | e.ActionPrepared)
     assert last.because == "by the author's word: It only looks."
 
 
-@pytest.mark.parametrize(("command", "times"), [("peek", 2), ("rm", 0)])
+@pytest.mark.parametrize(("command", "times"), [("peek", 2), ("stop", 0)])
 async def test_a_need_is_read_again_only_where_it_is_a_read(tmp_path: Path, command: str, times: int) -> None:
     engine, far = session_of(tmp_path, VALUE + NEEDED, answers(command))
     state = await walk(engine, *[confirm][:times])
@@ -111,7 +111,7 @@ async def test_a_need_is_read_again_only_where_it_is_a_read(tmp_path: Path, comm
         assert "not a read" in need.message
 
 
-@pytest.mark.parametrize(("command", "looks"), [("peek", 1), ("rm", 0)])
+@pytest.mark.parametrize(("command", "looks"), [("peek", 1), ("stop", 0)])
 async def test_a_verification_looks_only_where_it_is_a_read(tmp_path: Path, command: str, looks: int) -> None:
     engine, far = session_of(tmp_path, VALUE + VERIFIED, answers(command))
     state = await walk(engine, confirm)
@@ -197,7 +197,7 @@ async def test_what_nobody_has_assessed_is_asked_about(tmp_path: Path) -> None:
 CHANGED = """\
 - id: change
   title: Act
-  ssh: {host: pve, run: ["${{ command }}", /tmp/x]}
+  ssh: {host: pve, run: [systemctl, "${{ command }}", /tmp/x]}
   confirm: key
   verify: {ssh: {host: pve, run: [uptime]}, until: result.exit == 0, within: 1s}
 """
@@ -207,7 +207,7 @@ CHANGED = """\
 async def test_a_change_that_its_values_make_worse_is_refused_before_anybody_is_asked(
     tmp_path: Path, mode: e.Mode
 ) -> None:
-    engine, far = session_of(tmp_path, VALUE + CHANGED, answers("rm"), mode=mode)
+    engine, far = session_of(tmp_path, VALUE + CHANGED, answers("stop"), mode=mode)
     state = await walk(engine)
     assert sent(far) == []
     assert "destructive" in said(state, "change")
@@ -218,9 +218,9 @@ async def test_a_change_that_was_planned_as_what_it_is_goes_on(tmp_path: Path) -
     steps = CHANGED.replace(
         "confirm: key", "risk: destructive\n  impact: It is gone.\n  confirm: {type: box1}"
     )
-    engine, far = session_of(tmp_path, VALUE + steps, answers("rm"))
+    engine, far = session_of(tmp_path, VALUE + steps, answers("stop"))
     await walk(engine, confirm)
-    assert sent(far) == ["ssh pve rm /tmp/x"]
+    assert sent(far) == ["ssh pve systemctl stop /tmp/x"]
 
 
 DOOR = replace(SITE, hosts={**SITE.hosts, "pve": replace(SITE.hosts["pve"], forced_command=True)})
@@ -283,14 +283,16 @@ async def test_a_word_that_holds_a_value_fits_no_word_that_the_site_wrote_out(tm
 
 
 async def test_a_site_s_reads_make_no_read_of_a_step_that_is_verified_as_a_change(tmp_path: Path) -> None:
-    steps = CHANGED.replace("${{ command }}", "peek")
+    steps = CHANGED.replace('systemctl, "${{ command }}"', "peek")
     engine, far = session_of(tmp_path, steps, ANSWERS, site=OWN)
     await walk(engine)
     assert sent(far) == []
 
 
 async def test_a_verification_by_the_site_s_word_needs_that_site(tmp_path: Path) -> None:
-    verify = VERIFIED.replace("    because: It only looks.\n", "").replace("${{ command }}", "peek")
+    verify = VERIFIED.replace("    because: It only looks.\n", "").replace(
+        'systemctl, "${{ command }}"', "peek"
+    )
     for name in ("own", "other"):
         (tmp_path / name).mkdir()
     engine, far = session_of(tmp_path / "own", verify, ANSWERS, site=OWN)

@@ -44,8 +44,8 @@ def kubectl(*argv: str) -> Callable[[], Request]:
     return lambda: KubectlRequest("main", (*argv, "-n", "vault", "-o", "json"), SOON)
 
 
-def ssh(host: str, command: str = "true") -> Callable[[], Request]:
-    return lambda: SshRequest(host, ("sh", "-c", command), SOON)
+def ssh(host: str, *argv: str) -> Callable[[], Request]:
+    return lambda: SshRequest(host, argv or ("true",), SOON)
 
 
 def http(endpoint: str, path: str = "/") -> Callable[[], Request]:
@@ -62,7 +62,7 @@ CASES: list[tuple[str, Callable[[], Request]]] = [
     ("the host refuses the connection", ssh("refuses")),
     ("the host does not answer", ssh("never-ends")),
     ("the host key is unknown", ssh("unknown")),
-    ("sudo asks for a password", ssh("asks", "sudo -n -- umount -l /x")),
+    ("sudo asks for a password", ssh("asks", "sudo", "-n", "--", "umount", "-l", "/x")),
     ("no output at all", ssh("says-nothing")),
     ("the endpoint refuses the connection", http("refuses")),
     ("the endpoint does not answer", http("answers", "/never")),

@@ -230,7 +230,7 @@ async def test_an_empty_name_goes_back_in_plain_lines(tmp_path: Path) -> None:
         await first_word(shown)
         await shown.until("Name of the second person")
         shown.type("\n")
-        await shown.until("nothing was sent")
+        await shown.until("cancelled; nothing has been sent")
         assert made.requests == 0
 
 
