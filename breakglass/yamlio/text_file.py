@@ -49,10 +49,11 @@ def whose_problem(path: Path, facts: os.stat_result) -> str:
         return f"others may write it, and so change what runs: chmod go-w {path}"
     if facts.st_mode & stat.S_IWGRP and not _is_private(facts.st_gid, facts.st_uid):
         return f"its group may write it, and so change what runs: chmod go-w {path}"
-    folder = path.resolve().parent
-    mode = folder.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        return f"others may put another file in its place: chmod o-w {folder}"
+    # A link can be replaced where it stands, and what it leads to where that is.
+    for folder in (path.absolute().parent, path.resolve().parent):
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            return f"others may put another file in its place: chmod o-w {folder}"
     return ""
 
 
