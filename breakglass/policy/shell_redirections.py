@@ -7,7 +7,8 @@ from breakglass.policy.stand_ins import literal_start
 
 OPERATOR = re.compile(r"[0-9]?(<<<|<<|<&|<>|<|>>|>\||>&|>)|(&>>|&>)")
 _DESCRIPTOR = re.compile(r"[0-9]|-")
-_DESCRIPTOR_OR_FILE = re.compile(r"[A-Za-z0-9_./-]+")
+_DESCRIPTOR_OR_FILE = re.compile(r"-|[A-Za-z0-9_./][A-Za-z0-9_./-]*")
+"""bash takes `>&-` for a whole redirection, and what follows it for another word."""
 _HARMLESS = frozenset(("/dev/null", "/dev/stdout", "/dev/stderr"))
 _NETWORK = ("/dev/tcp/", "/dev/udp/")
 """bash opens a connection for a path that begins so."""

@@ -28,6 +28,8 @@ TRAPS = (
     "ls $(( a[`rm f`0] ))",
     "ls () { rm f; }; ls",
     "ls &> f rm",
+    "ls >&-f",
+    "time ls 2>&-rm",
     "[[ a < f ]] && rm f",
     "[[ a && rm ]]",
     "[[ $x -eq 0 ]]",
