@@ -353,8 +353,8 @@ class _Parser(Scanner):
             raise self.refused("&> ends the command in some shells; write it last", start)
         if parts.words or word.bare != "[[":
             refuse_different_starts(word)
-        if self.peek() in ("<", ">") and self.peek() and _DIGITS.fullmatch(unsplit(word)):
-            message = "only one digit is a descriptor in every shell; write a blank before the redirection"
+        if OPERATOR.match(self.text, self.at, self.end) and _DIGITS.fullmatch(unsplit(word)):
+            message = "digits here are a descriptor in some shells; write a blank before the redirection"
             raise self.refused(message, start)
         assigned = None if parts.words else assignment(word)
         if assigned is None:

@@ -30,6 +30,7 @@ TRAPS = (
     "ls &> f rm",
     "ls >&-f",
     "time ls 2>&-rm",
+    "time 2&>-",
     "[[ a < f ]] && rm f",
     "[[ a && rm ]]",
     "[[ $x -eq 0 ]]",
