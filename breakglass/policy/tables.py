@@ -194,7 +194,7 @@ def _mapping(text: str) -> Mapping[str, object]:
 
 def _usages(value: object, name: str, above: Usage) -> tuple[Usage, ...]:
     if isinstance(value, list):
-        return tuple(_usage(each, name, above) for each in cast("list[object]", value))
+        return tuple(usage for each in cast("list[object]", value) for usage in _usages(each, name, above))
     if isinstance(value, dict):
         given = cast("Mapping[str, object]", value)
         return usages(str(given["as"])) if list(given) == ["as"] else (_usage(given, name, above),)

@@ -125,3 +125,18 @@ def test_a_variable_that_is_not_on_the_list_makes_it_no_read(line: str, name: st
 @pytest.mark.parametrize("line", ["watch " * 400 + "rm x", "nice " * 2000 + "ls", "sudo " * 2000 + "rm x"])
 def test_programs_that_run_one_another_without_end_are_not_known(line: str) -> None:
     assert judge_shell(line).risk >= Risk.CHANGE
+
+
+@pytest.mark.parametrize("option", ["-A", "-e", "-b", "-r", "--oauth2-bearer", "--request-target"])
+def test_a_line_break_in_what_curl_sends_is_no_read_since_another_request_may_follow(option: str) -> None:
+    begun = "x HTTP/1.1\r\nHost: h\r\n\r\nDELETE /obj"
+    for words in (["curl", option, begun, "http://h"], ["curl", f"{option}={begun}", "http://h"]):
+        assert judge_command(words).risk > Risk.READ
+    assert judge_command(["curl", option, "x", "http://h"]).risk is Risk.READ
+
+
+@pytest.mark.parametrize(
+    "line", ["kubeadm upgrade plan", "velero backup logs b1", "velero backup describe b1 --details"]
+)
+def test_what_leaves_an_object_behind_is_a_probe(line: str) -> None:
+    assert judge_shell(line).risk is Risk.PROBE
