@@ -54,17 +54,25 @@ def judge_shell(text: str, reads: Sequence[ReadPattern] = (), depth: int = 0) ->
         commands = parse(text)
     except ShellSyntaxError as error:
         return _unknown(f"the shell text is not understood: {error}", text)
-    return _worst(_judge(command, reads, depth) for command in commands)
+    return worst_of(_judge(command, reads, depth) for command in commands)
 
 
 def _judge(command: Command, reads: Sequence[ReadPattern], depth: int) -> Judgement:
     found = [_judge_assignment(name, value, bool(command.words)) for name, value in command.assignments]
     if command.words:
         found.append(judge_command(command.words, reads, depth))
-    if command.fed and any(word in text for text in command.words for word in SENDERS):
-        found.append(_unknown("openssl s_client sends what comes in on its standard input", "s_client"))
+    if command.fed:
+        found.append(judge_fed(command.words))
     found += [_known(Risk.CHANGE, f"> {target} writes a file", target) for target in command.writes]
-    return _worst(found)
+    return worst_of(found)
+
+
+def judge_fed(texts: Iterable[str]) -> Judgement:
+    """What it comes to that something stands on the standard input of a command, which is words or shell
+    text."""
+    if any(word in text for text in texts for word in SENDERS):
+        return _unknown("openssl s_client sends what comes in on its standard input", "s_client")
+    return READS
 
 
 def _judge_assignment(name: str, value: str, to_a_command: bool) -> Judgement:
@@ -145,11 +153,11 @@ def _best(
         reading.read(words)
         if not reading.objections:
             handed += reading.handed
-            return _worst(reading.found)
+            return worst_of(reading.found)
         seen += reading.handed
-        refused.insert(0, _worst([*reading.objections, *reading.found]))
+        refused.insert(0, worst_of([*reading.objections, *reading.found]))
     handed += seen
-    return _worst(refused)
+    return worst_of(refused)
 
 
 @dataclass(slots=True)
@@ -435,7 +443,7 @@ def _unknown(why: str, word: str) -> Judgement:
     return Judgement(Risk.CHANGE, Knowledge.UNKNOWN, why, word)
 
 
-def _worst(judgements: Iterable[Judgement]) -> Judgement:
+def worst_of(judgements: Iterable[Judgement]) -> Judgement:
     """The judgement that counts of several: the worst, of equals one that is known. A part that is known to
     change makes the whole known to change."""
     found = list(judgements)

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from breakglass.policy.commands import judge_command, judge_kubectl, judge_method, judge_shell
+from breakglass.policy.commands import (
+    judge_command,
+    judge_fed,
+    judge_kubectl,
+    judge_method,
+    judge_shell,
+    worst_of,
+)
 from breakglass.policy.risk import Judgement, Knowledge, Risk
 from breakglass.policy.site_says import NOTHING, SiteSays, judge_verb
 from breakglass.policy.stand_ins import shown
@@ -15,6 +22,8 @@ HARMLESS = Judgement(Risk.READ, Knowledge.READS, "it sends no command")
 def judged(action: Action | None, says: SiteSays = NOTHING) -> Judgement:
     """What an action may do, whatever its values are. `says` is what the site adds, where it is known."""
     found = _judged(action, says)
+    if isinstance(action, KubectlAction | SshAction) and action.stdin is not None:
+        found = worst_of((found, judge_fed(placeholder_words(action.words))))
     return replace(found, why=shown(found.why), word=shown(found.word))
 
 

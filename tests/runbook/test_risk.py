@@ -96,3 +96,17 @@ def test_the_verification_is_assessed_with_the_step() -> None:
         "READ (by the author's word: It prints.)"
     ]
     assert vouched_words(step_of(ssh("ls"))) == []
+
+
+@pytest.mark.parametrize("line", ["openssl s_client -connect h:443", "sudo openssl s_client -connect h:443"])
+@pytest.mark.parametrize("shell", [True, False])
+def test_what_a_step_gives_to_a_command_that_sends_it_is_no_read(line: str, shell: bool) -> None:
+    action = ssh(line, shell=shell)
+    assert judged(action).risk is Risk.READ
+    assert judged(replace(action, stdin=parse_template("QUIT", PLACE))).risk is Risk.CHANGE
+
+
+def test_what_a_step_gives_to_a_command_in_a_pod_that_sends_it_is_no_read() -> None:
+    words = split_words("exec -i p -- openssl s_client -connect h:443", PLACE)
+    assert judged(KubectlAction(words, PLACE, stdin=parse_template("QUIT", PLACE))).risk is Risk.CHANGE
+    assert judged(KubectlAction(words, PLACE)).risk is Risk.READ
