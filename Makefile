@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: rehearse test install develop check screenshots man schema bench soak clean
+.PHONY: rehearse test install develop check screenshots man schema bench soak mutants clean
 
 rehearse: install
 	@if [ -t 1 ]; then $(BIN)/breakglass rehearse outpost-shm-purge; \
@@ -49,6 +49,10 @@ bench: develop
 soak: develop
 	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py \
 		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py --soak
+
+# SHARE is the percent of the small wrong changes that are made, always the same ones; ONLY a part of a path.
+mutants: develop
+	$(BIN)/python -m tools.mutants --share $(or $(SHARE),100) --file "$(ONLY)"
 
 clean:
 	rm -rf $(VENV) .cache build dist

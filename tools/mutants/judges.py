@@ -1,0 +1,283 @@
+"""Which tests judge which file, and how they are run: straight, in a process that is thrown away.
+
+The tests' functions are called without pytest's own machinery, which would cost seconds for each change: with
+each of their parameters, with `tmp_path` and `monkeypatch`, and with the fixtures of their own module. A test
+that takes another fixture is not called. What Hypothesis draws is the same every time.
+"""
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import itertools
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import _pytest.outcomes
+import hypothesis
+import pytest
+from _pytest.fixtures import FixtureFunctionDefinition
+from _pytest.mark import Mark, ParameterSet
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = 20
+"""Of each property. More are drawn in the suite itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Files whose changes the same tests judge, those that kill most of them first.
+
+    unless: beginnings of names of tests that are left out, since they take long or are no judges of it.
+    preload: modules of others that the tests need, imported once.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    tests: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+
+
+_SLOW = (
+    "test_jq_itself",
+    "test_a_long_text",
+    "test_the_tables_are_shipped",
+    "test_any_words",
+    "test_any_text",
+)
+_YAML = ("yaml", "re2")
+
+
+def _policy(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests.policy.test_{name}" for name in names)
+
+
+TARGETS = (
+    Target(
+        "programs",
+        tuple(
+            f"breakglass/policy/{name}.py"
+            for name in ("sed", "awk", "awk_tokens", "jq", "token_parser", "program_text", "conditions")
+        ),
+        _policy("sed", "awk", "jq", "word_lists", "value_places", "cases"),
+        _SLOW,
+        _YAML,
+    ),
+    Target(
+        "shell",
+        ("breakglass/policy/shell*.py",),
+        (*_policy("shell", "word_lists", "cases", "value_places"), "tests.runbook.test_shell_text"),
+        _SLOW,
+        _YAML,
+    ),
+    Target(
+        "kubectl",
+        ("breakglass/policy/kubectl/*.py",),
+        _policy("kubectl", "word_lists", "risk", "assessment", "value_places", "cases"),
+        _SLOW,
+        _YAML,
+    ),
+    Target(
+        "commands",
+        tuple(
+            f"breakglass/policy/{name}.py"
+            for name in (
+                *("commands", "tables", "risk", "site_says", "stand_ins", "interpreters", "value_places"),
+                "login_shell",
+            )
+        ),
+        _policy(
+            *("risk", "tables", "cases", "assessment", "site_says", "value_places", "login_shell", "shell"),
+            *("word_lists", "sed", "awk", "jq"),
+        ),
+        _SLOW,
+        _YAML,
+    ),
+    Target("tables", ("breakglass/policy/programs/*.yaml",), _policy("cases", "tables"), _SLOW, _YAML),
+    Target(
+        "journal",
+        ("breakglass/journal/events.py", "breakglass/journal/state.py", "breakglass/journal/store.py"),
+        (
+            *("tests.journal.test_store", "tests.journal.test_folder_sync", "tests.safety.test_tampering"),
+            *("tests.journal.test_state", "tests.engine.test_resume", "tests.engine.test_unknown_changes"),
+            "tests.safety.test_disk",
+        ),
+        ("test_a_large_journal",),
+    ),
+    Target(
+        "redaction",
+        ("breakglass/site/redaction.py", "breakglass/site/secret_forms.py"),
+        ("tests.site.test_redaction",),
+        ("test_a_huge_secret",),
+        _YAML,
+    ),
+    Target(
+        "confirming",
+        (
+            *("breakglass/engine/unasked.py", "breakglass/engine/word.py", "breakglass/engine/signature.py"),
+            "breakglass/engine/change.py",
+        ),
+        (
+            *("tests.engine.test_word", "tests.engine.test_changes", "tests.engine.test_unasked"),
+            *("tests.engine.test_unknown_changes", "tests.engine.test_signature", "tests.engine.test_values"),
+            *("tests.engine.test_dry_run", "tests.engine.test_held_to", "tests.engine.test_redact"),
+            *("tests.engine.test_resume", "tests.safety.test_acting_now"),
+        ),
+        (),
+        (*_YAML, "cel_expr_python", "aiohttp", "kubernetes", "httpx"),
+    ),
+    Target(
+        "asking",
+        ("breakglass/tui/dialogs/confirm.py", "breakglass/cli/plain.py"),
+        ("tests.tui.test_confirm", "tests.tui.test_typed_ahead", "tests.safety.test_word"),
+        ("test_pasted_keys",),
+        (*_YAML, "cel_expr_python", "aiohttp", "kubernetes", "httpx", "textual.app", "textual.pilot"),
+    ),
+)
+
+Test = tuple[str, Callable[[], object]]
+
+
+def files(target: Target) -> list[str]:
+    """The files of a target, sorted, from the repository's root. Those that say nothing are left out."""
+    found = {path for pattern in target.files for path in ROOT.glob(pattern)}
+    return sorted(str(path.relative_to(ROOT)) for path in found if path.stat().st_size > 200)
+
+
+def preload(target: Target) -> None:
+    """Import what is nobody's here, so that no change waits for it."""
+    for name in ("pytest_asyncio", "hypothesis.strategies", *target.preload):
+        importlib.import_module(name)
+
+
+def prepare() -> None:
+    """Let Hypothesis draw the same each time, and neither keep nor shrink what it finds."""
+    hypothesis.settings.register_profile(
+        "mutants",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=EXAMPLES,
+        suppress_health_check=list(hypothesis.HealthCheck),
+        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+    )
+    hypothesis.settings.load_profile("mutants")
+
+
+def in_order(target: Target, file: str) -> list[str]:
+    """The modules of tests, the one that is named after the file first."""
+    stem = Path(file).stem
+    own = [name for name in target.tests if name.rpartition(".test_")[2].startswith(stem)]
+    return [*own, *(name for name in target.tests if name not in own)]
+
+
+def tests(module: str, unless: Sequence[str]) -> Iterator[Test]:
+    """Each call of each test of a module. Raises whatever importing it raises."""
+    names = dict(vars(importlib.import_module(module)))
+    for name, found in names.items():
+        if not name.startswith("test_") or not callable(found) or name.startswith(tuple(unless)):
+            continue
+        for given in _parameters(found):
+            needed = [each for each in inspect.signature(found).parameters if each not in given]
+            if all(_can_be_made(each, names) for each in needed):
+                yield f"{module}.{name}", _call(found, given, needed, names)
+
+
+def _can_be_made(name: str, names: Mapping[str, object]) -> bool:
+    """Whether a fixture is known here, and all that it takes itself."""
+    if name in ("tmp_path", "monkeypatch"):
+        return True
+    found = names.get(name)
+    if not isinstance(found, FixtureFunctionDefinition) or _params_of(found):
+        return False
+    if inspect.isasyncgenfunction(_function_of(found)) or inspect.iscoroutinefunction(_function_of(found)):
+        return False
+    return all(_can_be_made(each, names) for each in inspect.signature(_function_of(found)).parameters)
+
+
+def _params_of(fixture: FixtureFunctionDefinition) -> object:
+    """The parameters of a fixture that has several values."""
+    return fixture._fixture_function_marker.params  # pyright: ignore[reportPrivateUsage]
+
+
+def _function_of(fixture: FixtureFunctionDefinition) -> Callable[..., object]:
+    return cast("Callable[..., object]", fixture._fixture_function)  # pyright: ignore[reportPrivateUsage]
+
+
+def _parameters(test: Callable[..., object]) -> Iterator[Mapping[str, object]]:
+    """The parameters of each call, as `pytest.mark.parametrize` says."""
+    marks = cast("list[Mark]", getattr(test, "pytestmark", []))
+    lists: list[list[Mapping[str, object]]] = []
+    for mark in (each for each in marks if each.name == "parametrize"):
+        names, values = mark.args[0], list(mark.args[1])
+        split = [each.strip() for each in names.split(",")] if isinstance(names, str) else list(names)
+        one = len(split) == 1
+        rows = [
+            each.values if isinstance(each, ParameterSet) else (each,) if one else tuple(each)
+            for each in values
+        ]
+        lists.append([dict(zip(split, row, strict=True)) for row in rows])
+    for each in itertools.product(*lists):
+        yield {name: value for part in each for name, value in part.items()}
+
+
+def _call(
+    test: Callable[..., object],
+    given: Mapping[str, object],
+    needed: Sequence[str],
+    names: Mapping[str, object],
+) -> Callable[[], object]:
+    def call() -> None:
+        made: dict[str, object] = {}
+        with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setenv("XDG_CACHE_HOME", f"{folder}/cache")
+            made |= {"tmp_path": Path(folder).resolve(), "monkeypatch": patch}
+            values = {name: _made(name, names, made, stack) for name in needed}
+            try:
+                result = test(**given, **values)
+                if inspect.iscoroutine(result):
+                    asyncio.run(result)
+            except _pytest.outcomes.Skipped:
+                pass
+
+    return call
+
+
+def _made(
+    name: str, names: Mapping[str, object], made: dict[str, object], stack: contextlib.ExitStack
+) -> object:
+    """A fixture's value, which is taken down with the stack."""
+    if name in made:
+        return made[name]
+    fixture = names[name]
+    assert isinstance(fixture, FixtureFunctionDefinition)
+    function = _function_of(fixture)
+    values = {each: _made(each, names, made, stack) for each in inspect.signature(function).parameters}
+    if inspect.isgeneratorfunction(function):
+        made[name] = stack.enter_context(contextlib.contextmanager(function)(**values))
+    else:
+        made[name] = function(**values)
+    return made[name]
+
+
+def judge(target: Target, file: str) -> str:
+    """The name of the first test that fails, or the error of importing them; empty where all pass."""
+    sys.path.insert(0, str(ROOT))
+    prepare()
+    for module in in_order(target, file):
+        name = module
+        try:
+            for test, call in tests(module, target.unless):
+                name = test
+                call()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever a wrong change raises kills it
+            return f"{name}: {type(error).__name__}"
+    return ""
