@@ -179,3 +179,35 @@ CODE_OPTIONS = _words(
     "--use-compress-program --proxy-command --split-string"
 )
 """Options that are often given a program. Of a program that nobody knows, no value may be theirs."""
+
+CODE_OPTIONS_OF_ANY = _words(
+    "--pre --hostname-bin --compress-program --diff-program --pager --use-askpass --execute "
+    "--modprobe --custom-dir --external-dir --exec --password-command --post-renderer --pre-invoke "
+    "--post-invoke --rsh --rsh-command --rsync-path --upload-pack --receive-pack --engine "
+    "--provider --provider-path --rcfile --init-file --plugin --to-command --checkpoint-action "
+    "--use-compress-program --editor --entrypoint --kuberc --credential-helper"
+)
+"""Options that name a program or a library to run, whichever program has them."""
+
+CODE_OPTIONS_OF: Mapping[str, frozenset[str]] = {
+    "wget": _words("-e --config"),
+    "curl": _words("-K --config"),
+    "ip": _words("-b -batch"),
+    "bridge": _words("-b -batch"),
+    "tc": _words("-b -batch"),
+    "pidstat": _words("-e"),
+    "nginx": _words("-c -g -p"),
+    "haproxy": _words("-f"),
+    "mdadm": _words("-p --program"),
+    "ssh-keygen": _words("-D"),
+    "lvs": _words("--config"),
+    "pvs": _words("--config"),
+    "vgs": _words("--config"),
+    "apt": _words("-o -c --option --config-file"),
+    "apt-get": _words("-o -c --option --config-file"),
+    "kubectl": _words("--kubeconfig"),
+    "oc": _words("--kubeconfig"),
+    "restic": _words("-o --option"),
+    "logrotate": _words("-f --force"),
+}
+"""Options of one program that name a program, a library or a file of more options."""

@@ -12,6 +12,8 @@ from breakglass.policy.commands import handed_on, is_known, judge_command
 from breakglass.policy.interpreters import (
     BUILTINS,
     CODE_OPTIONS,
+    CODE_OPTIONS_OF,
+    CODE_OPTIONS_OF_ANY,
     CODE_WORDS,
     INTERPRETERS,
     RUNNERS,
@@ -20,7 +22,7 @@ from breakglass.policy.interpreters import (
 )
 from breakglass.policy.risk import Knowledge
 from breakglass.policy.shell import ShellSyntaxError, parse
-from breakglass.policy.stand_ins import VALUE, is_literal
+from breakglass.policy.stand_ins import VALUE, WORDS, is_literal
 
 DEEPEST = 8
 """Commands that hand on to one another."""
@@ -28,6 +30,9 @@ DEEPEST = 8
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PLAIN = re.compile(r"(--?[A-Za-z0-9-]+=)?[A-Za-z0-9_./:@+~^#%-]*")
 """What may stand beside a value in a word of a program that nobody knows."""
+
+
+_DELIMITED = re.compile(r"-[rtpx]*[0d]|--null$|--delimiter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Command:
 def misplaced(words: Sequence[str], *, tainted: bool = False) -> str:
     """Why a value in these words could be code, as a sentence with what to write instead. Empty where none
     can."""
-    return _misplaced(Command(words, tainted), 0)
+    return (tainted and _split(words)) or _misplaced(Command(words, tainted), 0)
 
 
 def reads_program(words: Sequence[str]) -> str:
@@ -58,8 +63,23 @@ def reads_program(words: Sequence[str]) -> str:
     return _reads_program(words, 0)
 
 
+def _split(words: Sequence[str]) -> str:
+    """Why a value could become several words of a command that is written in a script, and options among
+    them; empty where it cannot, or where that changes nothing."""
+    if not any(WORDS in word for word in words) or judge_command(words).knowledge is Knowledge.READS:
+        return ""
+    if words[0] in BUILTINS:
+        return ""
+    return (
+        'a value may become several words here, and options among them; write each as "$1", in double '
+        "quotes, and begin a pattern with ./"
+    )
+
+
 def _misplaced(command: Command, depth: int) -> str:
     words = command.words
+    if command.tainted and command.name == "xargs" and not _takes_whole_lines(words) and _may_change(words):
+        return "xargs makes several words of a value; give it -0, and end each with a NUL"
     if command.tainted and (reader := reads_program(words)):
         return f"{reader} reads what comes from a value as a program; {_hint(reader)}"
     if not any(map(command.unsure, words)):
@@ -72,6 +92,10 @@ def _misplaced(command: Command, depth: int) -> str:
         return f"with these options {command.name} would read a value as code; leave them out"
     if command.name not in BUILTINS and judge_command(words).knowledge is Knowledge.READS:
         return ""
+    if option := _code_option(command):
+        return (
+            f"{option} of {command.name} names a program or more options, and this is a value; leave it out"
+        )
     if command.name == "git" and "clone" in words[1:2]:
         return _misplaced(Command(("git-clone", *words[2:]), command.tainted), depth)
     if command.name in INTERPRETERS:
@@ -89,6 +113,20 @@ def _misplaced(command: Command, depth: int) -> str:
         if behind.name in INTERPRETERS.keys() - BUILTINS and (why := _misplaced(behind, depth + 1)):
             return why
     return "" if is_known(words[0]) else _in_unknown(command, len(words))
+
+
+def _code_option(command: Command) -> str:
+    """The option of a program whose value it runs, or reads options from, where a value stands for that."""
+    own = CODE_OPTIONS_OF.get(command.name, frozenset())
+    for before, word in zip(command.words, command.words[1:], strict=False):
+        if VALUE not in word:
+            continue
+        option = word.partition("=")[0].partition(VALUE)[0] if word.startswith("-") else before
+        if option in CODE_OPTIONS_OF_ANY or option in own:
+            return option
+        if not option.startswith("--") and option[:2] in own:
+            return option[:2]
+    return ""
 
 
 def _in_interpreter(command: Command, kind: Interpreter, depth: int) -> str:
@@ -111,8 +149,21 @@ def _in_script(command: Command, script: str, depth: int) -> str:
         inner = parse(script)
     except ShellSyntaxError as error:
         return f"what the script of {command.name} does with a value is not understood: {error}"
-    found = (_misplaced(Command(each.words, tainted=True), depth + 1) for each in inner if each.words)
+    found = (
+        _split(each.words) or _misplaced(Command(each.words, tainted=True), depth + 1)
+        for each in inner
+        if each.words
+    )
     return next((why for why in found if why), "")
+
+
+def _may_change(words: Sequence[str]) -> bool:
+    return judge_command(words).knowledge is not Knowledge.READS
+
+
+def _takes_whole_lines(words: Sequence[str]) -> bool:
+    """Whether `xargs` is told what ends a word of its input."""
+    return any(_DELIMITED.match(word) for word in words[1:])
 
 
 @dataclass(frozen=True, slots=True)

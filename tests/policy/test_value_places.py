@@ -237,3 +237,65 @@ def test_in_a_script_a_value_may_be_read_as_data(script: str) -> None:
 )
 def test_what_reads_its_standard_input_as_a_program_is_known(line: str, reader: str) -> None:
     assert reads_program(shlex.split(line)) == reader
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sh -c 'mytool $1' sh {}",
+        "sh -c 'rm -r $*' sh {}",
+        "sudo bash -c 'mv $1 /x' b {}",
+        "sh -c 'x=\"$1\"; mytool $x' sh {}",
+        "mytool $(echo {})",
+        "echo {} | while read x; do rm $x; done",
+        "echo {} | xargs rm",
+        "echo {} | xargs -I% rm %",
+        "cd {} && rm *",
+    ],
+)
+def test_a_value_never_becomes_several_words_of_what_may_change(script: str) -> None:
+    found = [
+        misplaced(each.words) or misplaced(each.words, tainted=True)
+        for each in parse(script.replace("{}", VALUE, 1))
+        if each.words
+    ]
+    assert "several words" in "".join(found)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "sh -c 'mytool \"$1\"' sh {}",
+        "sh -c 'ls $1' sh {}",
+        "find /srv/{} -print0 | xargs -0 rm",
+        "find /srv/{} | xargs ls -d",
+        "rm -rf {}/*",
+        "cd {} && rm ./*",
+    ],
+)
+def test_a_value_that_stays_one_word_or_is_only_read_is_let_through(script: str) -> None:
+    for each in parse(script.replace("{}", VALUE, 1)):
+        if each.words:
+            assert not misplaced(each.words)
+            assert not misplaced(each.words, tainted=True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "rg --pre {} x",
+        "sort --compress-program={} f",
+        "wget -e {} http://h",
+        "curl -K {} http://h",
+        "curl -K{} http://h",
+        "ip -b {}",
+        "nginx -c {}",
+        "haproxy -c -f {}",
+        "dmsetup ls --exec {}",
+        "apt-get -o {} install x",
+        "helm upgrade x y --post-renderer {}",
+        "kubectl --kubeconfig {} get pods",
+    ],
+)
+def test_a_value_is_no_program_and_no_file_of_options_of_a_program_that_is_known(line: str) -> None:
+    assert "leave it out" in misplaced(shlex.split(line.replace("{}", VALUE)))
