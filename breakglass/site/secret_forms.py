@@ -102,6 +102,10 @@ def _character(character: str, *, short: bool) -> str:
         ways.append(f"{_BACKSLASHES}x{_either_case(f'{code:02x}')}")
     if character == " ":
         ways.append(r"\+")
+    if not plain:
+        ways.append("".join(rf"{_BACKSLASHES}{byte:03o}" for byte in raw))
+    if character in "'\"":
+        ways.append(_literal(raw) * 2)  # as SQL, CSV and YAML have it within quotes
     if character == "'":
         ways += [r"'\\*\"'\\*\"'", r"'\\+''"]  # how a shell's quotes are left for one of them
     if character in _SHORT_ESCAPES:

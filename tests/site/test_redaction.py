@@ -311,3 +311,16 @@ def test_numbers_inside_json_are_secrets_too() -> None:
 def test_data_without_a_secret_stays_the_same_object() -> None:
     value: Json = {"a": [1, {"b": "text"}], "c": None}
     assert redactor_of("hunter2hunter2").redact_json(value) is value
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "it''s a \"token\" of p\u00e4",
+        'it\'s a ""token"" of p\u00e4',
+        'it\'s a "token" of p\\303\\244',
+        "it\\047s a \\042token\\042 of p\\303\\244",
+    ],
+)
+def test_a_secret_is_gone_as_sql_csv_yaml_and_git_quote_it(shown: str) -> None:
+    assert redactor_of('it\'s a "token" of p\u00e4').redact(f"a {shown} b") == f"a {MARK} b"
