@@ -8,9 +8,10 @@ back the end of a text that may be the beginning of one. The time grows with the
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations
 from typing import TYPE_CHECKING
 
-from breakglass.site.secret_forms import Chain, beginning_of, chains_of, pattern_of
+from breakglass.site.secret_forms import Chain, beginning_of, chains_of, parts_of, pattern_of
 from breakglass.values import Json
 
 if TYPE_CHECKING:
@@ -31,11 +32,19 @@ LONGEST_SPELLING = 16
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """The secrets at one moment, compiled. tail: bytes at the end of a text in which one may have begun."""
+    """The secrets at one moment, compiled. tail: bytes at the end of a text in which one may have begun.
+    nested: one stands within another, so that where it ends the other may go on."""
 
     whole: "re2.Regexp"
     beginning: "re2.Regexp"
     tail: int
+    nested: bool
+
+    def begun(self, data: bytes, start: int) -> int | None:
+        """Where, from this place on, what is there until the end may be the beginning of a secret."""
+        start = max(start, len(data) - self.tail, 0)
+        found = self.beginning.search(data[start:])
+        return None if found is None else start + found.start()
 
 
 class Redactor:
@@ -43,6 +52,8 @@ class Redactor:
 
     def __init__(self) -> None:
         self._values: set[str] = set()
+        self._parts: set[str] = set()
+        """The values and lines of them that are sought."""
         self._chains: dict[Chain, None] = {}
         self._sought: _Sought | None = None
         """Made when it is needed, and again when there is another secret."""
@@ -61,6 +72,7 @@ class Redactor:
             return False
         if value not in self._values:
             self._values.add(value)
+            self._parts.update(parts_of(value))
             self._chains.update(dict.fromkeys(chains_of(value)))
             self._sought = None
         return True
@@ -113,17 +125,20 @@ class Redactor:
         sought, data = self._now(), _raw(text)
         pieces: list[bytes] = []
         done = 0
+        begun = sought.begun(data, 0) if sought.nested else None
         for match in sought.whole.finditer(data):
             start = match.start()
-            if match.end() == len(data):
-                begun = sought.beginning.search(data[start:])
-                if begun is not None and begun.start() == 0:  # what comes next may belong to it
-                    return _text(b"".join((*pieces, data[done:start]))), _text(data[start:])
+            if begun is not None and done <= begun <= start:  # a longer one may have begun
+                return _text(b"".join((*pieces, data[done:begun]))), _text(data[begun:])
+            # Where it ends the text, what comes next may belong to it.
+            if match.end() == len(data) and sought.begun(data[start:], 0) == 0:
+                return _text(b"".join((*pieces, data[done:start]))), _text(data[start:])
             pieces += (data[done:start], _MARK)
             done = match.end()
-        tail = max(done, len(data) - sought.tail)
-        begun = sought.beginning.search(data[tail:])
-        end = len(data) if begun is None else tail + begun.start()
+            if begun is not None and begun < done:
+                begun = sought.begun(data, done)
+        begun = sought.begun(data, done)
+        end = len(data) if begun is None else begun
         return _text(b"".join((*pieces, data[done:end]))), _text(data[end:])
 
     def _now(self) -> _Sought:
@@ -133,6 +148,7 @@ class Redactor:
                 _compiled(pattern_of(self._chains)),
                 _compiled(beginning_of(self._chains)),
                 LONGEST_SPELLING * longest,
+                any(one in other for one, other in permutations(self._parts, 2)),
             )
         return self._sought
 

@@ -57,16 +57,20 @@ class Chain:
 
 
 def chains_of(value: str) -> Iterator[Chain]:
-    """All chains of a secret: of the whole, and of each of its lines where it has several."""
-    lines = [line for line in map(str.strip, value.splitlines()) if len(line) >= SHORTEST_FORM]
-    parts = [value, *lines] if len(value) < LONG or not lines else lines
-    for part in dict.fromkeys(parts):
+    """All chains of a secret."""
+    for part in parts_of(value):
         yield from _chains(part, short=len(value) <= LONG, huge=len(value) > HUGE)
+
+
+def parts_of(value: str) -> Iterable[str]:
+    """What of a secret is sought: the whole, and each of its lines where it has several."""
+    lines = [line for line in map(str.strip, value.splitlines()) if len(line) >= SHORTEST_FORM]
+    return dict.fromkeys([value, *lines] if len(value) < LONG or not lines else lines)
 
 
 def _chains(value: str, *, short: bool, huge: bool) -> Iterator[Chain]:
     raw = value.encode("utf-8", "surrogatepass")
-    begun = r"[\\%&'][^\s]{0,23}"
+    begun = r"(?:[\\%&'][^\s]{0,23}|\r)"  # of a line end of two characters, the first may come alone
     yield Chain(tuple(_character(each, short=short) for each in value), begun, begun)
     if huge:
         return
