@@ -71,14 +71,17 @@ TARGETS = (
     Target(
         "shell",
         ("breakglass/policy/shell*.py",),
-        (*_policy("shell", "word_lists", "cases", "value_places"), "tests.runbook.test_shell_text"),
+        (
+            *_policy("shell", "shell_corners", "word_lists", "cases", "value_places"),
+            "tests.runbook.test_shell_text",
+        ),
         _SLOW,
         _YAML,
     ),
     Target(
         "kubectl",
         ("breakglass/policy/kubectl/*.py",),
-        _policy("kubectl", "word_lists", "risk", "assessment", "value_places", "cases"),
+        _policy("kubectl", "kubectl_words", "word_lists", "risk", "assessment", "value_places", "cases"),
         _SLOW,
         _YAML,
     ),
@@ -112,7 +115,7 @@ TARGETS = (
     Target(
         "redaction",
         ("breakglass/site/redaction.py", "breakglass/site/secret_forms.py"),
-        ("tests.site.test_redaction",),
+        ("tests.site.test_redaction", "tests.site.test_secret_spellings"),
         ("test_a_huge_secret",),
         _YAML,
     ),

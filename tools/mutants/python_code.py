@@ -121,6 +121,8 @@ class _Finder:
                 self._where.pop()
                 self._returns_bool = before
                 return
+            case ast.Assign(targets=[ast.Name(id="__all__")]) | ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                return
             case ast.Expr(value=ast.Constant()) | ast.JoinedStr() | ast.Import() | ast.ImportFrom():
                 return
             case ast.Raise():

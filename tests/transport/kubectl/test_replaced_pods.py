@@ -65,7 +65,8 @@ async def test_a_pod_is_gone_when_another_has_its_name(start: Start, line: str) 
 async def test_a_pod_whose_uid_nobody_knows_is_there_as_long_as_its_name_is() -> None:
     class Server:
         async def read(self, path: str, doing: str) -> Object:
-            return pod("front")
+            return {"kind": "Pod", "metadata": {"name": "front", "uid": "u-2"}}
 
     assert not await is_gone(cast("Run", Server()), "/api/v1/namespaces/web/pods/front", "", "wait")
     assert await is_gone(cast("Run", Server()), "/api/v1/namespaces/web/pods/front", "u-1", "wait")
+    assert not await is_gone(cast("Run", Server()), "/api/v1/namespaces/web/pods/front", "u-2", "wait")

@@ -1,0 +1,343 @@
+"""Each word of a kubectl line means one thing: forms of flags, values at their limits, arguments too many."""
+
+import shlex
+
+import pytest
+
+from breakglass.policy.kubectl.flags import KubectlSyntaxError, go_duration
+from breakglass.policy.kubectl.parse import dry_run_supported, parse, single_target
+from breakglass.policy.kubectl.requests import (
+    CanI,
+    Cordon,
+    CreateJob,
+    Delete,
+    Drain,
+    Exec,
+    Get,
+    Logs,
+    Patch,
+    Request,
+    RolloutRestart,
+    RolloutStatus,
+    Scale,
+    Selection,
+    Target,
+    Wait,
+)
+
+
+def read(line: str) -> Request:
+    return parse(shlex.split(line))
+
+
+POD = Selection((Target("pod", "a"),))
+WEB = Selection((Target("pod", "a", "web"),), (), "web")
+
+SAME: list[tuple[str, Request]] = [
+    # where the namespace may stand
+    *(
+        (line, Get(WEB))
+        for line in (
+            "get pod a -n web",
+            "get pod a -n=web",
+            "get pod a -nweb",
+            "get pod a --namespace web",
+            "get pod a --namespace=web",
+            "-n web get pod a",
+            "-nweb get pod a",
+            "-n=web get pod a",
+            "--namespace web get pod a",
+            "--namespace=web get pod a",
+            "-n other get pod a -n web",
+            "-n one -n web get pod a",
+        )
+    ),
+    # what is true and false
+    *((f"delete pod a --wait={word}", Delete(POD)) for word in ("true", "t", "1", "TRUE", "T")),
+    *((f"delete pod a --wait={word}", Delete(POD, wait=False)) for word in ("false", "f", "0", "False")),
+    ("delete pod a --wait", Delete(POD)),
+    # outputs
+    *((f"get pod a -o {form}", Get(POD, form)) for form in ("wide", "json", "yaml", "name")),  # type: ignore[arg-type]
+    ("get pod a -o custom-columns=A:.b", Get(POD, "custom-columns", "A:.b")),
+    ("get pod a -o jsonpath={.x}=y", Get(POD, "jsonpath", "{.x}=y")),
+    ("get pods --all-namespaces", Get(Selection((), ("pods",), None, True))),
+    ("get pods,", Get(Selection((), ("pods",)))),
+    ("get pod,svc a", Get(Selection((Target("pod", "a"), Target("svc", "a"))))),
+    ("get pod a --no-headers=false --ignore-not-found=false", Get(POD)),
+    # logs
+    ("logs a", Logs(Selection((Target("pods", "a"),)))),
+    ("logs a --tail=0", Logs(Selection((Target("pods", "a"),)), tail=0)),
+    ("logs a --tail=-1", Logs(Selection((Target("pods", "a"),)))),
+    ("logs -l a=b", Logs(Selection(labels="a=b"), tail=10)),
+    ("logs -l a=b --tail 3", Logs(Selection(labels="a=b"), tail=3)),
+    ("logs a c --previous", Logs(Selection((Target("pods", "a"),)), "c", previous=True)),
+    ("logs a --all-containers=false -c c", Logs(Selection((Target("pods", "a"),)), "c")),
+    # deletions
+    ("delete pod a --grace-period=-1", Delete(POD)),
+    ("delete pod a --grace-period=30", Delete(POD, 30)),
+    ("delete pod a --grace-period=1", Delete(POD, 1)),
+    ("delete pod a --grace-period=-1 --now", Delete(POD, 1)),
+    ("delete pod a --grace-period=-1 --force", Delete(POD, 0, force=True)),
+    ("delete pod a --force --grace-period=0", Delete(POD, 0, force=True)),
+    ("delete pod a --cascade=true", Delete(POD)),
+    ("delete pod a --cascade=false", Delete(POD, cascade="orphan")),
+    *(
+        (f"delete pod a --cascade={way}", Delete(POD, cascade=way))
+        for way in ("background", "foreground", "orphan")
+    ),  # type: ignore[arg-type]
+    ("delete pods --all", Delete(Selection((), ("pods",), everything=True), ignore_not_found=True)),
+    (
+        "delete pods --all --ignore-not-found=false",
+        Delete(Selection((), ("pods",), everything=True)),
+    ),
+    ("delete pods --field-selector a=b", Delete(Selection((), ("pods",), fields="a=b"))),
+    ("delete pods -l a=b -A", Delete(Selection((), ("pods",), None, True, "a=b"))),
+    ("delete pod a -o name", Delete(POD, output="name")),
+    ("delete pod a --timeout=-5s", Delete(POD)),
+    ("delete pod a --timeout=0", Delete(POD)),
+    ("delete pod a --dry-run=none", Delete(POD)),
+    ("delete pod a --dry-run=server", Delete(POD, dry_run=True)),
+    # patches
+    *(
+        (f"patch pod a -p {{}} -o {form}", Patch(Target("pod", "a"), "strategic", {}, form))
+        for form in ("name", "json", "yaml")
+    ),  # type: ignore[arg-type]
+    ("patch pod a --type=strategic -p {}", Patch(Target("pod", "a"), "strategic", {})),
+    # the others
+    ("scale rs/a --replicas=1 --current-replicas=-1", Scale((Target("rs", "a"),), 1)),
+    ("scale rs/a --replicas=1 --current-replicas=0", Scale((Target("rs", "a"),), 1, 0)),
+    (
+        "scale rs/a rs/b --replicas=0 --dry-run=server",
+        Scale((Target("rs", "a"), Target("rs", "b")), 0, None, True),
+    ),
+    ("rollout status deploy/a -w=false", RolloutStatus(Target("deploy", "a"), watch=False)),
+    ("rollout status deploy/a -w", RolloutStatus(Target("deploy", "a"))),
+    ("rollout status deploy/a --timeout=-1s", RolloutStatus(Target("deploy", "a"))),
+    *((f"cordon {kind}/a", Cordon(("a",))) for kind in ("node", "nodes", "no")),
+    ("cordon a b", Cordon(("a", "b"))),
+    ("cordon -l x=y --dry-run=server", Cordon((), "x=y", dry_run=True)),
+    ("uncordon -l x=y", Cordon((), "x=y", True)),
+    ("drain a --delete-local-data", Drain(("a",), delete_emptydir=True)),
+    ("drain a --delete-emptydir-data", Drain(("a",), delete_emptydir=True)),
+    ("drain a --force --grace-period=-1 --timeout=-1s", Drain(("a",), force=True)),
+    ("drain a --grace-period=0", Drain(("a",), grace=0)),
+    ("drain -l x=y --ignore-daemonsets", Drain((), "x=y", True)),
+    # waiting
+    ("wait --for=delete pod/a", Wait(POD, "delete")),
+    (
+        "wait --for=condition=Ready pods -l a=b",
+        Wait(Selection((), ("pods",), labels="a=b"), "condition", "Ready", "True"),
+    ),
+    ("wait --for=condition=Ready=Unknown pod/a", Wait(POD, "condition", "Ready", "Unknown")),
+    ("wait --for=condition=Ready= pod/a", Wait(POD, "condition", "Ready", "")),
+    ("wait --for=jsonpath=.status.phase=Running pod/a", Wait(POD, "jsonpath", ".status.phase", "Running")),
+    ("wait --for=jsonpath=.status.phase pod/a", Wait(POD, "jsonpath", ".status.phase")),
+    ("wait --for=jsonpath={.a}=b pod/a", Wait(POD, "jsonpath", "{.a}", "b")),
+    ("""wait "--for=jsonpath='{.a}'" pod/a""", Wait(POD, "jsonpath", "{.a}")),
+    ("""wait '--for=jsonpath={.a}="b"' pod/a""", Wait(POD, "jsonpath", "{.a}", "b")),
+    ("wait --for=delete pods --field-selector a=b", Wait(Selection((), ("pods",), fields="a=b"), "delete")),
+    # jobs and rights
+    *(
+        (f"create job x --from={kind}/y", CreateJob("x", Target(kind, "y")))
+        for kind in ("cronjob", "cronjobs", "cj", "cronjobs.batch")
+    ),
+    *(
+        (f"create job x --from=cj/y -o {form}", CreateJob("x", Target("cj", "y"), form))
+        for form in ("name", "json", "yaml")
+    ),  # type: ignore[arg-type]
+    ("auth can-i get pods", CanI("get", "pods")),
+    ("auth can-i get pods a", CanI("get", "pods", "a")),
+    ("auth can-i get pods -q", CanI("get", "pods", quiet=True)),
+    ("auth can-i get pods --quiet", CanI("get", "pods", quiet=True)),
+    # running commands
+    ("exec a -i -- sh", Exec(Target("pods", "a"), ("sh",), stdin=True)),
+    ("exec a --stdin -- sh", Exec(Target("pods", "a"), ("sh",), stdin=True)),
+    ("exec a --container=c -- sh -- x", Exec(Target("pods", "a"), ("sh", "--", "x"), "c")),
+    ("exec pod/a -ic=c -- sh", Exec(Target("pod", "a"), ("sh",), "c", True)),
+]
+
+
+@pytest.mark.parametrize(("line", "request_"), SAME, ids=[line for line, _ in SAME])
+def test_a_line_is_the_request_that_kubectl_would_make(line: str, request_: Request) -> None:
+    assert read(line) == request_
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "word"),
+    [
+        ("-n", "the line names no verb", 0),
+        ("--namespace", "kubectl --namespace before the verb is not built in", 0),
+        ("-v=9 get pods", "kubectl -v=9 before the verb is not built in", 0),
+        ("-A get pods", "kubectl -A before the verb is not built in", 0),
+        ("x-n get pods", "kubectl x-n is not built in", 0),
+        ("-n web --token=x get pods", "--token is the site's to say", 2),
+        ("rollout", "kubectl rollout is not built in", 0),
+        ("top pods", "kubectl top is not built in", 0),
+        ("get pods -- x", "nothing may stand after --", 0),
+        ("delete pod a -- x", "nothing may stand after --", 0),
+        ("get ,", "names no resource", 1),
+        ("get pod ''", "an empty name", 1),
+        ("get pod a ''", "an empty name", 1),
+        ("get /a", "is not TYPE/NAME", 1),
+        ("get pod/", "is not TYPE/NAME", 1),
+        ("get pod/a/b", "is not TYPE/NAME", 1),
+        ("get pod,svc/a", "is not TYPE/NAME", 1),
+        ("get pod/a svc", "is not TYPE/NAME", 2),
+        *((f"get pod a {flag}", "names and selectors do not go together", 1) for flag in ("-l x=y", "-A")),
+        ("get pod a --field-selector x=y", "names and selectors do not go together", 1),
+        ("delete pod a --all", "names and selectors do not go together", 1),
+        ("get pods -o json=x", "-o json needs =TEMPLATE", 3),
+        ("get pods -o jsonpath", "needs =TEMPLATE", 3),
+        ("delete pod a -o json", "kubectl delete -o json is not built in", 4),
+        ("patch pod a -p {} -o wide", "kubectl patch -o wide is not built in", 6),
+        ("delete pod a --wait=yes", "--wait is true or false", 3),
+        ("delete pod a --cascade=all", "--cascade is one of background, foreground, orphan", 3),
+        ("delete pod a --grace-period=1.5", "takes a whole number", 3),
+        ("delete pod a --grace-period=1x", "takes a whole number", 3),
+        ("delete pod a --grace-period=1234567890123456789", "takes a whole number", 3),
+        ("delete pod a --timeout=soon", "takes a duration", 3),
+        ("delete pod a --now --grace-period=0", "do not go together", 3),
+        ("delete pod a --now --grace-period=5", "do not go together", 3),
+        ("delete pod a --force --now", "do not go together", 3),
+        ("delete pod a --force --grace-period=1", "do not go together", 3),
+        ("delete pods -A", "names no object", 0),
+        ("logs", "names no pod", 0),
+        ("logs a b c", "'c' is one argument too many", 3),
+        ("logs -l x=y a", "'a' is one argument too many", 3),
+        ("logs a -c c --all-containers", "do not go together", 0),
+        ("logs /a", "is not TYPE/NAME", 1),
+        ("logs pod/", "is not TYPE/NAME", 1),
+        ("exec -- ls", "names no pod", 0),
+        ("exec a b -- ls", "'b' is one argument too many", 2),
+        ("exec a ls", "the command stands after --", 1),
+        ("exec a --", "no command after --", 0),
+        ("patch pod a -p '[]'", "-p must be an object for --type=strategic", 4),
+        ("patch pod a --type=merge -p '[]'", "-p must be an object for --type=merge", 5),
+        ("patch pod a --type=yaml -p {}", "--type is one of strategic, merge, json", 3),
+        ("patch pods -p {}", "needs one TYPE/NAME", 0),
+        ("scale rs/a --replicas=many", "takes a whole number", 2),
+        ("scale --replicas=1", "needs TYPE/NAME", 0),
+        ("rollout status deploy/a deploy/b", "takes one object", 3),
+        ("rollout status deploy", "needs one TYPE/NAME", 0),
+        ("cordon a -l x=y", "one of the two", 0),
+        ("drain", "one of the two", 0),
+        ("drain deploy/a", "is no node", 1),
+        ("wait --for=delete pods", "names no object", 0),
+        ("wait --for=condition pod/a", "--for=condition is not built in", 1),
+        ("wait --for=condition= pod/a", "is not built in", 1),
+        ("wait --for=jsonpath= pod/a", "is not built in", 1),
+        ("wait --for=delete=x pod/a", "is not built in", 1),
+        ("create job", "names no job", 0),
+        ("create job x y --from=cj/z", "'y' is one argument too many", 3),
+        ("create job x --from=cj", "--from takes cronjob/NAME", 3),
+        ("create job x --from=cj/", "--from takes cronjob/NAME", 3),
+        ("create job x --from=deploy/z", "--from takes cronjob/NAME", 3),
+        ("auth can-i get", "takes a verb and a resource", 0),
+        ("auth can-i", "takes a verb and a resource", 0),
+        ("auth can-i get pods a b", "'b' is one argument too many", 5),
+        ("get pods --selector", "the flag --selector needs a value", 2),
+        ("get pods -l --", "has no value before --", 2),
+        ("get pods --client-key=x", "--client-key is the site's to say", 2),
+        ("get pods -Ax", "kubectl get -x is not built in", 2),
+    ],
+)
+def test_what_is_not_understood_is_refused_at_its_place(line: str, message: str, word: int) -> None:
+    with pytest.raises(KubectlSyntaxError) as raised:
+        read(line)
+    assert message in str(raised.value)
+    assert raised.value.word == word
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0.0),
+        ("1s", 1.0),
+        ("90m", 5400.0),
+        ("1h30m10s", 5410.0),
+        ("1.5h", 5400.0),
+        (".5s", 0.5),
+        ("250ms", 0.25),
+        ("5us", 5e-6),
+        ("5µs", 5e-6),
+        ("7ns", 7e-9),
+        ("-1s", -1.0),
+        ("+2s", 2.0),
+        ("", None),
+        ("1", None),
+        ("s", None),
+        ("1d", None),
+        ("1s ", None),
+        ("--1s", None),
+        ("1s2", None),
+    ],
+)
+def test_a_duration_is_read_as_go_reads_it(text: str, seconds: float | None) -> None:
+    assert go_duration(text) == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(
+    ("line", "target"),
+    [
+        ("get pod a", Target("pod", "a")),
+        ("wait --for=delete pod/a", Target("pod", "a")),
+        ("logs a", Target("pods", "a")),
+        ("logs -l a=b", None),
+        ("get pods a b", None),
+        ("scale rs/a rs/b --replicas=1", None),
+        ("rollout restart rs/a", Target("rs", "a")),
+        ("rollout status rs/a", Target("rs", "a")),
+        ("cordon a", Target("nodes", "a")),
+        ("cordon a b", None),
+        ("drain a b", None),
+        ("drain -l a=b", None),
+        ("delete pods --all", None),
+    ],
+)
+def test_which_one_object_a_line_is_about(line: str, target: Target | None) -> None:
+    assert single_target(read(line)) == target
+
+
+def test_what_the_server_can_try_beforehand() -> None:
+    lines = {
+        "delete pod a": True,
+        "patch pod a -p {}": True,
+        "scale rs/a --replicas=1": True,
+        "rollout restart rs/a": True,
+        "cordon a": True,
+        "drain a": True,
+        "create job x --from=cj/y": True,
+        "get pods": False,
+        "logs a": False,
+        "exec a -- ls": False,
+        "wait --for=delete pod/a": False,
+        "rollout status rs/a": False,
+        "auth can-i get pods": False,
+    }
+    assert {line: dry_run_supported(read(line)) for line in lines} == lines
+    assert read("rollout restart rs/a") == RolloutRestart((Target("rs", "a"),))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "delete pod a --grace-period=VALUE",
+        "delete pod a --timeout=VALUE",
+        "delete pod a --cascade=VALUE",
+        "delete pod a --wait=VALUE",
+        "get pods -o VALUE",
+        "patch pod a -p VALUE",
+        "patch pod a --type=json -p VALUE",
+        "scale rs/a --replicas=VALUE",
+        "wait --for=VALUE pod/a",
+        "create job x --from=VALUE",
+        "delete pod VALUE",
+    ],
+)
+def test_a_value_that_is_not_known_yet_is_not_looked_at_but_its_place_is(line: str) -> None:
+    words = line.split()
+    places = frozenset(index for index, word in enumerate(words) if "VALUE" in word)
+    assert parse(words, places)
+    if line != "delete pod VALUE":
+        with pytest.raises(KubectlSyntaxError):
+            parse(words)
