@@ -123,7 +123,7 @@ def _values(action: Action, given: Sequence[str]) -> Iterable[str]:
 def _runbooks(given: Sequence[str]) -> list[str]:
     from breakglass.runbook.library import all_runbooks
 
-    return [found.name for found in all_runbooks()]
+    return list(dict.fromkeys(found.name for found in all_runbooks()))
 
 
 def _scenarios(given: Sequence[str]) -> list[str]:

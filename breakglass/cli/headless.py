@@ -1,10 +1,11 @@
 """A walk with nobody at the keyboard."""
 
+import sys
 from collections.abc import Callable
 
 from breakglass.cli.ending import code_of
 from breakglass.cli.signals import ending_on_signals
-from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
+from breakglass.cli.telling import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine.autopilot import Script, walk
 from breakglass.engine.opening import Request, Session, open_session, operator_name
 from breakglass.transport.visible import visible
@@ -16,6 +17,7 @@ async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool)
     """Walk with nobody at the keyboard, telling the events as they come."""
     async with open_session(request) as session:
         engine = session.engine
+        print(visible(runbook_words(session)), file=sys.stderr, flush=True)
         for recorded in engine.state.timeline:
             tell(recorded, as_json=as_json)
         engine.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))

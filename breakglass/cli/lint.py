@@ -8,12 +8,11 @@ examples:
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
 from pathlib import Path
 
 from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
-from breakglass.runbook.library import all_runbooks, find_runbook
-from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled, find_runbook
+from breakglass.yamlio.position import InvalidFileError, Position, Problem
 
 SITE_KEYS = frozenset({"site", "clusters", "endpoints", "secrets"})
 """One of these at the top makes a file a site, though its name may be missing."""
@@ -27,9 +26,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    files = [path for name in arguments.what for path in _files(name)] or list(_all())
+    library = [] if arguments.what else all_runbooks()
+    files = [path for name in arguments.what for path in _files(name)]
+    files += [path for found in library for path in (found.path, *found.scenarios)]
     cache = CheckCache() if arguments.no_cache else open_cache()
     problems = [problem for path in files for problem in _problems(path, cache)]
+    problems += [_one_name(same) for same in doubled(library).values()]
     cache.save()
     for problem in problems:
         print(json.dumps(_row(problem)) if arguments.json else str(problem))
@@ -85,10 +87,8 @@ def _files(name: str) -> list[Path]:
     return [found.path, *found.scenarios]
 
 
-def _all() -> Iterator[Path]:
-    for found in all_runbooks():
-        yield found.path
-        yield from found.scenarios
+def _one_name(same: list[Found]) -> Problem:
+    return Problem(Position(same[-1].path, 1, 1), f"{ambiguous(same)}; rename one, or give paths")
 
 
 def _row(problem: Problem) -> dict[str, object]:

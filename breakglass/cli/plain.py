@@ -12,7 +12,7 @@ from typing import TypeAlias
 from breakglass.cli.ending import code_of
 from breakglass.cli.lines import Lines
 from breakglass.cli.signals import ending_on_signals
-from breakglass.cli.telling import tell, tell_the_end, telling_of_the_disk
+from breakglass.cli.telling import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.gateway import Prompts
 from breakglass.engine.opening import Request, open_session, operator_name
@@ -51,6 +51,7 @@ async def walk_plain(request: Request) -> int:
         engine.subscribe(told)
         engine.subscribe(telling_of_the_disk(engine))
         lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
+        lines.say(runbook_words(session))
         for words in vouched_steps(engine.runbook):
             lines.say(f"  taken at somebody's word: {words}")
         walking = asyncio.create_task(engine.run())

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from breakglass.errors import UserError
-from breakglass.runbook.library import all_runbooks
+from breakglass.runbook.library import unique_runbooks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Uses
 from breakglass.site.draft import Contexts, Draft, Machine, aliases_in, contexts_in, site_text
@@ -140,9 +140,9 @@ def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[Machine,
 
 
 def _needs() -> Mapping[str, Uses]:
-    """What the runbooks that can be found use."""
+    """What the runbooks that can be found use. Raises AmbiguousRunbookError where two have one name."""
     needs: dict[str, Uses] = {}
-    for found in all_runbooks():
+    for found in unique_runbooks():
         try:
             needs[found.name] = load_runbook(found.path).uses
         except InvalidFileError:

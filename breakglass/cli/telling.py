@@ -12,6 +12,13 @@ from breakglass.journal.events import encode
 from breakglass.journal.state import Observer, Recorded, State
 from breakglass.report.past import review_of
 from breakglass.report.timeline import words_of
+from breakglass.runbook.library import origin_words
+
+
+def runbook_words(session: Session) -> str:
+    """Which runbook is walked, and where it comes from."""
+    path = session.engine.runbook.path
+    return f"runbook: {path} ({origin_words(path)})"
 
 
 def tell(recorded: Recorded, *, as_json: bool) -> None:

@@ -27,15 +27,27 @@ class Found(NamedTuple):
     @property
     def origin(self) -> str:
         """Where it comes from, in words."""
-        folder = self.path.parent.parent
-        if folder.resolve() == _shipped().resolve():
-            return "shipped"
-        named = os.environ.get("BREAKGLASS_RUNBOOKS")
-        return f"BREAKGLASS_RUNBOOKS: {folder}" if named and folder == Path(named) else str(folder)
+        return origin_of(self.path)
 
     @property
     def scenarios(self) -> tuple[Path, ...]:
         return tuple(sorted((self.path.parent / "scenarios").glob("*.yaml")))
+
+
+def origin_of(path: Path) -> str:
+    """Where a runbook's file comes from, in words: `shipped`, or the folder that holds it."""
+    folder = path.parent.parent if path.name == "runbook.yaml" else path.parent
+    if folder.resolve() == _shipped().resolve():
+        return "shipped"
+    named = os.environ.get("BREAKGLASS_RUNBOOKS")
+    from_variable = named is not None and folder.resolve() == Path(named).resolve()
+    return f"BREAKGLASS_RUNBOOKS: {folder}" if from_variable else str(folder)
+
+
+def origin_words(path: Path) -> str:
+    """The same in a sentence: `shipped`, or `from` and the folder."""
+    origin = origin_of(path)
+    return origin if origin == "shipped" else f"from {origin}"
 
 
 def _shipped() -> Path:

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.policy.risk import Risk
-from breakglass.runbook.model import (
-    Runbook,
-    Step,
-)
+from breakglass.runbook.library import origin_words
+from breakglass.runbook.model import Runbook, Step
 from breakglass.site.model import Site
 from breakglass.tui.theme import BANDS
 from breakglass.tui.widgets.text import clock, plain, seconds
@@ -78,11 +77,18 @@ def began(state: State) -> datetime | None:
 
 
 def header_chunks(
-    state: State, runbook: Runbook, site: Site, now: datetime, fault: str = "", *, terse: bool = False
+    state: State,
+    runbook: Runbook,
+    site: Site,
+    now: datetime,
+    fault: str = "",
+    *,
+    origin: str = "",
+    terse: bool = False,
 ) -> list[str]:
     """The header's pieces, the most important first. The mode's word stands before them.
 
-    `terse` leaves out what is counted and is none.
+    `origin` says where the runbook comes from. `terse` leaves out what is counted and is none.
     """
     counts = {"failed": state.failed, "unknown": state.unknown, "notes": len(state.notes)}
     start = began(state)
@@ -95,6 +101,7 @@ def header_chunks(
         f"{now:%H:%M:%S}Z",
         state_words(state),
         *(f"{name} {count}" for name, count in counts.items() if count or not terse),
+        *([plain(origin)] if origin else []),
     ]
     reached = [*site.clusters.values(), *site.endpoints.values()]
     insecure = [each.name for each in reached if not each.verify_tls]
@@ -103,6 +110,13 @@ def header_chunks(
     if fault:
         chunks.append(plain(f"JOURNAL CANNOT BE WRITTEN, no change will be sent: {fault}"))
     return chunks
+
+
+def runbook_words(state: State) -> str:
+    """Where the runbook comes from; empty for a session whose runbook is in no file. Looks at the disk."""
+    started = state.started.event if state.started is not None else None
+    path = started.runbook_path if isinstance(started, e.SessionStarted) else ""
+    return f"runbook {origin_words(Path(path))}" if path else ""
 
 
 def site_words(state: State) -> str:

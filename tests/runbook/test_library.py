@@ -10,6 +10,8 @@ from breakglass.runbook.library import (
     AmbiguousRunbookError,
     all_runbooks,
     find_runbook,
+    find_scenario,
+    origin_of,
     unique_runbooks,
 )
 
@@ -54,10 +56,14 @@ def test_one_folder_under_two_names_is_no_duplicate(here: Path, monkeypatch: pyt
     assert [each.name for each in unique_runbooks()].count("mine") == 1
 
 
-def test_each_runbook_says_where_it_comes_from(here: Path) -> None:
-    runbook(here, "mine")
+def test_each_runbook_says_where_it_comes_from(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = runbook(here, "mine")
+    runbook(here / "team", "theirs")
+    monkeypatch.setenv("BREAKGLASS_RUNBOOKS", "team/runbooks")
     origins = {each.name: each.origin for each in all_runbooks()}
     assert (origins["mine"], origins[NAME]) == ("runbooks", "shipped")
+    assert origins["theirs"] == "BREAKGLASS_RUNBOOKS: team/runbooks"
+    assert origin_of(path.with_name("another.yaml")) == str(here / "runbooks" / "mine")
 
 
 def test_list_names_both_and_fails(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,3 +73,44 @@ def test_list_names_both_and_fails(here: Path, capsys: pytest.CaptureFixture[str
     rows = [json.loads(line) for line in said.out.splitlines()]
     assert sorted(row["origin"] for row in rows if row["name"] == NAME) == ["runbooks", "shipped"]
     assert f"two runbooks are called '{NAME}'" in said.err
+
+
+@pytest.mark.parametrize(
+    "command", ["lint", f"lint {NAME}", "triage --site site.yaml", "doctor --site site.yaml", "site init -"]
+)
+def test_every_command_over_the_library_names_both_and_fails(
+    here: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    (here / "site.yaml").write_text("site: main\n")
+    path = runbook(here, NAME)
+    assert main(command.split()) == 2
+    said = capsys.readouterr()
+    (line,) = [each for each in [*said.out.splitlines(), *said.err.splitlines()] if "two runbooks" in each]
+    assert str(path.relative_to(here)) in line
+    assert line.count(f"{NAME}/runbook.yaml and ") == 1
+    assert "Traceback" not in said.err
+
+
+def test_lint_of_files_does_not_mind_what_else_has_their_name(here: Path) -> None:
+    assert main(["lint", str(runbook(here, NAME))]) == 0
+
+
+def test_a_name_that_two_have_is_completed_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runbook(here, NAME)
+    assert main(["completion", "--words=show\x1foutpost"]) == 0
+    assert capsys.readouterr().out.splitlines() == [NAME]
+
+
+@pytest.mark.parametrize("options", [["--auto"], ["--auto", "--json"], ["--plain"]], ids=" ".join)
+def test_a_walk_says_at_its_start_where_its_runbook_comes_from(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setenv("BREAKGLASS_STATE", str(here / "state"))
+    path = runbook(here, "mine").relative_to(here)
+    shipped = find_runbook(NAME)
+    path.write_text(shipped.path.read_text().replace(f"runbook: {NAME}", "runbook: mine"))
+    scenario = find_scenario(shipped, "healthy-outpost")
+    main(["rehearse", "mine", str(scenario), "--speed", "200", *options])
+    said = capsys.readouterr()
+    assert f"runbook: {path} (from runbooks)" in said.out + said.err
+    assert all(line.startswith("{") for line in said.out.splitlines() if "--json" in options)

@@ -81,7 +81,9 @@ class ToldSession:
         return [each for each in self.commands if isinstance(each, cast(type, kind))]
 
 
-def begun(folder: Path, *, mode: e.Mode = "live") -> ToldSession:
+def begun(
+    folder: Path, *, mode: e.Mode = "live", runbook_path: str = "/runbooks/outpost.yaml"
+) -> ToldSession:
     """A session that has just begun."""
     session = ToldSession(folder, mode=mode)
     session.tell(
@@ -90,7 +92,7 @@ def begun(folder: Path, *, mode: e.Mode = "live") -> ToldSession:
             runbook="outpost-shm-purge",
             title="Purge a full /dev/shm in the SSO outpost",
             severity="sev1",
-            runbook_path="/runbooks/outpost.yaml",
+            runbook_path=runbook_path,
             runbook_digest="0" * 64,
             site="main",
             site_path="/sites/main.yaml",

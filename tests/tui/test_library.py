@@ -13,6 +13,7 @@ from breakglass.tui.screens.library.catalogue import read_past
 from breakglass.tui.widgets.rows import RowList
 from tests.tui.past_support import (
     REHEARSAL,
+    RUNBOOKS,
     SIZES,
     STOPPED,
     rehearsed,
@@ -229,3 +230,41 @@ def test_the_library_in_each_theme(state: Path, theme: str, snap_compare: object
     app.theme = theme
     assert callable(snap_compare)
     assert snap_compare(app, terminal_size=(80, 24), run_before=when_seen("rehearsed 2026-01-15", "j"))
+
+
+@pytest.fixture
+def twice(state: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two runbooks of one name."""
+    folders = [RUNBOOKS, RUNBOOKS.with_name("more_runbooks")]
+    monkeypatch.setattr("breakglass.runbook.library.folders", lambda: folders)
+    return state
+
+
+async def test_two_runbooks_of_one_name_are_an_error_that_names_both_and_neither_opens(twice: Path) -> None:
+    app = Library()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await seen(app, pilot, "outpost-shm-purge cannot be used")
+        text = flat(app)
+        assert "two runbooks are called 'outpost-shm-purge'" in text
+        for folder in ("runbooks", "more_runbooks"):
+            assert f"tests/tui/{folder}/outpost-shm-purge/runbook.yaml" in text.replace(" ", "")
+        assert "breakglass lint" not in text
+        assert app.screen.query_one(RowList).names.count("runbook:outpost-shm-purge") == 1
+        app.screen.query_one(RowList).choose("runbook:outpost-shm-purge")
+        await pilot.press("enter")
+        assert app.opened == []
+
+
+async def test_a_runbook_that_did_not_ship_says_where_it_comes_from(state: Path) -> None:
+    app = Library()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await seen(app, pilot, "from tests/tui/runbooks:")
+        assert flat(app).count("from tests/tui/runbooks") > 1
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_two_of_one_name_look_as_it_was_accepted(
+    twice: Path, size: tuple[int, int], snap_compare: object
+) -> None:
+    assert callable(snap_compare)
+    assert snap_compare(Library(), terminal_size=size, run_before=when_seen("two runbooks are called", "g"))

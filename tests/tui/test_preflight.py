@@ -92,6 +92,7 @@ async def test_it_shows_what_tells_the_right_runbook_from_a_wrong_one(state: Pat
         assert "no space left on device" in text
         assert "400 Bad Request [/bold] on every protected site" in text
         assert "Can you reach the Kubernetes API without the SSO?" in text
+        assert f"from tests/tui/runbooks: {OUTPOST.path}" in text
 
 
 async def test_it_says_what_runs_unasked_by_whose_word(state: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 
 from breakglass.engine import commands as c
 from breakglass.journal import events as e
+from breakglass.runbook.library import all_runbooks
 from breakglass.tui.dialogs.confirm import ConfirmDialog
 from breakglass.tui.dialogs.palette import Palette
 from breakglass.tui.dialogs.questions import AskLine, Choose
@@ -149,8 +150,16 @@ async def test_mode_site_verdict_next_and_command_are_whole_at_every_size(
     app = staged(before_the_purge(tmp_path))
     async with app.run_test(size=size) as pilot:
         text = "".join((await drawn(app, pilot)).split())
-        for part in ("LIVE", "main (prod)", "outpost-shm-purge", "as expected", "go on with: Delete"):
+        parts = ("LIVE", "main (prod)", "outpost-shm-purge", "as expected", "go on with: Delete")
+        for part in (*parts, "runbook from /runbooks"):
             assert "".join(part.split()) in text
+
+
+async def test_the_header_of_a_shipped_runbook_says_so(tmp_path: Path) -> None:
+    (shipped,) = (each.path for each in all_runbooks() if each.name == "outpost-shm-purge")
+    app = staged(begun(tmp_path, runbook_path=str(shipped.resolve())))
+    async with app.run_test(size=(80, 24)) as pilot:
+        assert "runbook shipped" in await drawn(app, pilot)
 
 
 async def test_a_terminal_below_40x12_is_linear_and_says_so(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from breakglass.runbook.library import Found, all_runbooks
+from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled
 
 if TYPE_CHECKING:
     from breakglass.journal.state import State
@@ -23,7 +23,10 @@ RehearsalResult: TypeAlias = Literal[
 
 
 class Entry(NamedTuple):
-    """A runbook that was found. One that cannot be used has its first problem, and how many there are."""
+    """A runbook that was found. One that cannot be used has its first problem, and how many there are.
+
+    Two of one name are one entry that names both, and neither can be opened; `lint` has nothing to say there.
+    """
 
     found: Found
     runbook: "Runbook | None"
@@ -55,8 +58,15 @@ def read_entries() -> "tuple[tuple[Entry, ...], Index]":
     """Every runbook that can be found, by name, and what finds those that can be used."""
     from breakglass.runbook.search import index
 
-    entries = tuple(_entry(found) for found in all_runbooks())
-    return entries, index(entry.runbook for entry in entries if entry.runbook is not None)
+    library = all_runbooks()
+    twice = doubled(library)
+    entries = [_entry(found) for found in library if found.name not in twice]
+    entries += [
+        Entry(same[0], None, f"{ambiguous(same)}; rename one, or open one by its path")
+        for same in twice.values()
+    ]
+    entries.sort(key=lambda entry: entry.found.name)
+    return tuple(entries), index(entry.runbook for entry in entries if entry.runbook is not None)
 
 
 def _entry(found: Found) -> Entry:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from breakglass.runbook.library import origin_words
 from breakglass.tui.screens.library.catalogue import Entry, Past, RehearsalResult, Rehearsed
 from breakglass.tui.theme import BANDS, Look
 from breakglass.tui.widgets.text import folded, labelled, plain
@@ -41,6 +42,8 @@ def runbook_row(entry: Entry, past: Past, match: "Match | None", look: Look, wid
         (plain(runbook.name), "bold"),
     )
     second = plain(runbook.title) + (f"   owner {plain(runbook.owner)}" if runbook.owner else "")
+    if entry.found.origin != "shipped":
+        second += f"   from {plain(entry.found.origin)}"
     if match is not None and match.kind not in ("", "name", "title"):
         second = f"{match.kind}: {plain(match.phrase)}"
     rehearsed = rehearsed_words(past.rehearsed.get(runbook.name), look)
@@ -103,11 +106,13 @@ def heading(words: str, look: Look) -> Text:
 def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
     """What a person reads before opening a runbook; for a broken one, what is wrong and where."""
     if entry.runbook is None:
+        lint = f"breakglass lint {plain(entry.found.name)}" if entry.problems else ""
+        again = f" names all {entry.problems}." if entry.problems > 1 else " says it again after an edit."
         return Text.assemble(
             (f"{plain(entry.found.name)} cannot be used\n\n", f"bold {look.style('failed')}"),
             f"{plain(entry.problem)}\n\n",
-            (f"breakglass lint {plain(entry.found.name)}", "bold"),
-            f" names all {entry.problems}." if entry.problems > 1 else " says it again after an edit.",
+            (lint, "bold"),
+            again if lint else "",
         )
     runbook = entry.runbook
     latest = past.rehearsed.get(runbook.name)
@@ -126,7 +131,7 @@ def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
         Text(
             f"steps {len(runbook.steps)}   owner {plain(runbook.owner) or 'not named'}", look.style("muted")
         ),
-        Text(plain(str(runbook.path)), look.style("muted")),
+        Text(plain(f"{origin_words(runbook.path)}: {runbook.path}"), look.style("muted")),
     ]
     return Text("\n").join(lines)
 

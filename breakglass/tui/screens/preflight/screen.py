@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from breakglass.engine.checks import Check
 from breakglass.errors import UserError
 from breakglass.journal import events as e
-from breakglass.runbook.library import Found, find_scenario
+from breakglass.runbook.library import Found, find_scenario, origin_words
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.risk import assessed_on, vouched_steps
@@ -178,7 +178,13 @@ class PreflightScreen(PageScreen):
     def _about(self, runbook: Runbook) -> Text:
         look = cockpit(self).look
         title, muted = f"bold {look.style('accent')}", look.style("muted")
-        lines = [Text(plain(runbook.title), "bold"), Text(plain(runbook.summary)), Text()]
+        origin = plain(f"{origin_words(self._found.path)}: {self._found.path}")
+        lines = [
+            Text(plain(runbook.title), "bold"),
+            Text(plain(runbook.summary)),
+            Text(origin, muted),
+            Text(),
+        ]
         for heading, some in (("IS IT THIS ONE?", runbook.symptoms), ("ALERTS", runbook.alerts)):
             if some:
                 lines.append(Text(heading, title))

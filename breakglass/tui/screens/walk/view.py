@@ -36,6 +36,7 @@ from breakglass.tui.words import (
     next_move,
     number_of,
     progress,
+    runbook_words,
     titled,
 )
 
@@ -66,6 +67,7 @@ class WalkView(CockpitScreen):
         self.walk = walk
         self._now = now
         self._speed = speed
+        self._origin = runbook_words(walk.state)
         self._selected: str | None = None
         """The step that is looked at; None follows the walk."""
         self._attempt: int | None = None
@@ -170,7 +172,13 @@ class WalkView(CockpitScreen):
         walk = self.walk
         terse = self._layout in ("narrow", "linear")
         words = header_chunks(
-            walk.state, walk.runbook, walk.site, self._now(), walk.journal_fault, terse=terse
+            walk.state,
+            walk.runbook,
+            walk.site,
+            self._now(),
+            walk.journal_fault,
+            origin=self._origin,
+            terse=terse,
         )
         return [mode_word(walk.state), "READ-ONLY VIEW", *words]
 
