@@ -101,7 +101,13 @@ TARGETS = (
         _SLOW,
         _YAML,
     ),
-    Target("tables", ("breakglass/policy/programs/*.yaml",), _policy("cases", "tables"), _SLOW, _YAML),
+    Target(
+        "tables",
+        ("breakglass/policy/programs/*.yaml",),
+        _policy("known_changes", "cases", "tables"),
+        _SLOW,
+        _YAML,
+    ),
     Target(
         "journal",
         ("breakglass/journal/events.py", "breakglass/journal/state.py", "breakglass/journal/store.py"),
