@@ -154,3 +154,14 @@ def test_an_assignment_is_one_only_where_its_name_is_bare() -> None:
             continue
         assert command.assignments == ()
         assert command.words == ("a=1", "ls")
+
+
+@pytest.mark.parametrize("word", ["noglob", "nocorrect", "repeat", "foreach", "end", "esac", "in", "done", "-"])
+def test_a_word_that_is_reserved_in_some_shell_is_no_programs_name(word: str) -> None:
+    for text in (f"{word} x", f"ls; {word} x", f"time {word} x"):
+        assert str(refused(text))
+
+
+@pytest.mark.parametrize("text", ["time -p ls", "time time ls", "time -- ls"])
+def test_an_option_of_time_may_be_a_programs_name(text: str) -> None:
+    assert "write /usr/bin/time" in str(refused(text))

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from breakglass.site.redaction import MARK, Redaction, Redactor, replaced, texts_of
-from breakglass.site.secret_forms import BEGINNING, HUGE, LONG, SHORTEST_FORM
 from breakglass.values import Json
 
+SHORTEST_FORM, BEGINNING, LONG, HUGE = 8, 24, 256, 8192
 BEFORE, AFTER = "Ab3dEf", "gH1jKl"
 
 SPELLINGS = {
