@@ -156,7 +156,9 @@ def test_an_assignment_is_one_only_where_its_name_is_bare() -> None:
         assert command.words == ("a=1", "ls")
 
 
-@pytest.mark.parametrize("word", ["noglob", "nocorrect", "repeat", "foreach", "end", "esac", "in", "done", "-"])
+@pytest.mark.parametrize(
+    "word", ["noglob", "nocorrect", "repeat", "foreach", "end", "esac", "in", "done", "-"]
+)
 def test_a_word_that_is_reserved_in_some_shell_is_no_programs_name(word: str) -> None:
     for text in (f"{word} x", f"ls; {word} x", f"time {word} x"):
         assert str(refused(text))
