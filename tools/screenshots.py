@@ -1,8 +1,8 @@
 """Pictures of every screen, made by walking a rehearsal by keyboard: `python -m tools.screenshots`.
 
-Each screen is drawn as SVG at three sizes and turned into PNG by rsvg-convert. A second walk goes through a
-real pseudo-terminal and is recorded as an asciicast. What differs from run to run is what really differs:
-times, ports, and the ends of names.
+Each screen is drawn as SVG at three sizes; the README's picture is also turned into PNG by rsvg-convert. A
+second walk goes through a real pseudo-terminal and is recorded as an asciicast. What differs from run to run
+is what really differs: times, ports, and the ends of names.
 """
 
 import asyncio
@@ -41,6 +41,7 @@ from breakglass.tui.watch import WatchCockpit
 FOLDER = Path(__file__).parent.parent / "screenshots"
 SIZES = ((120, 40), (80, 24), (60, 20))
 RUNBOOK = "outpost-shm-purge"
+IN_THE_README = "walk-120x40"
 ZOOM = "0.8"
 FONT, FONT_SIZE = "DejaVu Sans Mono", "font-size: 20.264px"
 LONGEST_WAIT = 60.0
@@ -103,7 +104,8 @@ class Camera:
             svg = self.pilot.app.export_screenshot().replace("<text ", '<text xml:space="preserve" ')
             path = FOLDER / f"{name}-{width}x{height}.svg"
             path.write_text(svg, encoding="utf-8")
-            await in_thread(lambda path=path: convert(path))
+            if path.stem == IN_THE_README:
+                await in_thread(lambda path=path: convert(path))
         await self.pilot.resize_terminal(*SIZES[0])
         await self.settle()
 
