@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.kubernetes_server import SIZES, kubernetes_server
 from bench.measure import Line, Sample, by_turns, called, compared, program
 from bench.peers import debian_kubectl
+from breakglass.policy.kubectl.parse import understood
 from breakglass.site.model import Cluster, Site
 from breakglass.transport.base import KubectlRequest
 from breakglass.transport.kubectl import Kubectl
@@ -38,7 +39,9 @@ def _pods(
 
     async def ask() -> None:
         out: list[bytes] = []
-        result = await kubectl.send(KubectlRequest("main", argv, 60.0), lambda stream, data: out.append(data))
+        result = await kubectl.send(
+            KubectlRequest("main", understood(argv), 60.0), lambda stream, data: out.append(data)
+        )
         if result.fault is not None:
             raise RuntimeError(result.fault.message)
 

@@ -8,10 +8,11 @@ said.
 import hashlib
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from breakglass.errors import UserError
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse, single_target
+from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Assessment, Risk
 from breakglass.runbook.model import (
     Action,
@@ -75,11 +76,10 @@ def _action(words: list[str], cluster: str | None) -> tuple[Action, str]:
     match words:
         case ["kubectl", _, *_]:
             action = KubectlAction(tuple(_literal(word) for word in words[1:]), HERE, cluster)
-            try:
-                target = single_target(parse(words[1:]))
-            except KubectlSyntaxError:
-                return KubectlAction(action.words, HERE, cluster, driver="binary"), words[1]
-            return action, target.name if target is not None else words[1]
+            command = understood(words[1:])
+            if command.operation is None:
+                action = replace(action, driver="binary")
+            return action, command.target.name if command.target is not None else words[1]
         case ["ssh", host, "--", _, *_]:
             command = tuple(_literal(word) for word in words[3:])
             return SshAction(_literal(host), command, shell=False, position=HERE), host

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from breakglass.engine import commands as c
-from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Sight
-from breakglass.engine.prepare import Pinned, PreparationError, Prepared, text_or_reason
+from breakglass.engine.gateway import Sight
+from breakglass.engine.prepare import Pinned, Prepared, Preparer, text_or_reason
 from breakglass.engine.prompts import Desk
 from breakglass.engine.read import (
     Look,
@@ -21,19 +20,18 @@ from breakglass.engine.read import (
     finished,
     look_at,
     look_of_fault,
-    reaching,
 )
 from breakglass.engine.scope import Scopes
 from breakglass.engine.signature import signers_problem, text_to_sign
-from breakglass.engine.unasked import as_planned
 from breakglass.engine.word import WordError, typed_word
+from breakglass.errors import PreparationError
 from breakglass.journal import events as e
 from breakglass.journal.state import DEFINITE_REFUSALS, Attempt
 from breakglass.journal.store import JournalUnwritableError
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
+from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import NOT_ASSESSED, Risk
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import Pin, Step, TemplateTree
+from breakglass.runbook.model import Pin, Step, TemplateTree, reaches_outside
 from breakglass.runbook.template import render, render_tree
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, KubectlRequest, Request
@@ -67,11 +65,12 @@ class Ready:
 class Changer:
     """Carries out the changes of one session."""
 
-    def __init__(self, desk: Desk, outside: Outside, reader: Reader, clock: Clock) -> None:
+    def __init__(self, desk: Desk, preparer: Preparer, reader: Reader) -> None:
         self._desk = desk
-        self._outside = outside
+        self._preparer = preparer
+        self._outside = preparer.outside
         self._reader = reader
-        self._clock = clock
+        self._clock = preparer.clock
 
     async def step(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt | None = None) -> Changed:
         """Take one step that may change something, from its preconditions to its verification. `earlier` is
@@ -179,15 +178,15 @@ class Changer:
         verify = step.verify
         if verify is not None and verify.assessed.risk is not Risk.READ:
             raise PreparationError(f"its `verify` is not a read: {verify.assessed.judgement.why}")
-        action = reaching(step.action)
+        action = step.action
+        assert reaches_outside(action)
         scopes = [scope]
         if step.foreach is not None:
             scopes = [scope.plus(item=each) for each in elements_of(step, scope)]
         pinned = rendered_pin(step.pin, scope.real)
-        prepared = [await self._reader.prepared(action, each, step.timeout, pinned=pinned) for each in scopes]
-        for shown, sent in prepared:
-            as_planned(step.assessed, shown, sent)
-        return prepared
+        return [
+            await self._preparer.change(action, step.assessed, each, step.timeout, pinned) for each in scopes
+        ]
 
     def _record_prepared(self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]) -> None:
         for index, (shown, _) in enumerate(prepared):
@@ -213,16 +212,15 @@ class Changer:
         if len(prepared) != 1 or not isinstance(prepared[0][1].request, KubectlRequest):
             return "", ""
         request = prepared[0][1].request
-        try:
-            target = single_target(parse(request.argv))
-        except KubectlSyntaxError:
-            return "", ""
+        target = request.command.target
         if target is None:
             return "", ""
         argv = ("get", target.resource, target.name, "-o", "json")
         if target.namespace:
             argv = (*argv, "-n", target.namespace)
-        look = KubectlRequest(request.cluster, argv, request.timeout, driver=request.driver)
+        look = KubectlRequest(
+            request.cluster, understood(argv), request.timeout, changing=False, driver=request.driver
+        )
         sight = await self._reader.cancellable(self._outside.send(look))
         found, shown = sight.value["json"], sight.shown["json"]
         if not isinstance(found, dict) or not isinstance(shown, dict):
@@ -250,12 +248,7 @@ class Changer:
 
     async def _server_says(self, prepared: Prepared) -> str:
         request = prepared.request
-        if not isinstance(request, KubectlRequest):
-            return ""
-        try:
-            if not dry_run_supported(parse(request.argv)):
-                return ""
-        except KubectlSyntaxError:
+        if not isinstance(request, KubectlRequest) or not request.command.takes_dry_run:
             return ""
         sight = await self._reader.cancellable(self._outside.send(replace(request, dry_run=True)))
         fault = sight.result.fault

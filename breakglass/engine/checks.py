@@ -18,6 +18,7 @@ from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts
 from breakglass.engine.signature import signers_problem
 from breakglass.journal.folders import StateFolderError, prepare
+from breakglass.policy.kubectl.parse import understood
 from breakglass.runbook.model import Runbook, SshAction, Step
 from breakglass.runbook.rights import Right, rights_of
 from breakglass.site.model import Endpoint, Host, PromptSecret, Site
@@ -125,7 +126,7 @@ def _ssh_actions(step: Step) -> list[SshAction]:
 
 async def _cluster(site: Site, runbooks: list[Runbook], outside: Outside, name: str) -> list[Check]:
     wanted = sorted({right for each in runbooks for right in rights_of(each, name, _scope(each, site))})
-    sight = await outside.send(KubectlRequest(name, ("auth", "can-i", "get", "pods"), PATIENCE))
+    sight = await outside.send(KubectlRequest(name, understood(("auth", "can-i", "get", "pods")), PATIENCE))
     fault = sight.result.fault
     if fault is not None and fault.kind != "exit":
         return [_of_fault(f"cluster {name}", fault)]
@@ -144,7 +145,7 @@ async def _right(outside: Outside, right: Right) -> Check:
         argv.append("-A")
     elif right.namespace:
         argv += ["-n", right.namespace]
-    sight = await outside.send(KubectlRequest(right.cluster, tuple(argv), PATIENCE))
+    sight = await outside.send(KubectlRequest(right.cluster, understood(argv), PATIENCE))
     name = f"cluster {right.cluster}: {right.words}"
     fault = sight.result.fault
     if fault is None:

@@ -1,50 +1,56 @@
-"""From a step's action to the request that will be sent, and the words that show it.
+"""From a step's action to the request that will be sent: rendered, understood, judged, and in words.
 
-What is shown and what is sent are made from the same rendered values, so that they cannot differ. The one
-exception is a secret: `secrets.NAME` is shown by its name and put in only for sending.
+Each value passes here once. What is shown and what is sent are made from the same rendered values, so that
+they cannot differ. The one exception is a secret: `secrets.NAME` is shown by its name and put in only for
+sending. Both forms are judged with their values, and what nobody was asked about goes no further unless both
+are reads.
 """
 
 import json as jsonlib
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from breakglass.engine.clock import Clock
+from breakglass.engine.gateway import Outside
 from breakglass.engine.scope import Scopes
-from breakglass.policy.risk import Judgement
+from breakglass.engine.unasked import as_a_read, as_planned
+from breakglass.errors import PreparationError
+from breakglass.policy.commands import judge_method
+from breakglass.policy.kubectl.operations import KubectlCommand
+from breakglass.policy.kubectl.parse import understood
+from breakglass.policy.risk import Assessment, Judgement, Knowledge
 from breakglass.runbook.arguments import render_stdin, render_words
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.http_text import render_body, render_header, render_path
 from breakglass.runbook.model import (
-    Action,
     HttpAction,
     KubectlAction,
     ProbeAction,
+    ReachingAction,
     SshAction,
     Template,
 )
-from breakglass.runbook.risk import HARMLESS, judged
+from breakglass.runbook.risk import HARMLESS, judged_kubectl, judged_ssh
 from breakglass.runbook.shell_text import render_shell
 from breakglass.runbook.template import render, render_tree, render_values, with_templates
 from breakglass.site.model import Endpoint, Site
 from breakglass.site.redaction import MARK, Redactor, texts_of
+from breakglass.site.secrets import SecretError
 from breakglass.transport.base import SUDO, HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
 from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
-from breakglass.yamlio.position import Position
 
 _MARKS = Redactor()
 _MARKS.add(MARK)
 
+LOST_SECRET = (
+    f"what would be sent is made from a secret, of which the record has only {MARK}: run the step that reads "
+    "it again first"
+)
+
 LONGEST_WORDS = 4000
 """Characters of a text for people. Its record, and every screen that wraps it, stays small."""
-
-Reaching: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
-"""The actions that reach outside."""
-
-
-class PreparationError(Exception):
-    """The action cannot be made into a request; the message names the host, cluster or endpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,68 @@ class Prepared:
     judgement: Judgement
 
 
+@dataclass(frozen=True, slots=True)
+class Preparer:
+    """Makes the requests of one session."""
+
+    outside: Outside
+    clock: Clock
+
+    async def change(
+        self,
+        action: ReachingAction,
+        planned: Assessment,
+        scopes: Scopes,
+        timeout: float,
+        pinned: Pinned | None = None,
+    ) -> tuple[Prepared, Prepared]:
+        """The request of a change as it is shown and as it is sent.
+
+        Raises PreparationError, with the reason, where it cannot be made, or is more than it is planned as.
+        """
+        shown, sent = await self._both(action, scopes, timeout, pinned)
+        as_planned(planned, shown.judgement, sent.judgement)
+        return shown, sent
+
+    async def read(
+        self, action: ReachingAction, planned: Assessment, scopes: Scopes, timeout: float
+    ) -> tuple[Prepared, Prepared, Assessment]:
+        """The request of a read as it is shown and as it is sent, and what it counts as.
+
+        Raises PreparationError, with the reason, where it cannot be made, or is not a read.
+        """
+        shown, sent = await self._both(action, scopes, timeout, None)
+        return shown, sent, as_a_read(planned, shown.judgement, sent.judgement)
+
+    async def _both(
+        self, action: ReachingAction, scopes: Scopes, timeout: float, pinned: Pinned | None
+    ) -> tuple[Prepared, Prepared]:
+        """The two forms. They differ only where a secret is put in, and are one where there is none."""
+        site, limit = self.outside.site, self.clock.deadline(timeout)
+
+        def made(action: ReachingAction, scope: Scope) -> Prepared:
+            return prepare(action, site, scope, timeout=limit, pinned=pinned)
+
+        try:
+            shown_secrets, secrets = await self.outside.secret_values(action)
+            if secrets:
+                scopes = scopes.plus(secrets=(secrets, shown_secrets))
+            if scopes.same:
+                shown = sent = made(action, scopes.real)
+            else:
+                # What has a value only with a secret is shown as a mark.
+                shown = made(with_templates(action, scopes.shown_template), scopes.shown)
+                sent = made(action, scopes.real)
+            guessed = {**scopes.real, **scopes.lost}
+            if holds_mark(sent.request) or (scopes.lost and made(action, guessed).request != sent.request):
+                raise PreparationError(LOST_SECRET)
+        except (EvaluationError, SecretError) as error:
+            raise PreparationError(str(error)) from error
+        return shown, sent
+
+
 def prepare(
-    action: Reaching,
+    action: ReachingAction,
     site: Site,
     scope: Scope,
     *,
@@ -99,18 +165,16 @@ def holds_mark(request: Request) -> bool:
     """Whether a request holds the mark of a secret that was taken out, in any of its forms.
     Sent, it would take the place of what the far side has."""
     match request:
-        case KubectlRequest(argv=argv, stdin=stdin) | SshRequest(argv=argv, stdin=stdin):
+        case (
+            KubectlRequest(command=KubectlCommand(argv=argv), stdin=stdin)
+            | SshRequest(argv=argv, stdin=stdin)
+        ):
             texts = [*argv, (stdin or b"").decode(errors="replace")]
         case HttpRequest(path=path, query=query, headers=headers, body=body):
             texts = [path, *query.values(), *headers.values(), (body or b"").decode(errors="replace")]
         case ProbeRequest(arguments=arguments):
             texts = list(texts_of(dict(arguments)))
     return any(map(_MARKS.finds, texts))
-
-
-def reaches_outside(action: Action | None) -> bool:
-    """Whether the action sends a request, rather than asking the operator."""
-    return isinstance(action, KubectlAction | SshAction | HttpAction | ProbeAction)
 
 
 def _kubectl(
@@ -120,13 +184,14 @@ def _kubectl(
     if name not in site.clusters:
         raise PreparationError(_missing("cluster", name, site.clusters, site))
     cluster = site.clusters[name]
-    argv = render_words(action.words, scope)
-    judgement = judged(replace(action, words=_literals(argv, action.position)), site.says)
+    command = understood(render_words(action.words, scope))
+    judgement = judged_kubectl(command.argv, site.says, fed=action.stdin is not None)
     stdin = render_stdin(action.stdin, scope).encode() if action.stdin is not None else None
     request = KubectlRequest(
         cluster=name,
-        argv=argv,
+        command=command,
         timeout=timeout,
+        changing=judgement.knowledge is not Knowledge.READS or bool(judgement.site),
         driver=action.driver,
         stdin=stdin,
         uid=pinned.uid,
@@ -140,7 +205,7 @@ def _kubectl(
         where += f" as {cluster.impersonate}"
     if not cluster.verify_tls:
         where += " TLS NOT VERIFIED"
-    return Prepared(request, "kubectl", f"kubectl {shlex.join(argv)}", where, judgement)
+    return Prepared(request, "kubectl", f"kubectl {shlex.join(command.argv)}", where, judgement)
 
 
 def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepared:
@@ -160,17 +225,11 @@ def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepare
         command = shlex.join((*SUDO, "sh", "-c", command) if action.shell else argv)
     if host.forced_command and (action.sudo or action.shell or len(action.words) != 1):
         raise PreparationError(f"host {name} takes one bare verb and nothing else; {command!r} is not one")
-    (at,) = _literals((name,), action.position)
-    judgement = judged(replace(action, host=at, words=_literals(words, action.position)), site.says)
+    judgement = judged_ssh(name, words, site.says, shell=action.shell, fed=action.stdin is not None)
     stdin = render_stdin(action.stdin, scope).encode() if action.stdin is not None else None
     address = host.address if host.port is None else f"{host.address}:{host.port}"
     where = f"{host.user}@{name} ({address})" if host.user else f"{name} ({address})"
     return Prepared(SshRequest(name, argv, timeout, stdin), "ssh", command, where, judgement)
-
-
-def _literals(words: Sequence[str], position: Position) -> tuple[Template, ...]:
-    """Words with their values, as templates in which nothing is left to put in."""
-    return tuple(Template(word, position, (word,)) for word in words)
 
 
 def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepared:
@@ -198,7 +257,7 @@ def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepa
     where = f"endpoint {endpoint.name}" + (f" (pinned to {endpoint.resolve})" if endpoint.resolve else "")
     if not endpoint.verify_tls:
         where += " TLS NOT VERIFIED"
-    return Prepared(request, "http", command, where, judged(action))
+    return Prepared(request, "http", command, where, judge_method(action.method))
 
 
 def _http_command(request: HttpRequest, endpoint: Endpoint) -> str:
@@ -226,11 +285,6 @@ def _missing(what: str, name: str, known: Mapping[str, object], site: Site) -> s
 
 def _inline(value: Json) -> str:
     return value if isinstance(value, str) else jsonlib.dumps(value)
-
-
-def shown_action(action: Reaching, scopes: Scopes) -> Reaching:
-    """An action to be rendered with `scopes.shown`: what has a value only with a secret gives a mark."""
-    return action if scopes.same else with_templates(action, scopes.shown_template)
 
 
 def words_of(template: Template, scopes: Scopes) -> str:

@@ -7,23 +7,12 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Sight
-from breakglass.engine.prepare import (
-    Pinned,
-    PreparationError,
-    Prepared,
-    Reaching,
-    holds_mark,
-    prepare,
-    shown_action,
-    text_or_reason,
-)
+from breakglass.engine.gateway import Sight
+from breakglass.engine.prepare import Preparer, text_or_reason
 from breakglass.engine.prompts import Desk
 from breakglass.engine.scope import Scopes, base_scope
-from breakglass.engine.unasked import as_a_read
+from breakglass.errors import PreparationError
 from breakglass.journal import events as e
-from breakglass.policy.risk import Assessment
 from breakglass.runbook.expression import EvaluationError, holds, observed
 from breakglass.runbook.model import (
     Action,
@@ -37,16 +26,11 @@ from breakglass.runbook.model import (
     SshAction,
     Step,
     Verification,
+    reaches_outside,
 )
 from breakglass.site.redaction import MARK, replaced, texts_of
-from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, Fault, Result
 from breakglass.values import Json, Scope
-
-LOST_SECRET = (
-    f"what would be sent is made from a secret, of which the record has only {MARK}: run the step that reads "
-    "it again first"
-)
 
 RETRY_PAUSE = 1.0
 """Seconds before a failed read is tried again; doubles with each try."""
@@ -138,66 +122,28 @@ class _Signal:
 class Reader:
     """Runs the reads of one session."""
 
-    def __init__(self, desk: Desk, outside: Outside, runbook: Runbook, clock: Clock) -> None:
+    def __init__(self, desk: Desk, preparer: Preparer, runbook: Runbook) -> None:
         self._desk = desk
-        self._outside = outside
+        self._preparer = preparer
+        self._outside = preparer.outside
         self.runbook = runbook
-        self._clock = clock
+        self._clock = preparer.clock
 
     def scopes(self) -> Scopes:
         """What every expression of the session sees. Real values of captures that hold a secret are only in
         memory; after a resume the mark stands in their place."""
         shown = base_scope(self._desk.state, self._outside.site)
-        return Scopes({**shown, **self._desk.secret_values} if self._desk.secret_values else shown, shown)
-
-    async def prepared(
-        self, action: Reaching, scopes: Scopes, timeout: float, *, pinned: Pinned | None = None
-    ) -> tuple[Prepared, Prepared]:
-        """The request as it is shown and as it is sent. They differ only where a secret is put in.
-
-        Raises PreparationError, with the reason, when it cannot be made.
-        """
-        site, limit = self._outside.site, self._clock.deadline(timeout)
-
-        def made(action: Reaching, scope: Scope) -> Prepared:
-            return prepare(action, site, scope, timeout=limit, pinned=pinned)
-
-        try:
-            shown_secrets, secrets = await self._outside.secret_values(action)
-            if secrets:
-                scopes = scopes.plus(secrets=(secrets, shown_secrets))
-            shown = made(shown_action(action, scopes), scopes.shown)
-            sent = shown if scopes.same else made(action, scopes.real)
-            guessed = self._without_marks(scopes.real)
-            if holds_mark(sent.request) or (guessed and made(action, guessed).request != sent.request):
-                raise PreparationError(LOST_SECRET)
-            return shown, sent
-        except (EvaluationError, SecretError) as error:
-            raise PreparationError(str(error)) from error
-
-    async def unasked(
-        self, action: Action | None, planned: Assessment, scope: Scopes, timeout: float
-    ) -> tuple[Prepared, Prepared, Assessment]:
-        """The request as it is shown and as it is sent, and what it counts as: a read.
-
-        Raises PreparationError, with the reason, where it cannot be made, or is not a read.
-        """
-        shown, sent = await self.prepared(reaching(action), scope, timeout)
-        return shown, sent, as_a_read(planned, shown, sent)
-
-    def _without_marks(self, scope: Scope) -> Scope | None:
-        """The scope with something else in the place of each secret that an earlier run of the session had in
-        its memory and this one has not. None where there is none."""
-        lost = {
+        secret = self._desk.secret_values
+        # What an earlier run of the session had in its memory and this one has not.
+        lost: dict[str, Json] = {
             name: replaced(value, MARK, "«lost»")
             for name, value in self._desk.state.values.items()
-            if name not in self._desk.secret_values and any(MARK in text for text in texts_of(value))
+            if name not in secret and any(MARK in text for text in texts_of(value))
         }
-        return {**scope, **lost} if lost else None
+        return Scopes({**shown, **secret} if secret else shown, shown, lost)
 
     async def step(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         """Run a read step's action: once, with retries, over a list, or until its `wait` holds."""
-        assert step.action is not None
         if step.foreach is not None:
             return await self._each(step, attempt, scope)
         if step.wait is not None:
@@ -213,8 +159,9 @@ class Reader:
 
     async def once(self, step: Step, attempt: int, scope: Scopes, item: int, items: int) -> Seen:
         """Send one read and put it on record. A fault that the step tolerates is an observation."""
+        assert reaches_outside(step.action)
         try:
-            shown, sent, found = await self.unasked(step.action, step.assessed, scope, step.timeout)
+            shown, sent, found = await self._preparer.read(step.action, step.assessed, scope, step.timeout)
         except PreparationError as error:
             return Seen(look_of_fault("configuration", str(error)), fault=str(error))
         self._desk.record(
@@ -354,8 +301,10 @@ class Reader:
 
     async def _signal(self, step: Step, verification: Verification, scope: Scopes) -> _Signal:
         limit = min(step.timeout, max(verification.within, 1.0))
+        action, planned = verification.action, verification.assessed
+        assert reaches_outside(action)
         try:
-            shown, sent, found = await self.unasked(verification.action, verification.assessed, scope, limit)
+            shown, sent, found = await self._preparer.read(action, planned, scope, limit)
         except PreparationError as error:
             return _Signal(look_of_fault("configuration", str(error)), message=str(error))
         sight = await self.cancellable(
@@ -437,8 +386,9 @@ class Reader:
     ) -> tuple[e.NeedRead, dict[str, tuple[Json, Json]]]:
         that = " and ".join(expectation.that.source for expectation in need.expect) or need.title
         read = e.NeedRead(step.id, attempt, need.id, that, False, {}, before=self._seen_before(need))
+        assert reaches_outside(need.action)
         try:
-            _, sent, found = await self.unasked(need.action, need.assessed, scope, need.timeout)
+            _, sent, found = await self._preparer.read(need.action, need.assessed, scope, need.timeout)
         except PreparationError as error:
             return replace(read, message=f"{need.id} cannot be read again: {error}"), {}
         read = replace(read, because=found.vouched)
@@ -486,7 +436,7 @@ def is_sight(result: Result, step: Step, verification: Verification) -> bool:
     fault, names = result.fault, set(NAMES.findall(verification.until.source))
     if fault is None or fault.kind in step.tolerate or "fault" in names:
         return True
-    action = reaching(verification.action)
+    action = verification.action
     if isinstance(action, HttpAction) and result.status and result.delivery is Delivery.ANSWERED:
         return not names.isdisjoint({"status", "json"})
     return fault.kind in SIGHTS[type(action)]
@@ -590,9 +540,3 @@ def result_of_fault(kind: str, message: str) -> dict[str, Json]:
         "fault": kind,
         "message": message,
     }
-
-
-def reaching(action: Action | None) -> Reaching:
-    """The action, known to be one that reaches outside."""
-    assert isinstance(action, KubectlAction | SshAction | HttpAction | ProbeAction)
-    return action

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from breakglass.journal.state import State
 from breakglass.runbook.expression import EvaluationError, evaluate
@@ -30,10 +30,15 @@ class _TooDeepError(Exception):
 class Scopes:
     """What expressions see, twice. `real` decides and is sent. `shown` is the same with every secret taken
     out: all that is recorded or shown is made from it alone, so that nothing derived from a secret gets out
-    either. One object twice where no secret is in it."""
+    either. One object twice where no secret is in it.
+
+    lost: names of which `real` too has only the mark of a secret, each with something else in its place. What
+    differs with these is made from a secret that is gone.
+    """
 
     real: Scope
     shown: Scope
+    lost: Scope = field(default_factory=dict[str, Json])
 
     @property
     def same(self) -> bool:
@@ -43,8 +48,9 @@ class Scopes:
         """These names as well, each with its real value and the one that may be shown."""
         real = {**self.real, **{name: value for name, (value, _) in names.items()}}
         if self.same and all(value is shown for value, shown in names.values()):
-            return Scopes(real, real)
-        return Scopes(real, {**self.shown, **{name: shown for name, (_, shown) in names.items()}})
+            return Scopes(real, real, self.lost)
+        shown = {**self.shown, **{name: shown for name, (_, shown) in names.items()}}
+        return Scopes(real, shown, self.lost)
 
     def evaluated(self, expression: Expression) -> tuple[Json, Json]:
         """An expression's value, and what of it may be shown. Raises EvaluationError.

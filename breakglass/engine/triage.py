@@ -15,10 +15,11 @@ from typing import Literal, TypeAlias
 
 from breakglass.engine.gateway import Outside
 from breakglass.engine.opening import missing_uses, operator_name
-from breakglass.engine.prepare import PreparationError, prepare, reaches_outside
-from breakglass.engine.read import reaching, shown_values
+from breakglass.engine.prepare import prepare
+from breakglass.engine.read import shown_values
 from breakglass.engine.scope import Scopes, alike, base_scope
 from breakglass.engine.unasked import as_a_read
+from breakglass.errors import PreparationError
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Risk
 from breakglass.runbook.expression import EvaluationError, holds, names
@@ -28,6 +29,7 @@ from breakglass.runbook.model import (
     Runbook,
     Step,
     TriageCheck,
+    reaches_outside,
 )
 from breakglass.runbook.risk import assessed_on
 from breakglass.site.secrets import SecretError
@@ -132,13 +134,13 @@ async def _within(patience: float, runbook: Runbook, check: TriageCheck, outside
 async def _finding(
     runbook: Runbook, step: Step, check: TriageCheck, outside: Outside, patience: float
 ) -> Finding:
-    one_read = reaches_outside(step.action) and step.foreach is None and step.wait is None
-    if not one_read or step.risk is not Risk.READ:
+    action = step.action
+    one_read = step.foreach is None and step.wait is None and step.risk is Risk.READ
+    if not reaches_outside(action) or not one_read:
         return Finding(step.id, step.title, message="not run: it is not one read, and triage only reads")
     if step.assessed.is_lowered:
         message = f"not run: a read {step.assessed.vouched}; triage takes nobody's word for that"
         return Finding(step.id, step.title, message=message)
-    action = reaching(step.action)
     wanted = _wanted(runbook, expressions_of(action))
     if wanted:
         return Finding(step.id, step.title, message=f"not run: it needs {wanted}, which has no default")
@@ -149,7 +151,7 @@ async def _finding(
         inner: Scope = {**scope.real, "secrets": secrets}
         prepared = prepare(action, outside.site, inner, timeout=min(step.timeout, patience))
         # With nothing declared: only what is known to read is sent.
-        as_a_read(NOT_ASSESSED, prepared, prepared)
+        as_a_read(NOT_ASSESSED, prepared.judgement, prepared.judgement)
     except (EvaluationError, PreparationError, SecretError) as error:
         message = outside.secrets.redactor.redact(str(error))
         return Finding(step.id, step.title, message=message, fault="configuration")

@@ -15,7 +15,7 @@ from breakglass.engine import held
 from breakglass.engine.change import Changed, Changer, seen_of
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside
-from breakglass.engine.prepare import text_or_reason, words_of
+from breakglass.engine.prepare import Preparer, text_or_reason, words_of
 from breakglass.engine.presence import Arrival, Arrive
 from breakglass.engine.prompts import Desk
 from breakglass.engine.read import NOTHING_SEEN, Look, Reader, Seen
@@ -98,8 +98,9 @@ class Engine:
         self.desk.hint_for = self._hint
         self.desk.redactor = outside.secrets.redactor
         self._outside = outside
-        self._reader = Reader(self.desk, outside, runbook, clock)
-        self._changer = Changer(self.desk, outside, self._reader, clock)
+        preparer = Preparer(outside, clock)
+        self._reader = Reader(self.desk, preparer, runbook)
+        self._changer = Changer(self.desk, preparer, self._reader)
         self._arrive = arrive
         self.changed = changed
         self._pace: Pace = pace

@@ -7,7 +7,7 @@ in `breakglass.engine` walks them. Durations are seconds.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeGuard
 
 from breakglass.policy.risk import NOT_ASSESSED, Assessment, Risk
 from breakglass.values import Json
@@ -168,6 +168,13 @@ Action: TypeAlias = (
     KubectlAction | SshAction | HttpAction | ProbeAction | ManualAction | ChooseAction | AskAction
 )
 """What a step does. The first four reach outside; the others are answered by the operator."""
+
+ReachingAction: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
+
+
+def reaches_outside(action: Action | None) -> TypeGuard[ReachingAction]:
+    """Whether the action sends a request, rather than asking the operator."""
+    return isinstance(action, ReachingAction)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,7 @@ creates `pods/exec`. See "Authorization overview" in the Kubernetes reference.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, Request, Selection, Target, parse
-from breakglass.policy.kubectl.requests import (
+from breakglass.policy.kubectl.operations import (
     CanI,
     Cordon,
     CreateJob,
@@ -17,12 +16,16 @@ from breakglass.policy.kubectl.requests import (
     Exec,
     Get,
     Logs,
+    Operation,
     Patch,
     RolloutRestart,
     RolloutStatus,
     Scale,
+    Selection,
+    Target,
     Wait,
 )
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse
 from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import KubectlAction, Runbook, Step
@@ -93,7 +96,7 @@ Needed = tuple[str, str, str, str]
 """Verb, resource, subresource, namespace."""
 
 
-def _needed(request: Request) -> Iterator[Needed]:
+def _needed(request: Operation) -> Iterator[Needed]:
     match request:
         case Get(selection=selection):
             for target in selection.targets:

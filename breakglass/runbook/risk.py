@@ -1,5 +1,6 @@
 """The risk of an action: judged from what it runs, beside what its author declares."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from breakglass.policy.commands import (
@@ -21,26 +22,35 @@ HARMLESS = Judgement(Risk.READ, Knowledge.READS, "it sends no command")
 
 def judged(action: Action | None, says: SiteSays = NOTHING) -> Judgement:
     """What an action may do, whatever its values are. `says` is what the site adds, where it is known."""
-    found = _judged(action, says)
-    if isinstance(action, KubectlAction | SshAction) and action.stdin is not None:
-        found = worst_of((found, judge_fed(placeholder_words(action.words))))
-    return replace(found, why=shown(found.why), word=shown(found.word))
-
-
-def _judged(action: Action | None, says: SiteSays) -> Judgement:
     match action:
-        case KubectlAction(words=words):
-            return judge_kubectl(placeholder_words(words), says.reads)
-        case SshAction(words=words) if placeholder(action.host) in says.forced:
-            return judge_verb(placeholder_words(words))
-        case SshAction(words=words, shell=True):
-            return judge_shell(placeholder(words[0]), says.reads)
-        case SshAction(words=words):
-            return judge_command(placeholder_words(words), says.reads)
+        case KubectlAction(words=words, stdin=stdin):
+            return judged_kubectl(placeholder_words(words), says, fed=stdin is not None)
+        case SshAction(words=words, shell=shell, stdin=stdin):
+            host, fed = placeholder(action.host), stdin is not None
+            return judged_ssh(host, placeholder_words(words), says, shell=shell, fed=fed)
         case HttpAction(method=method):
             return judge_method(method)
         case _:
             return HARMLESS
+
+
+def judged_kubectl(words: Sequence[str], says: SiteSays, *, fed: bool) -> Judgement:
+    """What a kubectl line may do. `fed`: it is given something on its standard input."""
+    return _with_input(judge_kubectl(words, says.reads), words, fed)
+
+
+def judged_ssh(host: str, words: Sequence[str], says: SiteSays, *, shell: bool, fed: bool) -> Judgement:
+    """What a command on a host may do. With `shell`, it is one text for `sh`. `fed` as for a kubectl line."""
+    if host in says.forced:
+        return _with_input(judge_verb(words), words, fed)
+    found = judge_shell(words[0], says.reads) if shell else judge_command(words, says.reads)
+    return _with_input(found, words, fed)
+
+
+def _with_input(found: Judgement, words: Sequence[str], fed: bool) -> Judgement:
+    if fed:
+        found = worst_of((found, judge_fed(words)))
+    return replace(found, why=shown(found.why), word=shown(found.word))
 
 
 def assessed_on(runbook: Runbook, says: SiteSays) -> Runbook:

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
+from breakglass.policy.kubectl.operations import KubectlCommand
 from breakglass.runbook.model import FaultKind
 from breakglass.values import Json
 
 
 @dataclass(frozen=True, slots=True)
 class KubectlRequest:
-    """`argv` is without the program's name. `dry_run` asks for a server-side dry run."""
+    """`dry_run` asks for a server-side dry run. `changing`: unless it is known to read."""
 
     cluster: str
-    argv: tuple[str, ...]
+    command: KubectlCommand
     timeout: float
+    changing: bool = True
     driver: Literal["native", "binary"] = "native"
     stdin: bytes | None = None
     uid: str | None = None

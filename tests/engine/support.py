@@ -111,8 +111,8 @@ class FarSide:
 def command_of(request: Request) -> str:
     """A request as a line; a server-side dry run is marked."""
     match request:
-        case KubectlRequest(argv=argv, dry_run=dry_run):
-            return f"kubectl {' '.join(argv)}{' (dry run)' if dry_run else ''}"
+        case KubectlRequest(command=command, dry_run=dry_run):
+            return f"kubectl {' '.join(command.argv)}{' (dry run)' if dry_run else ''}"
         case SshRequest(host=host, argv=argv):
             return f"ssh {host} {shown_words(argv)}"
         case HttpRequest(method=method, endpoint=endpoint, path=path):

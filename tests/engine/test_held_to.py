@@ -52,7 +52,7 @@ async def test_a_pin_goes_with_the_request(tmp_path: Path) -> None:
     (sent,) = [
         each
         for each in far.sent
-        if isinstance(each, KubectlRequest) and each.argv[0] == "delete" and not each.dry_run
+        if isinstance(each, KubectlRequest) and each.command.argv[0] == "delete" and not each.dry_run
     ]
     assert sent.uid == "u-1"
 
@@ -133,6 +133,6 @@ async def test_each_request_has_its_steps_time_and_a_look_no_more_than_the_verif
     engine, far = session_of(tmp_path, WAITS, ANSWERS)
     state = await walk(engine, confirm)
     assert state.ended == e.SessionEnded("completed")
-    limits = {each.argv[:2]: each.timeout for each in far.sent if isinstance(each, KubectlRequest)}
+    limits = {each.command.argv[:2]: each.timeout for each in far.sent if isinstance(each, KubectlRequest)}
     assert limits["delete", "pod"] == 40.0
     assert limits["get", "pods"] == 10.0

@@ -10,6 +10,7 @@ from breakglass.engine import commands as c
 from breakglass.engine.prepare import holds_mark
 from breakglass.engine.walk import Engine
 from breakglass.journal import events as e
+from breakglass.policy.kubectl.parse import understood
 from breakglass.runbook.load import load_runbook
 from breakglass.site.model import EnvironmentSecret
 from breakglass.site.redaction import MARK
@@ -170,7 +171,7 @@ async def test_after_a_resume_what_is_made_without_the_mark_is_sent(
         HttpRequest("GET", "app", 1.0, headers={"X": MARK}),
         SshRequest("pve", ("echo", f"a{MARK}"), 1.0),
         SshRequest("pve", ("cat",), 1.0, stdin=MARK.encode()),
-        KubectlRequest("main", ("patch", "pod", "web", "-p", json.dumps({"a": MARK})), 1.0),
+        KubectlRequest("main", understood(("patch", "pod", "web", "-p", json.dumps({"a": MARK}))), 1.0),
     ],
 )
 def test_a_request_that_holds_a_mark_is_known(request_: HttpRequest | SshRequest | KubectlRequest) -> None:

@@ -7,14 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.policy.commands import judge_kubectl
-from breakglass.policy.kubectl.parse import (
-    KubectlSyntaxError,
-    cluster_flag,
-    dry_run_supported,
-    parse,
-    single_target,
-)
-from breakglass.policy.kubectl.requests import (
+from breakglass.policy.kubectl.flags import cluster_flag
+from breakglass.policy.kubectl.operations import (
     CanI,
     Cordon,
     CreateJob,
@@ -23,8 +17,8 @@ from breakglass.policy.kubectl.requests import (
     Exec,
     Get,
     Logs,
+    Operation,
     Patch,
-    Request,
     RolloutRestart,
     RolloutStatus,
     Scale,
@@ -32,17 +26,18 @@ from breakglass.policy.kubectl.requests import (
     Target,
     Wait,
 )
+from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse, understood
 from breakglass.policy.risk import Risk
 from tests.runbook.format_support import expect_at_marks, good, with_steps
 
 
-def read(line: str) -> Request:
+def read(line: str) -> Operation:
     return parse(shlex.split(line))
 
 
 FRONT = Target("pod", "front", "web")
 
-LINES: list[tuple[str, Request]] = [
+LINES: list[tuple[str, Operation]] = [
     ("get pods -n web", Get(Selection((), ("pods",), "web"))),
     ("-n web get pods", Get(Selection((), ("pods",), "web"))),
     ("get -nweb pods", Get(Selection((), ("pods",), "web"))),
@@ -143,7 +138,7 @@ LINES: list[tuple[str, Request]] = [
 
 
 @pytest.mark.parametrize(("line", "request_"), LINES, ids=[line for line, _ in LINES])
-def test_a_line_becomes_a_request(line: str, request_: Request) -> None:
+def test_a_line_becomes_a_request(line: str, request_: Operation) -> None:
     assert read(line) == request_
 
 
@@ -255,7 +250,7 @@ def test_any_words_are_a_request_or_refused(words: list[str]) -> None:
         if isinstance(request, Exec):
             assert request.command == tuple(words[words.index("--") + 1 :])
         if judge_kubectl(words).risk <= Risk.READ:
-            assert not dry_run_supported(request)
+            assert not understood(words).takes_dry_run
 
 
 @pytest.mark.parametrize(
@@ -276,7 +271,7 @@ def test_any_words_are_a_request_or_refused(words: list[str]) -> None:
     ],
 )
 def test_the_one_object_that_is_acted_on(line: str, target: Target | None) -> None:
-    assert single_target(read(line)) == target
+    assert understood(shlex.split(line)).target == target
 
 
 @pytest.mark.parametrize(
@@ -295,7 +290,7 @@ def test_the_one_object_that_is_acted_on(line: str, target: Target | None) -> No
     ],
 )
 def test_what_the_server_can_try_without_doing_it(line: str, supported: bool) -> None:
-    assert dry_run_supported(read(line)) is supported
+    assert understood(shlex.split(line)).takes_dry_run is supported
 
 
 def test_flags_of_the_inner_command_choose_no_cluster() -> None:

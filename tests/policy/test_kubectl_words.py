@@ -5,8 +5,7 @@ import shlex
 import pytest
 
 from breakglass.policy.kubectl.flags import KubectlSyntaxError, go_duration
-from breakglass.policy.kubectl.parse import dry_run_supported, parse, single_target
-from breakglass.policy.kubectl.requests import (
+from breakglass.policy.kubectl.operations import (
     CanI,
     Cordon,
     CreateJob,
@@ -15,8 +14,8 @@ from breakglass.policy.kubectl.requests import (
     Exec,
     Get,
     Logs,
+    Operation,
     Patch,
-    Request,
     RolloutRestart,
     RolloutStatus,
     Scale,
@@ -24,16 +23,17 @@ from breakglass.policy.kubectl.requests import (
     Target,
     Wait,
 )
+from breakglass.policy.kubectl.parse import parse, understood
 
 
-def read(line: str) -> Request:
+def read(line: str) -> Operation:
     return parse(shlex.split(line))
 
 
 POD = Selection((Target("pod", "a"),))
 WEB = Selection((Target("pod", "a", "web"),), (), "web")
 
-SAME: list[tuple[str, Request]] = [
+SAME: list[tuple[str, Operation]] = [
     # where the namespace may stand
     *(
         (line, Get(WEB))
@@ -158,7 +158,7 @@ SAME: list[tuple[str, Request]] = [
 
 
 @pytest.mark.parametrize(("line", "request_"), SAME, ids=[line for line, _ in SAME])
-def test_a_line_is_the_request_that_kubectl_would_make(line: str, request_: Request) -> None:
+def test_a_line_is_the_request_that_kubectl_would_make(line: str, request_: Operation) -> None:
     assert read(line) == request_
 
 
@@ -295,7 +295,7 @@ def test_a_duration_is_read_as_go_reads_it(text: str, seconds: float | None) -> 
     ],
 )
 def test_which_one_object_a_line_is_about(line: str, target: Target | None) -> None:
-    assert single_target(read(line)) == target
+    assert understood(shlex.split(line)).target == target
 
 
 def test_what_the_server_can_try_beforehand() -> None:
@@ -314,7 +314,7 @@ def test_what_the_server_can_try_beforehand() -> None:
         "rollout status rs/a": False,
         "auth can-i get pods": False,
     }
-    assert {line: dry_run_supported(read(line)) for line in lines} == lines
+    assert {line: understood(shlex.split(line)).takes_dry_run for line in lines} == lines
     assert read("rollout restart rs/a") == RolloutRestart((Target("rs", "a"),))
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts, Sight
+from breakglass.policy.kubectl.parse import understood
 from breakglass.reach import only_to, simulated
 from breakglass.rehearsal.rehearsal import Rehearsal
 from breakglass.site.model import Cluster, Endpoint
@@ -101,7 +102,7 @@ async def test_the_api_server_is_reached_past_every_proxy_of_the_environment(
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
         monkeypatch.setenv("KUBECONFIG", "/nowhere")
         for driver in ("native", "binary"):
-            request = KubectlRequest("main", ("get", "pods", "-A"), 20.0, driver=driver)  # type: ignore[arg-type]
+            request = KubectlRequest("main", understood(("get", "pods", "-A")), 20.0, driver=driver)  # type: ignore[arg-type]
             sight = await sent(rehearsal, tmp_path, request)
             assert sight.result.fault is None, sight.result.fault
         assert (await sent(rehearsal, tmp_path, SshRequest("box", ("uptime",), 20.0))).result.fault is None
@@ -121,7 +122,9 @@ async def test_the_api_server_is_reached_past_every_proxy_of_the_environment(
 async def test_kubectl_fetches_nothing_from_elsewhere(tmp_path: Path, words: tuple[str, ...]) -> None:
     async with stranger() as (port, came), running(tmp_path, WORLD) as rehearsal:
         argv = tuple(word.replace("PORT", str(port)) for word in words)
-        sight = await sent(rehearsal, tmp_path, KubectlRequest("main", argv, 20.0, driver="binary"))
+        sight = await sent(
+            rehearsal, tmp_path, KubectlRequest("main", understood(argv), 20.0, driver="binary")
+        )
         assert sight.result.fault is not None and "only its own world" in sight.result.fault.message
         assert came == []
 

@@ -20,6 +20,7 @@ from breakglass.engine.gateway import Outside, Prompts
 from breakglass.engine.opening import Request, Session, open_session
 from breakglass.journal import events as e
 from breakglass.journal.state import State
+from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Risk
 from breakglass.rehearsal.drill import (
     AnswerMove,
@@ -302,7 +303,8 @@ class _Walk:
     def _sent(self, move: KubectlMove | SshMove | HttpMove) -> Sent:
         match move:
             case KubectlMove(argv=argv, cluster=cluster):
-                return KubectlRequest(cluster or next(iter(self._engine.site.clusters)), argv, MOVE_TIMEOUT)
+                name = cluster or next(iter(self._engine.site.clusters))
+                return KubectlRequest(name, understood(argv), MOVE_TIMEOUT)
             case SshMove(host=host, command=command):
                 return SshRequest(host, ("sh", "-c", command), MOVE_TIMEOUT)
             case HttpMove():

@@ -7,6 +7,7 @@ import pytest
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts
+from breakglass.policy.kubectl.parse import understood
 from breakglass.transport.base import HttpRequest, KubectlRequest, Request, SshRequest
 from tests.rehearsal.support import running
 from tests.runbooks.faults import FAILURES, Failure
@@ -41,7 +42,7 @@ SOON = 1.0
 
 
 def kubectl(*argv: str) -> Callable[[], Request]:
-    return lambda: KubectlRequest("main", (*argv, "-n", "vault", "-o", "json"), SOON)
+    return lambda: KubectlRequest("main", understood((*argv, "-n", "vault", "-o", "json")), SOON)
 
 
 def ssh(host: str, *argv: str) -> Callable[[], Request]:

@@ -11,13 +11,13 @@ from breakglass.policy.risk import Risk
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.expression import EvaluationError, evaluate, holds
-from breakglass.runbook.lint.flow import reaches_out
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import (
     Expression,
     KubectlAction,
     SshAction,
     Step,
+    reaches_outside,
 )
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
@@ -66,7 +66,7 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
     "server-is-the-fault": frozenset({"server-service", "exports", "exports-file", "threads", "journal"}),
 }
 """Steps that the recorded incident does not come to, by the scenario that does."""
-ALL = frozenset(step.id for step in RUNBOOK.steps if reaches_out(step))
+ALL = frozenset(step.id for step in RUNBOOK.steps if reaches_outside(step.action))
 BAD_INPUT = {**SOMEWHERE_ELSE, "recorded-incident": ALL - frozenset().union(*SOMEWHERE_ELSE.values())}
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from breakglass.rehearsal.scenario import load_scenario
-from breakglass.runbook.lint.flow import reaches_out
 from breakglass.runbook.load import load_runbook
+from breakglass.runbook.model import reaches_outside
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
     RUNBOOKS,
@@ -21,7 +21,7 @@ from tests.runbooks.support import (
 NAME = "outpost-shm-purge"
 PATHS = {path.stem: path for path in scenario_paths(NAME)}
 RUNBOOK = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
-REACHING = frozenset(step.id for step in RUNBOOK.steps if reaches_out(step))
+REACHING = frozenset(step.id for step in RUNBOOK.steps if reaches_outside(step.action))
 ELSEWHERE = frozenset({"outpost-state", "memory", "outpost", "resize", "tmpfs", "fixed"})
 """Steps that the recorded incident does not come to; the one after the larger size does."""
 ONLY_BY_CHOICE = frozenset({"default-limit"})

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Outside, Prompts, Sight
+from breakglass.policy.kubectl.parse import understood
 from breakglass.site.model import Cluster, Endpoint, Host, Site
 from breakglass.transport.base import (
     Delivery,
@@ -36,7 +37,7 @@ from tests.support.openssh import openssh
 from tests.transport.http_support import raw, request_of
 
 REQUESTS: dict[str, Request] = {
-    "kubectl": KubectlRequest("main", ("get", "pods"), 5.0),
+    "kubectl": KubectlRequest("main", understood(("get", "pods")), 5.0),
     "ssh": SshRequest("box", ("uptime",), 5.0),
     "http": HttpRequest("GET", "app", 5.0),
     "probe": ProbeRequest("registry", {}, 5.0),
@@ -192,7 +193,11 @@ async def test_a_change_whose_transport_broke_down_may_have_happened(
 
     async def breaking(request: Request, sink: Sink) -> Result:
         result = await send(request, sink)
-        if isinstance(request, KubectlRequest) and request.argv[0] == "delete" and not request.dry_run:
+        if (
+            isinstance(request, KubectlRequest)
+            and request.command.argv[0] == "delete"
+            and not request.dry_run
+        ):
             raise AssertionError("the library met something it does not know")
         return result
 

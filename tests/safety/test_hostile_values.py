@@ -173,7 +173,7 @@ async def _walk(door: Door, values: list[str], wanted: tuple[str, ...]) -> Walke
     finally:
         await engine.close()
     sent = [each for each in cluster.sent if isinstance(each, KubectlRequest)]
-    return Walked(state, sent[0].argv if sent else (), folder)
+    return Walked(state, sent[0].command.argv if sent else (), folder)
 
 
 def confirm_or_skip(asked: e.Asked) -> c.Command:

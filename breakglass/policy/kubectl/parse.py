@@ -1,4 +1,4 @@
-"""A kubectl line as a typed request: what the built-in driver carries out, and the linter checks.
+"""A kubectl line as a typed command: what the built-in driver carries out, and the linter checks.
 
 What is not understood whole is refused and never guessed: the `kubectl` program itself does it, with
 `driver: binary`.
@@ -17,7 +17,7 @@ from breakglass.policy.kubectl.flags import (
     cluster_flag,
     read_line,
 )
-from breakglass.policy.kubectl.requests import (
+from breakglass.policy.kubectl.operations import (
     CanI,
     Cascade,
     Cordon,
@@ -26,11 +26,12 @@ from breakglass.policy.kubectl.requests import (
     Drain,
     Exec,
     Get,
+    KubectlCommand,
     Logs,
+    Operation,
     Output,
     Patch,
     PatchType,
-    Request,
     RolloutRestart,
     RolloutStatus,
     Scale,
@@ -39,17 +40,6 @@ from breakglass.policy.kubectl.requests import (
     Wait,
 )
 from breakglass.values import parse_json
-
-__all__ = [
-    "KubectlSyntaxError",
-    "Request",
-    "Selection",
-    "Target",
-    "cluster_flag",
-    "dry_run_supported",
-    "parse",
-    "single_target",
-]
 
 _NAMESPACE = Flag("namespace", "n")
 _EVERYWHERE = Flag("all-namespaces", "A", "nothing")
@@ -63,7 +53,15 @@ _ALL = Flag("all", takes="nothing")
 _FORCE = Flag("force", takes="nothing")
 
 
-def parse(argv: Sequence[str], stand_ins: Set[int] = frozenset()) -> Request:
+def understood(argv: Sequence[str]) -> KubectlCommand:
+    """The command that a line without the word kubectl is, whether or not the built-in driver knows it."""
+    try:
+        return KubectlCommand(tuple(argv), parse(argv))
+    except KubectlSyntaxError as error:
+        return KubectlCommand(tuple(argv), None, str(error))
+
+
+def parse(argv: Sequence[str], stand_ins: Set[int] = frozenset()) -> Operation:
     """The request of a line without the word kubectl.
 
     stand_ins: indexes of words whose value is not known yet; only their place in the line is checked.
@@ -102,30 +100,6 @@ def _global_flags(argv: Sequence[str]) -> tuple[int, Word | None]:
         else:
             raise KubectlSyntaxError(f"kubectl {word} before the verb is not built in: {USE_BINARY}", start)
     return start, namespace
-
-
-def single_target(request: Request) -> Target | None:
-    """The one object that a request acts on; None where there are several, or they are selected."""
-    match request:
-        case Patch(target=target) | Exec(target=target) | RolloutStatus(target=target):
-            return target
-        case CreateJob(source=target):
-            return target
-        case Scale(targets=targets) | RolloutRestart(targets=targets):
-            return targets[0] if len(targets) == 1 else None
-        case Cordon(nodes=nodes, labels="") | Drain(nodes=nodes, labels=""):
-            return Target("nodes", nodes[0]) if len(nodes) == 1 else None
-        case (
-            Delete(selection=chosen) | Get(selection=chosen) | Wait(selection=chosen) | Logs(selection=chosen)
-        ):
-            return chosen.targets[0] if len(chosen.targets) == 1 else None
-        case _:
-            return None
-
-
-def dry_run_supported(request: Request) -> bool:
-    """Whether the API server can say what would happen, without it happening."""
-    return isinstance(request, Delete | Patch | Scale | RolloutRestart | Cordon | Drain | CreateJob)
 
 
 def _namespace(line: Line) -> str | None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, parse
-from breakglass.policy.kubectl.requests import Exec
+from breakglass.policy.kubectl.flags import KubectlSyntaxError, cluster_flag
+from breakglass.policy.kubectl.operations import Exec
+from breakglass.policy.kubectl.parse import parse
 from breakglass.policy.stand_ins import shown
 from breakglass.runbook.model import Action, KubectlAction, ProbeAction
 from breakglass.runbook.probes import KnownProbes, probe_problems

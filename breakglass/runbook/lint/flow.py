@@ -5,14 +5,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from breakglass.runbook.model import (
     AskAction,
     ChooseAction,
-    HttpAction,
-    KubectlAction,
     ManualAction,
-    ProbeAction,
     Runbook,
-    SshAction,
     Step,
     TriageCheck,
+    reaches_outside,
 )
 from breakglass.runbook.steps import ReadStep
 from breakglass.yamlio.position import Position, Problem
@@ -75,11 +72,6 @@ def falls_through(step: Step) -> bool:
         return False
     options = step.action.options if isinstance(step.action, ChooseAction) else ()
     return not options or any(option.goto is None for option in options)
-
-
-def reaches_out(step: Step) -> bool:
-    """Whether the step's action goes to a machine, and not to the operator."""
-    return isinstance(step.action, KubectlAction | SshAction | HttpAction | ProbeAction)
 
 
 def flow_problems(runbook: Runbook, flow: Flow) -> list[Problem]:
@@ -150,7 +142,7 @@ def _needs(read: ReadStep, flow: Flow) -> Iterator[Problem]:
             yield Problem(at, "needs: a step cannot need itself")
         elif _action_lost(other):
             continue
-        elif not (reaches_out(need) and need.assessed.may_read):
+        elif not (reaches_outside(need.action) and need.assessed.may_read):
             message = f"needs: {name!r} is not a read, and only a read can be repeated at the last moment"
             yield Problem(at, f"{message}{_why(need)}")
         elif need.foreach is not None:
@@ -174,7 +166,7 @@ def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
     read = flow.steps[flow.index[check.step]]
     if _action_lost(read):
         return
-    if not (reaches_out(read.step) and read.step.assessed.may_read):
+    if not (reaches_outside(read.step.action) and read.step.assessed.may_read):
         message = f"triage: {check.step!r} is not a read, and triage only reads"
         yield Problem(check.position, f"{message}{_why(read.step)}")
     elif read.step.foreach is not None or read.step.wait is not None:
@@ -190,7 +182,7 @@ def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
 
 def _why(step: Step) -> str:
     """Why the words of a step are not those of a read."""
-    return f": {step.assessed.judgement.why}" if reaches_out(step) else ""
+    return f": {step.assessed.judgement.why}" if reaches_outside(step.action) else ""
 
 
 def _unreachable(runbook: Runbook, flow: Flow) -> Iterator[Problem]:

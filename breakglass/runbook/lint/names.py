@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from breakglass.runbook.expression import check, expect, names
-from breakglass.runbook.lint.flow import Flow, reaches_out
+from breakglass.runbook.lint.flow import Flow
 from breakglass.runbook.model import (
     Action,
     AskAction,
@@ -20,6 +20,7 @@ from breakglass.runbook.model import (
     Template,
     TemplateTree,
     TriageCheck,
+    reaches_outside,
 )
 from breakglass.runbook.steps import RESERVED, ReadStep
 from breakglass.runbook.template import moved
@@ -82,7 +83,7 @@ class _Names:
             results = frozenset({"result", "results"}) if step.foreach is not None else frozenset({"result"})
         before = [step.when, step.foreach.items if step.foreach else None]
         yield from self._each(before, known)
-        acting = known | {"secrets"} if reaches_out(step) else known
+        acting = known | {"secrets"} if reaches_outside(step.action) else known
         yield from self._action(step.action, acting | {"item"} if step.foreach is not None else acting)
         yield from self._action(step.preview, known | {"secrets"})
         if step.wait is not None:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from breakglass.policy.risk import Assessment, Judgement, Knowledge, Risk
-from breakglass.runbook.lint.flow import reaches_out
 from breakglass.runbook.model import (
     AskAction,
     ChooseAction,
     KubectlAction,
     ManualAction,
     Step,
+    reaches_outside,
 )
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import ReadStep
@@ -45,7 +45,7 @@ def safety_problems(read: ReadStep) -> list[Problem]:
     if assessed.is_below and assessed.may_be_lowered and not assessed.because:
         # Only the reason is missing for the step to be what it is meant to be.
         return problems
-    if reaches_out(read.step) and risk is not Risk.READ:
+    if reaches_outside(read.step.action) and risk is not Risk.READ:
         problems += _change(read, risk)
         problems += _reads_only(read, risk)
     else:
@@ -86,7 +86,7 @@ def _labels(read: ReadStep) -> Iterator[Problem]:
     declared = step.assessed.declared
     if declared is None or declared is Risk.READ:
         return
-    if not reaches_out(step) and not isinstance(step.action, ManualAction):
+    if not reaches_outside(step.action) and not isinstance(step.action, ManualAction):
         yield Problem(read.at("risk"), f"step {step.id}: `risk` is for an action, and this step has none")
     elif isinstance(step.action, ManualAction) and declared is Risk.DESTRUCTIVE:
         yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
@@ -199,7 +199,7 @@ def _is_given(step: Step, key: str) -> bool:
 
 def _wants_a_request(read: ReadStep) -> Iterator[Problem]:
     step = read.step
-    if reaches_out(step):
+    if reaches_outside(step.action):
         return
     for key, given in (("wait", step.wait), ("foreach", step.foreach), ("retries", step.retries)):
         if given:
@@ -210,7 +210,7 @@ def _wants_a_request(read: ReadStep) -> Iterator[Problem]:
 
 def _list_and_repeat(read: ReadStep) -> Iterator[Problem]:
     step = read.step
-    if step.foreach is None or not reaches_out(step):
+    if step.foreach is None or not reaches_outside(step.action):
         return
     for key, given in (("wait", step.wait), ("retries", step.retries)):
         if given:

@@ -13,8 +13,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, cast
 
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, dry_run_supported, parse, single_target
-from breakglass.policy.kubectl.requests import (
+from breakglass.policy.kubectl.operations import (
     CanI,
     Cordon,
     CreateJob,
@@ -22,9 +21,9 @@ from breakglass.policy.kubectl.requests import (
     Drain,
     Exec,
     Get,
+    KubectlCommand,
     Logs,
     Patch,
-    Request,
     RolloutRestart,
     RolloutStatus,
     Scale,
@@ -35,8 +34,7 @@ from breakglass.policy.kubectl.requests import (
 from breakglass.site.model import Cluster, KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError
 from breakglass.threads import in_thread
-from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink
-from breakglass.transport.base import Request as AnyRequest
+from breakglass.transport.base import Delivery, Fault, KubectlRequest, Request, Result, Sink
 from breakglass.transport.kubectl.access import load_package
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
@@ -81,28 +79,24 @@ class Kubectl:
         self._addresses: dict[PortForward, tuple[str, int]] = {}
         self._forwarding = asyncio.Lock()
 
-    async def send(self, request: AnyRequest, sink: Sink) -> Result:
+    async def send(self, request: Request, sink: Sink) -> Result:
         """Carry out one kubectl request. See `transport.base.Transport`."""
         asked = cast(KubectlRequest, request)
         cluster = self._site.clusters.get(asked.cluster)
         if cluster is None:
             there = ", ".join(self._site.clusters) or "none"
             return _not_sent(f"site {self._site.name} has no cluster {asked.cluster!r}; it has: {there}")
-        if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.argv)):
+        if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.command)):
             try:
                 await in_thread(lambda: check_tls_of_kubectl(cluster, os.environ))
             except FaultError as error:
                 return _not_sent(error.fault.message)
             return await run_program(cluster, asked, sink)
-        try:
-            parsed = parse(asked.argv)
-        except KubectlSyntaxError as error:
-            return _not_sent(f"cluster {cluster.name}: {error}")
-        refused = _refusal(asked, parsed)
+        refused = asked.command.refused or _refusal(asked)
         if refused:
             return _not_sent(f"cluster {cluster.name}: {refused}")
         await load_package()
-        return await _carry_out(self._run(cluster, asked, sink, parsed))
+        return await _carry_out(self._run(cluster, asked, sink))
 
     async def read_secret(self, secret: KubernetesSecret) -> bytes:
         """The value of one key of a Secret. Raises SecretError."""
@@ -113,8 +107,9 @@ class Kubectl:
                 f"site {self._site.name} has no cluster {secret.cluster!r}, which has the {named}"
             )
         target = Target("secrets", secret.name, secret.namespace)
-        request = KubectlRequest(secret.cluster, (), SECRET_TIMEOUT)
-        run = self._run(cluster, request, lambda stream, data: None, Get(Selection((target,))))
+        command = KubectlCommand((), Get(Selection((target,))))
+        request = KubectlRequest(secret.cluster, command, SECRET_TIMEOUT)
+        run = self._run(cluster, request, lambda stream, data: None)
         await load_package()
         try:
             async with asyncio.timeout(SECRET_TIMEOUT):
@@ -164,10 +159,9 @@ class Kubectl:
             self._open[cluster.name] = _Open(Api(cluster), Resources())
         return self._open[cluster.name]
 
-    def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink, parsed: Request) -> Run:
+    def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink) -> Run:
         kept = self._kept(cluster)
-        changing = dry_run_supported(parsed) or isinstance(parsed, Exec)
-        return Run(kept.api, kept.resources, request, sink, parsed, changing)
+        return Run(kept.api, kept.resources, request, sink)
 
 
 async def _carry_out(run: Run) -> Result:
@@ -195,7 +189,7 @@ async def _carry_out(run: Run) -> Result:
 
 
 def _verb(run: Run) -> Coroutine[Any, Any, Done]:
-    match run.parsed:
+    match run.request.command.operation:
         case Get() as request:
             return get(run, request)
         case Logs() as request:
@@ -222,17 +216,19 @@ def _verb(run: Run) -> Coroutine[Any, Any, Done]:
             return create_job(run, request)
         case CanI() as request:
             return can_i(run, request)
+        case None:
+            raise AssertionError("what is not understood has been refused")
 
 
-def _refusal(request: KubectlRequest, parsed: Request) -> str:
+def _refusal(request: KubectlRequest) -> str:
     """Why this combination must not be sent; empty when it may."""
-    if request.dry_run and not dry_run_supported(parsed):
+    if request.dry_run and not request.command.takes_dry_run:
         return "the API has no dry run for this, so it was not sent"
     if request.uid is None and request.resource_version is None:
         return ""
-    if not isinstance(parsed, _PINNABLE):
+    if not isinstance(request.command.operation, _PINNABLE):
         return "a pin cannot hold here, so nothing was sent"
-    if single_target(parsed) is None:
+    if request.command.target is None:
         return "a pin holds for one object only, and this line is about several; nothing was sent"
     return ""
 

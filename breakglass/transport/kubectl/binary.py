@@ -14,10 +14,8 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
-from breakglass.policy.commands import judge_kubectl
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, cluster_flag, dry_run_supported, parse
-from breakglass.policy.kubectl.requests import RolloutRestart
-from breakglass.policy.risk import Risk
+from breakglass.policy.kubectl.flags import cluster_flag
+from breakglass.policy.kubectl.operations import KubectlCommand, RolloutRestart
 from breakglass.reach import simulated
 from breakglass.runbook.model import FaultKind
 from breakglass.site.model import Cluster
@@ -76,33 +74,30 @@ _SAYINGS: tuple[tuple[str, FaultKind, Delivery], ...] = (
 
 def refusal(request: KubectlRequest) -> str:
     """Why the program must not run this request; empty when it may."""
-    index = cluster_flag(request.argv)
+    argv = request.command.argv
+    index = cluster_flag(argv)
     if index is not None:
-        return f"{request.argv[index]} would lead to another cluster or user than the site's; leave it away"
+        return f"{argv[index]} would lead to another cluster or user than the site's; leave it away"
     if request.uid is not None or request.resource_version is not None:
         return "the kubectl program cannot hold to a uid or version; leave `driver: binary` away, or the pin"
     if simulated():
-        own = request.argv[: request.argv.index("--")] if "--" in request.argv else request.argv
+        own = argv[: argv.index("--")] if "--" in argv else argv
         if any(_FROM_FAR.match(" ".join(pair)) for pair in pairwise((*own, ""))):
             return "a rehearsal reaches only its own world; leave -k, and URLs behind -f, away"
-    if request.dry_run and not can_dry_run(request.argv):
+    if request.dry_run and not can_dry_run(request.command):
         return "the kubectl program cannot ask the server what this would do"
     return ""
 
 
-def can_dry_run(argv: Sequence[str]) -> bool:
+def can_dry_run(command: KubectlCommand) -> bool:
     """Whether kubectl takes `--dry-run=server` for this line."""
-    try:
-        parsed = parse(argv)
-    except KubectlSyntaxError:
-        return False
-    return dry_run_supported(parsed) and not isinstance(parsed, RolloutRestart)
+    return command.takes_dry_run and not isinstance(command.operation, RolloutRestart)
 
 
 async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> Result:
     """Run kubectl to its end or to the deadline."""
     started = time.monotonic()
-    changing = judge_kubectl(request.argv).risk > Risk.READ
+    changing, argv = request.changing, request.command.argv
 
     def result(delivery: Delivery, fault: Fault | None, exit: int | None = None, data: Json = None) -> Result:
         return Result(delivery, time.monotonic() - started, exit=exit, data=data, fault=fault)
@@ -134,7 +129,7 @@ async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> 
             wrote = wrote or stream == "stdout"
             sink(stream, piece)
             if stream == "stdout":
-                if _wants_json(request.argv) and len(kept[stream]) <= LARGEST_JSON:
+                if _wants_json(argv) and len(kept[stream]) <= LARGEST_JSON:
                     kept[stream] += piece
             else:
                 kept[stream] = (kept[stream] + piece)[-STDERR_KEPT:]
@@ -203,7 +198,7 @@ def arguments(cluster: Cluster, request: KubectlRequest) -> list[str]:
     ):
         if value:
             flags.append(f"--{name}={value}")
-    argv = list(request.argv)
+    argv = list(request.command.argv)
     if request.dry_run:
         argv.insert(argv.index("--") if "--" in argv else len(argv), "--dry-run=server")
     return [*flags, *argv]

@@ -12,7 +12,7 @@ from typing import cast
 import aiohttp
 
 from breakglass.errors import UserError
-from breakglass.policy.kubectl.requests import Get, Selection, Target
+from breakglass.policy.kubectl.operations import Get, KubectlCommand, Selection, Target
 from breakglass.site.model import PortForward
 from breakglass.transport.base import Fault, KubectlRequest
 from breakglass.transport.kubectl.api import Api
@@ -70,10 +70,10 @@ class Forward:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _run(self) -> Run:
-        request = KubectlRequest(self.asked.cluster, (), TIMEOUT)
         target = Target("pods", "", self.asked.namespace)
-        looking = Get(Selection((target,)))
-        return Run(self.api, self.resources, request, lambda stream, data: None, looking, changing=False)
+        command = KubectlCommand((), Get(Selection((target,))))
+        request = KubectlRequest(self.asked.cluster, command, TIMEOUT)
+        return Run(self.api, self.resources, request, lambda stream, data: None)
 
     async def _pod(self) -> tuple[str, int]:
         """The name of a pod that answers, and its port."""

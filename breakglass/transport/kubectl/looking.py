@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from breakglass.policy.kubectl.requests import Selection, Target
+from breakglass.policy.kubectl.operations import Selection, Target
 from breakglass.transport.kubectl.api import Query
 from breakglass.transport.kubectl.faults import misused, refused_here
 from breakglass.transport.kubectl.objects import (

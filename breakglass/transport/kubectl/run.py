@@ -10,7 +10,7 @@ from typing import cast
 
 import aiohttp
 
-from breakglass.policy.kubectl.requests import Request, Target
+from breakglass.policy.kubectl.operations import Exec, Target
 from breakglass.runbook.model import FaultKind
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending
@@ -36,9 +36,6 @@ class Run:
     resources: Resources
     request: KubectlRequest
     sink: Sink
-    parsed: Request
-    changing: bool
-    """Whether it may change something. Its reads are then only preparation."""
     doing: str = "read the kubeconfig"
     done: list[str] = field(default_factory=list[str])
     """Changes that the server has said it made."""
@@ -46,6 +43,11 @@ class Run:
     """All changes are made; what follows only looks."""
     _sendings: list[Sending] = field(default_factory=list[Sending])
     _warned: set[str] = field(default_factory=set[str])
+
+    @property
+    def changing(self) -> bool:
+        """Whether the verb may change something. Its reads are then only preparation."""
+        return self.request.command.takes_dry_run or isinstance(self.request.command.operation, Exec)
 
     @property
     def where(self) -> str:
@@ -105,7 +107,7 @@ class Run:
 
     @property
     def is_dry_run(self) -> bool:
-        return self.request.dry_run or cast(bool, getattr(self.parsed, "dry_run", False))
+        return self.request.dry_run or cast(bool, getattr(self.request.command.operation, "dry_run", False))
 
     @property
     def dry_suffix(self) -> str:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import cast
 
-from breakglass.policy.kubectl.requests import (
+from breakglass.policy.kubectl.operations import (
     Cordon,
     CreateJob,
     Output,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.requests import Delete
+from breakglass.policy.kubectl.operations import Delete
 from breakglass.transport.kubectl.faults import FaultError
 from breakglass.transport.kubectl.looking import place, selected
 from breakglass.transport.kubectl.objects import Object, text, uid_of

@@ -7,7 +7,7 @@ for again; every other refusal ends the drain.
 import asyncio
 import time
 
-from breakglass.policy.kubectl.requests import Drain, Selection
+from breakglass.policy.kubectl.operations import Drain, Selection
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import FaultError, refused_here
 from breakglass.transport.kubectl.looking import PODS, many

@@ -10,7 +10,7 @@ from typing import cast
 
 import aiohttp
 
-from breakglass.policy.kubectl.requests import Exec
+from breakglass.policy.kubectl.operations import Exec
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import NEXT, FaultError, refused_here

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from breakglass.policy.kubectl.requests import Get, Target
+from breakglass.policy.kubectl.operations import Get, Target
 from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.faults import FaultError, misused
 from breakglass.transport.kubectl.looking import many, one, pages, place

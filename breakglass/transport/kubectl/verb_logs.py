@@ -2,7 +2,7 @@
 
 import math
 
-from breakglass.policy.kubectl.requests import Logs
+from breakglass.policy.kubectl.operations import Logs
 from breakglass.transport.kubectl.api import PIECE
 from breakglass.transport.kubectl.looking import PODS, container_of, many, pods_behind
 from breakglass.transport.kubectl.objects import Object, name_of, namespace_of, objects, text

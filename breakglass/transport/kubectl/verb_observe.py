@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.requests import CanI, RolloutStatus, Wait
+from breakglass.policy.kubectl.operations import CanI, RolloutStatus, Wait
 from breakglass.transport.base import Fault
 from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.api import Sending

@@ -7,6 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from breakglass.policy.commands import judge_kubectl
+from breakglass.policy.kubectl.parse import understood
+from breakglass.policy.risk import Risk
 from breakglass.site.model import Cluster as SiteCluster
 from breakglass.site.model import Site
 from breakglass.transport.base import Delivery, KubectlRequest, Result, Stream
@@ -72,7 +75,10 @@ class Client:
         dry_run: bool = False,
     ) -> Came:
         argv = tuple(line.split(" ")) if isinstance(line, str) else line
-        request = KubectlRequest("main", argv, timeout, stdin=stdin, uid=uid, resource_version=version)
+        changing = judge_kubectl(argv).risk > Risk.READ
+        request = KubectlRequest(
+            "main", understood(argv), timeout, changing, stdin=stdin, uid=uid, resource_version=version
+        )
         request = replace(request, driver="binary" if binary else "native", dry_run=dry_run)
         output = Output()
         result = await self.kubectl.send(request, output)

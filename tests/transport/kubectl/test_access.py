@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 import yaml
 
+from breakglass.policy.kubectl.parse import understood
 from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, Rule, User
 from breakglass.site.model import Cluster, Site
 from breakglass.transport.base import Delivery, KubectlRequest
@@ -145,7 +146,7 @@ async def test_several_files_are_read_as_kubectl_does(
     kubectl = Kubectl(Site("lab", clusters={"main": Cluster("main")}))
     output = Output()
     result = await kubectl.send(
-        KubectlRequest("main", ("get", "pods", "-n", "web", "-o", "name"), 20.0), output
+        KubectlRequest("main", understood(("get", "pods", "-n", "web", "-o", "name")), 20.0), output
     )
     await kubectl.close()
     assert (result.fault, bytes(output.stdout)) == (None, b"pod/front\n")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.policy.kubectl.parse import understood
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, KubectlRequest
 from breakglass.transport.kubectl.binary import arguments, explained
@@ -35,7 +36,7 @@ def is_alive(pid: str) -> bool:
 
 def test_the_site_says_where_to_go() -> None:
     cluster = Cluster("main", Path("/k"), "c", "https://10.0.0.1:6443", "oncall")
-    request = KubectlRequest("main", ("top", "pods"), 5.0)
+    request = KubectlRequest("main", understood(("top", "pods")), 5.0)
     assert arguments(cluster, request) == [
         *("--kubeconfig=/k", "--context=c", "--server=https://10.0.0.1:6443", "--as=oncall"),
         *("top", "pods"),

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from breakglass.policy.kubectl.parse import understood
 from breakglass.simulator.kubernetes.access import Rule, User
 from breakglass.simulator.kubernetes.hooks import ExecAnswer, PodBirth, ServerFault
 from breakglass.transport.base import Delivery, KubectlRequest
@@ -67,7 +68,7 @@ async def test_a_cancelled_command_ends_at_once_and_leaves_the_client_usable(sta
     hooks = TestHooks(answers={"sleep": ExecAnswer(then="hang")})
     cluster = await start(pod("front", node_name="node1"), hooks=hooks)
     async with client(cluster.server.kubeconfig) as run:
-        request = KubectlRequest("main", ("exec", "-n", "web", "front", "--", "sleep"), 600.0)
+        request = KubectlRequest("main", understood(("exec", "-n", "web", "front", "--", "sleep")), 600.0)
         task = asyncio.create_task(run.kubectl.send(request, Output()))
         async with asyncio.timeout(20):
             while not hooks.calls:

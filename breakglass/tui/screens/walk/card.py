@@ -10,7 +10,7 @@ from rich.text import Text
 
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
-from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
+from breakglass.runbook.model import Step, reaches_outside
 from breakglass.runbook.risk import vouched_words
 from breakglass.runbook.template import render_known
 from breakglass.runbook.words import command_of
@@ -101,10 +101,10 @@ def _labelled(label: str, value: str, width: int, look: Look, style: str = "") -
 def _title(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     step = subject.step
     risk = step.risk.word.upper()
-    limit = f"limit {seconds(step.timeout)}" if reaches_out(step) else ""
+    limit = f"limit {seconds(step.timeout)}" if reaches_outside(step.action) else ""
     attempts = len(subject.view.attempts) if subject.view is not None else 0
     attempt = f"attempt {subject.attempt.number} of {attempts}" if subject.attempt and attempts > 1 else ""
-    facts = "   ".join(part for part in (attempt, risk if reaches_out(step) else "", limit) if part)
+    facts = "   ".join(part for part in (attempt, risk if limit else "", limit) if part)
     tone = {"READ": "muted", "PROBE": "suspect", "CHANGE": "suspect", "DESTRUCTIVE": "failed"}[risk]
     title = plain(f"{subject.number}  {step.title}")
     if len(title) + len(facts) + 3 <= width:
@@ -123,7 +123,7 @@ def _action(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         yield from _labelled("WHY", step.why, width, look)
     prepared = attempt.prepared if attempt is not None else ()
     commands = list(dict.fromkeys(each.command for each in prepared))
-    if not commands and reaches_out(step):
+    if not commands and reaches_outside(step.action):
         commands = [command_of(step)]
     for at, command in enumerate(without_repeats(commands)):
         yield from _labelled("RUN" if at == 0 else "", command, width, look, "bold")
@@ -140,11 +140,6 @@ def _vouched(subject: Subject) -> list[str]:
         return vouched_words(subject.step)
     ran = [f"{each.risk.upper()} ({each.because})" for each in attempt.prepared if each.because]
     return list(dict.fromkeys([*ran, *vouched_words(subject.step)]))
-
-
-def reaches_out(step: Step) -> bool:
-    """Whether the step sends anything; the others are answered by a person, or only end the walk."""
-    return isinstance(step.action, KubectlAction | SshAction | HttpAction | ProbeAction)
 
 
 def without_repeats(commands: Sequence[str]) -> list[str]:

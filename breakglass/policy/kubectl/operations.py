@@ -163,7 +163,7 @@ class CanI:
     quiet: bool = False
 
 
-Request: TypeAlias = (
+Operation: TypeAlias = (
     Get
     | Logs
     | Exec
@@ -178,3 +178,45 @@ Request: TypeAlias = (
     | CreateJob
     | CanI
 )
+"""What a line asks for, typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class KubectlCommand:
+    """A kubectl line, read once: its words without the program's name, and what they ask for.
+
+    operation: None for what only the `kubectl` program carries out; `refused` then says why.
+    """
+
+    argv: tuple[str, ...]
+    operation: Operation | None
+    refused: str = ""
+
+    @property
+    def takes_dry_run(self) -> bool:
+        """Whether the API server can say what would happen, without it happening."""
+        return isinstance(
+            self.operation, Delete | Patch | Scale | RolloutRestart | Cordon | Drain | CreateJob
+        )
+
+    @property
+    def target(self) -> Target | None:
+        """The one object that it is about; None where there are several, or they are selected."""
+        match self.operation:
+            case Patch(target=target) | Exec(target=target) | RolloutStatus(target=target):
+                return target
+            case CreateJob(source=target):
+                return target
+            case Scale(targets=targets) | RolloutRestart(targets=targets):
+                return targets[0] if len(targets) == 1 else None
+            case Cordon(nodes=nodes, labels="") | Drain(nodes=nodes, labels=""):
+                return Target("nodes", nodes[0]) if len(nodes) == 1 else None
+            case (
+                Delete(selection=chosen)
+                | Get(selection=chosen)
+                | Wait(selection=chosen)
+                | Logs(selection=chosen)
+            ):
+                return chosen.targets[0] if len(chosen.targets) == 1 else None
+            case _:
+                return None
