@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
     library = all_runbooks()
     twice = doubled(library)
     for found in library:
-        scenarios = [path.stem for path in found.scenarios]
+        scenarios, origin = [path.stem for path in found.scenarios], found.origin
         try:
             runbook = _head(found.path, cache)
         except InvalidFileError as error:
@@ -35,9 +35,9 @@ def run(arguments: Namespace) -> int:
         else:
             row = {**runbook._asdict(), "scenarios": scenarios, "path": str(found.path)}
             words = f"{runbook.name:26} {runbook.severity:5} {runbook.title}"
-            if found.origin != "shipped":
-                words += f"  ({found.origin})"
-        row["origin"] = found.origin
+            if origin != "shipped":
+                words += f"  ({origin})"
+        row["origin"] = origin
         print(json.dumps(row) if arguments.json else words)
         if not arguments.json and scenarios:
             print(f"{'':26}       rehearse: {', '.join(scenarios)}")

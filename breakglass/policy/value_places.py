@@ -31,8 +31,8 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _PLAIN = re.compile(r"(--?[A-Za-z0-9-]+=)?[A-Za-z0-9_./:@+~^#%-]*")
 """What may stand beside a value in a word of a program that nobody knows."""
 
-
 _DELIMITED = re.compile(r"-[rtpx]*[0d]|--null$|--delimiter")
+"""Options of `xargs` that say what ends a word of its input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,7 @@ def reads_program(words: Sequence[str]) -> str:
 def _split(words: Sequence[str]) -> str:
     """Why a value could become several words of a command that is written in a script, and options among
     them; empty where it cannot, or where that changes nothing."""
-    if not any(WORDS in word for word in words) or judge_command(words).knowledge is Knowledge.READS:
-        return ""
-    if words[0] in BUILTINS:
+    if not any(WORDS in word for word in words) or words[0] in BUILTINS or _only_reads(words):
         return ""
     return (
         'a value may become several words here, and options among them; write each as "$1", in double '
@@ -78,7 +76,7 @@ def _split(words: Sequence[str]) -> str:
 
 def _misplaced(command: Command, depth: int) -> str:
     words = command.words
-    if command.tainted and command.name == "xargs" and not _takes_whole_lines(words) and _may_change(words):
+    if command.tainted and command.name == "xargs" and not (_takes_whole_lines(words) or _only_reads(words)):
         return "xargs makes several words of a value; give it -0, and end each with a NUL"
     if command.tainted and (reader := reads_program(words)):
         return f"{reader} reads what comes from a value as a program; {_hint(reader)}"
@@ -90,7 +88,7 @@ def _misplaced(command: Command, depth: int) -> str:
         return "a value says which program runs; write the program itself"
     if command.name in CODE_WORDS and any(map(CODE_WORDS[command.name].fullmatch, words[1:])):
         return f"with these options {command.name} would read a value as code; leave them out"
-    if command.name not in BUILTINS and judge_command(words).knowledge is Knowledge.READS:
+    if command.name not in BUILTINS and _only_reads(words):
         return ""
     if option := _code_option(command):
         return (
@@ -121,12 +119,17 @@ def _code_option(command: Command) -> str:
     for before, word in zip(command.words, command.words[1:], strict=False):
         if VALUE not in word:
             continue
-        option = word.partition("=")[0].partition(VALUE)[0] if word.startswith("-") else before
+        option = _option_of(word, before)
         if option in CODE_OPTIONS_OF_ANY or option in own:
             return option
         if not option.startswith("--") and option[:2] in own:
             return option[:2]
     return ""
+
+
+def _option_of(word: str, before: str) -> str:
+    """The option that a word with a value belongs to: its own, or the word before it."""
+    return word.partition("=")[0].partition(VALUE)[0] if word.startswith("-") else before
 
 
 def _in_interpreter(command: Command, kind: Interpreter, depth: int) -> str:
@@ -157,8 +160,8 @@ def _in_script(command: Command, script: str, depth: int) -> str:
     return next((why for why in found if why), "")
 
 
-def _may_change(words: Sequence[str]) -> bool:
-    return judge_command(words).knowledge is not Knowledge.READS
+def _only_reads(words: Sequence[str]) -> bool:
+    return judge_command(words).knowledge is Knowledge.READS
 
 
 def _takes_whole_lines(words: Sequence[str]) -> bool:
@@ -232,7 +235,7 @@ def _in_unknown(command: Command, end: int) -> str:
         if not command.unsure(word) or VALUE not in word:
             continue
         before = command.words[index - 1]
-        option = before if not word.startswith("-") else word.partition("=")[0].partition(VALUE)[0]
+        option = _option_of(word, before)
         if option in CODE_OPTIONS or (option[:2] in CODE_OPTIONS and option[:2] != "--" and option != before):
             return f"{option} of {command.name} may take a program, and this is a value; leave it out"
         if _PLAIN.fullmatch(word.replace(VALUE, "")) is None:

@@ -42,8 +42,11 @@ def judged_kubectl(words: Sequence[str], says: SiteSays, *, fed: bool) -> Judgem
 def judged_ssh(host: str, words: Sequence[str], says: SiteSays, *, shell: bool, fed: bool) -> Judgement:
     """What a command on a host may do. With `shell`, it is one text for `sh`. `fed` as for a kubectl line."""
     if host in says.forced:
-        return _with_input(judge_verb(words), words, fed)
-    found = judge_shell(words[0], says.reads) if shell else judge_command(words, says.reads)
+        found = judge_verb(words)
+    elif shell:
+        found = judge_shell(words[0], says.reads)
+    else:
+        found = judge_command(words, says.reads)
     return _with_input(found, words, fed)
 
 

@@ -131,7 +131,7 @@ class Redactor:
             if begun is not None and done <= begun <= start:  # a longer one may have begun
                 return _text(b"".join((*pieces, data[done:begun]))), _text(data[begun:])
             # Where it ends the text, what comes next may belong to it.
-            if match.end() == len(data) and sought.begun(data[start:], 0) == 0:
+            if match.end() == len(data) and sought.begun(data, start) == start:
                 return _text(b"".join((*pieces, data[done:start]))), _text(data[start:])
             pieces += (data[done:start], _MARK)
             done = match.end()

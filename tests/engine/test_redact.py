@@ -47,16 +47,7 @@ NEEDED = """
   unknown: Look at the door.
   verify: {ssh: {host: node1, run: [uptime]}, until: result.exit == 0, every: 1s, within: 3s}
 """
-VERIFIED = """
-- id: turn
-  title: Turn it
-  ssh: {host: pve, run: [rotate-door]}
-  risk: change
-  impact: The door has another word.
-  unknown: Look at the door.
-  redact: true
-  verify: {ssh: {host: pve, run: [cat, /etc/door]}, until: result.exit == 0, every: 1s, within: 3s}
-"""
+VERIFIED = CHANGE.replace("{host: node1, run: [uptime]}", "{host: pve, run: [cat, /etc/door]}")
 
 
 def kept_in(folder: Path) -> str:

@@ -10,7 +10,7 @@ import pytest
 from breakglass.journal import events as e
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import HttpAction, KubectlAction, ProbeAction, SshAction, Step
+from breakglass.runbook.model import reaches_outside
 from breakglass.simulator.kubernetes.objects import mapping, objects
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
@@ -231,10 +231,6 @@ NEVER_COME_TO = {"containers"}
 """Where the walk goes only when the front door fails, which other tests make it do."""
 
 
-def sends(step: Step) -> bool:
-    return isinstance(step.action, KubectlAction | SshAction | HttpAction | ProbeAction)
-
-
 @pytest.mark.parametrize("scenario", ["recorded-incident", *OTHERWISE])
 async def test_no_command_is_answered_with_a_guess_when_it_fails(scenario: str, tmp_path: Path) -> None:
     elsewhere = {phase for phases in OTHERWISE.values() for phase in phases}
@@ -248,7 +244,7 @@ async def test_no_command_is_answered_with_a_guess_when_it_fails(scenario: str, 
     assert recording.state.ended is not None
     assert recording.state.ended.result == recording.scenario.expect.result
     injections = [*recording.injections(steps)]
-    sending = {step.id for step in runbook.steps if step.id in steps and sends(step)}
+    sending = {step.id for step in runbook.steps if step.id in steps and reaches_outside(step.action)}
     assert {each.step for each in injections} == sending - NEVER_COME_TO
     for number, injection in enumerate(injections):
         await check_injection(recording, injection, tmp_path / str(number))

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled
+from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled, origin_words
 
 if TYPE_CHECKING:
     from breakglass.journal.state import State
@@ -32,6 +32,8 @@ class Entry(NamedTuple):
     runbook: "Runbook | None"
     problem: str = ""
     problems: int = 0
+    origin: str = ""
+    """Where one that can be used comes from, in words. Drawing it does not look at the disk again."""
 
 
 class Rehearsed(NamedTuple):
@@ -74,7 +76,7 @@ def _entry(found: Found) -> Entry:
     from breakglass.yamlio.position import InvalidFileError
 
     try:
-        return Entry(found, load_runbook(found.path))
+        return Entry(found, load_runbook(found.path), origin=origin_words(found.path))
     except InvalidFileError as error:
         errors = [problem for problem in error.problems if not problem.warning]
         first = (errors or error.problems)[0]

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from breakglass.runbook.library import origin_words
 from breakglass.tui.screens.library.catalogue import Entry, Past, RehearsalResult, Rehearsed
 from breakglass.tui.theme import BANDS, Look
 from breakglass.tui.widgets.text import folded, labelled, plain
@@ -42,8 +41,8 @@ def runbook_row(entry: Entry, past: Past, match: "Match | None", look: Look, wid
         (plain(runbook.name), "bold"),
     )
     second = plain(runbook.title) + (f"   owner {plain(runbook.owner)}" if runbook.owner else "")
-    if entry.found.origin != "shipped":
-        second += f"   from {plain(entry.found.origin)}"
+    if entry.origin != "shipped":
+        second += f"   {plain(entry.origin)}"
     if match is not None and match.kind not in ("", "name", "title"):
         second = f"{match.kind}: {plain(match.phrase)}"
     rehearsed = rehearsed_words(past.rehearsed.get(runbook.name), look)
@@ -131,7 +130,7 @@ def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
         Text(
             f"steps {len(runbook.steps)}   owner {plain(runbook.owner) or 'not named'}", look.style("muted")
         ),
-        Text(plain(f"{origin_words(runbook.path)}: {runbook.path}"), look.style("muted")),
+        Text(plain(f"{entry.origin}: {runbook.path}"), look.style("muted")),
     ]
     return Text("\n").join(lines)
 
