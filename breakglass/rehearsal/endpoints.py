@@ -122,8 +122,8 @@ def _credentials(specification: EndpointSpec, secrets: Mapping[str, str]) -> str
     if specification.bearer is not None:
         return f"Bearer {secrets[specification.bearer]}"
     if specification.basic is not None:
-        user, password = specification.basic
-        return "Basic " + base64.b64encode(f"{user}:{secrets[password]}".encode()).decode()
+        login = f"{specification.basic.user}:{secrets[specification.basic.password]}"
+        return "Basic " + base64.b64encode(login.encode()).decode()
     return None
 
 

@@ -12,6 +12,7 @@ from breakglass.policy.site_says import ReadPattern
 from breakglass.rehearsal.patterns import Pattern
 from breakglass.runbook.model import Expression, Template, TemplateTree
 from breakglass.simulator.registry.images import ImageSpec
+from breakglass.site.model import BasicLogin
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 
@@ -306,7 +307,7 @@ class EndpointSpec:
     trusted: bool = True
     """Whether its certificate comes from the site's CA."""
     bearer: str | None = None
-    basic: tuple[str, str] | None = None
+    basic: BasicLogin | None = None
     registry: RegistrySpec | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 

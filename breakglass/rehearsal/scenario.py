@@ -39,7 +39,7 @@ from breakglass.rehearsal.shapes.clusters import CLUSTER, EXEC, LOG
 from breakglass.rehearsal.shapes.drill import EXPECTED, RULE, TRAP, WALK
 from breakglass.rehearsal.shapes.machines import ENDPOINT, HOST
 from breakglass.rehearsal.world import NAMES
-from breakglass.runbook.actions import EXPRESSION, SITE_NAME
+from breakglass.runbook.actions import EXPRESSION
 from breakglass.runbook.expression import check, expect
 from breakglass.runbook.model import Expression, Template
 from breakglass.site.reads import HELP as READS_HELP
@@ -49,6 +49,7 @@ from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
     JSON,
+    SITE_NAME,
     TEXT,
     Fields,
     Unreadable,
@@ -245,7 +246,7 @@ def _wrong_references(scenario: Scenario) -> Iterator[Problem]:
     """Names of secrets, endpoints and clusters that the scenario does not have, and names used twice."""
     start = scenario.recovered.position
     for name, endpoint in scenario.endpoints.items():
-        wanted = endpoint.bearer or (endpoint.basic[1] if endpoint.basic else None)
+        wanted = endpoint.bearer or (endpoint.basic.password if endpoint.basic else None)
         if wanted is not None and wanted not in scenario.site.secrets:
             yield Problem(start, f"endpoint {name} uses the secret {wanted!r}, which `site.secrets` lacks")
     seen: set[str] = set()

@@ -22,6 +22,7 @@ from breakglass.runbook.template import OPEN, parse_template, split_words
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
+    SITE_NAME,
     TEXT,
     UNREADABLE,
     Definitions,
@@ -44,10 +45,7 @@ from breakglass.yamlio.shape import (
 )
 from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
 
-IDENTIFIER = text("a name of letters, digits and _", pattern=r"[A-Za-z_][A-Za-z0-9_]*")
 STEP_ID = text("a step's id in lower case", pattern=r"[a-z0-9][a-z0-9_-]*")
-SITE_NAME = text("a name of the site", pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-"""The name of a cluster, host, endpoint or variable."""
 
 
 def _expression(source: str, node: Node, problems: list[Problem]) -> Expression | Unreadable:

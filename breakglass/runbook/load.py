@@ -14,9 +14,7 @@ from typing import Literal
 from breakglass.linear import compile_pattern
 from breakglass.runbook.actions import (
     EXPRESSION,
-    IDENTIFIER,
     PATTERN,
-    SITE_NAME,
     STEP_ID,
     TYPE,
 )
@@ -28,7 +26,9 @@ from breakglass.runbook.steps import STEP, ReadStep
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.shape import (
+    IDENTIFIER,
     JSON,
+    SITE_NAME,
     TEXT,
     Definitions,
     Entry,

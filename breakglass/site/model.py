@@ -1,16 +1,81 @@
 """A site: where things are and how to get in. A runbook names; a site says what the names are.
 
-A rehearsal is another site, whose addresses are on loopback. Durations are seconds.
+A rehearsal is another site, whose addresses are on loopback. Durations are seconds. Each class says how it is
+written in a file, once: see `breakglass.yamlio.record`.
 """
 
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
 
 from breakglass.policy.site_says import ReadPattern, SiteSays
 from breakglass.reach import Servers
+from breakglass.site.reads import HELP as READS_HELP
+from breakglass.site.reads import READS
 from breakglass.values import Json
+from breakglass.yamlio.position import Position
+from breakglass.yamlio.record import Given, derived, key, one_of, record, shape_of
+from breakglass.yamlio.shape import (
+    IDENTIFIER,
+    PATH,
+    SITE_NAME,
+    TEXT,
+    integer,
+    list_of,
+    made,
+    mapping_of,
+    meant,
+    number,
+    one_or_more,
+    text,
+)
+
+CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-vault-token", "x-api-key"}
+)
+"""Headers, in lower case, whose value is a secret."""
+
+
+def _usable(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        wrong = "port 0 is none" if parts.port == 0 else "" if parts.hostname else "it has no host"
+    except ValueError as error:
+        raise ValueError(f"{url[:80]!r} is not a URL: {error}") from error
+    if parts.username is not None:
+        wrong = "a URL holds no login; use `basic` with the name of a secret"
+    if wrong:
+        raise ValueError(f"not a URL that can be used: {wrong}")
+    return url
+
+
+def _ip_address(written: str) -> str:
+    try:
+        ipaddress.ip_address(written)
+    except ValueError as error:
+        message = f"{written[:80]!r} is not an IP address; a pinned address must need no DNS"
+        raise ValueError(message) from error
+    return written
+
+
+Identifier: TypeAlias = Annotated[str, IDENTIFIER]
+SiteName: TypeAlias = Annotated[str, SITE_NAME]
+Port: TypeAlias = Annotated[int, integer(1, 65535)]
+Namespace: TypeAlias = Annotated[str, text("a namespace", pattern=r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")]
+Url: TypeAlias = Annotated[
+    str, made(text("an http or https URL without query", pattern=r"https?://[^\s?#]+"), _usable)
+]
+HEADERS = mapping_of(
+    text("a value of one line", pattern=r"[^\r\n\x00]*", may_be_empty=True, as_written=True),
+    key=text("a header's name", pattern=r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"),
+)
+
+
+def _name(given: Given) -> str:
+    return given.name.text if given.name is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +93,18 @@ class CommandSecret:
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record("keyring entry")
 class KeyringSecret:
-    service: str
-    account: str
+    service: str = key("The service that it is kept for.")
+    account: str = key("The account of that service.")
 
 
-@dataclass(frozen=True, slots=True)
+@record("Kubernetes Secret")
 class KubernetesSecret:
-    cluster: str
-    namespace: str
-    name: str
-    key: str
+    cluster: SiteName = key("A cluster of this site.")
+    namespace: Namespace = key("The Secret's namespace.")
+    name: str = key("The Secret's name.")
+    key: str = key("The key in its data.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,107 +117,216 @@ Secret: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(
+    "secret",
+    refusal="a secret is not written here; say where it is: {env: NAME}, {file: PATH}, {command: [...]}, …",
+)
+class SecretPlace:
+    """Where a secret is found when it is needed. One that is written out is refused, and not repeated."""
+
+    found: Secret = one_of(
+        {
+            "env": (
+                "A variable of the environment.",
+                made(text("a variable's name", pattern=r"[A-Za-z_][A-Za-z0-9_]*"), EnvironmentSecret),
+            ),
+            "file": ("Its content, without the last line break.", made(PATH, FileSecret)),
+            "command": (
+                "What a program writes to standard output; no shell in between.",
+                made(
+                    list_of(text("a word", as_written=True), "a list of words, the program first", minimum=1),
+                    CommandSecret,
+                ),
+            ),
+            "keyring": ("An entry of the desktop's keyring.", shape_of(KeyringSecret)),
+            "kubernetes": ("One key of a Secret of a cluster.", shape_of(KubernetesSecret)),
+            "prompt": ("Ask the operator, in these words, when it is needed.", made(TEXT, PromptSecret)),
+        }
+    )
+
+
+@record("cluster")
 class Cluster:
-    """A Kubernetes API. With no `kubeconfig`, `KUBECONFIG` or `~/.kube/config` is read, as kubectl does."""
+    """A Kubernetes API."""
 
-    name: str
-    kubeconfig: Path | None = None
-    context: str | None = None
-    server: str | None = None
-    """Overrides the server URL, for example to use an IP when DNS is down."""
-    impersonate: str | None = None
-    proxy: str | None = None
-    verify_tls: bool = True
-    """False allows a kubeconfig that leaves the verification out."""
+    name: str = derived(_name)
+    kubeconfig: Path | None = key("Otherwise `KUBECONFIG` or ~/.kube/config, as kubectl does.", default=None)
+    context: str | None = key("The context; otherwise the kubeconfig's current one.", default=None)
+    server: Url | None = key(
+        "In place of the kubeconfig's, for example an IP when DNS is down.", default=None
+    )
+    impersonate: str | None = key("The user to act as.", default=None)
+    proxy: str | None = key(
+        "Its URL.",
+        text("a proxy's URL without a login", pattern=r"(https?|socks5h?)://[^\s/?#@]+/?"),
+        default=None,
+    )
+    verify_tls: bool = key(
+        "false: a kubeconfig with insecure-skip-tls-verify may be used, and whoever answers is trusted.",
+        default=True,
+    )
+
+    def checked(self, given: Given) -> "Cluster":
+        if not self.verify_tls:
+            message = (
+                "verify_tls: false trusts whoever answers; put the cluster's CA into the kubeconfig instead"
+            )
+            given.problem(given.at("verify_tls"), message, warning=True)
+        return self
 
 
-@dataclass(frozen=True, slots=True)
+@record("host", short="address")
 class Host:
-    """A machine reached by SSH. Whatever is None comes from `~/.ssh/config`, as `ssh` would read it."""
+    """A machine reached by SSH. What is left out comes from ~/.ssh/config."""
 
-    name: str
-    address: str
-    port: int | None = None
-    user: str | None = None
-    identity: Path | None = None
-    certificate: Path | None = None
-    jump: tuple[str, ...] = ()
-    """Names of hosts of this site, nearest first."""
-    known_hosts: Path | None = None
-    ssh_config: Path | None = None
-    """A configuration file in place of `~/.ssh/config`."""
-    forced_command: bool = False
-    """The host takes bare verbs and nothing else; no shell, no sudo, no `cd`."""
-    connections_per_minute: float = 6.0
-    """How many new connections a minute the far side accepts before it drops them silently."""
-    passphrase: str | None = None
-    """Name of the secret that opens an encrypted key."""
+    name: str = derived(_name)
+    address: str = key(
+        "An IP address, a name, or a Host of ~/.ssh/config.",
+        text("an address", pattern=r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*"),
+        instead="",
+    )
+    port: Port | None = key("Where its SSH server listens.", default=None)
+    user: str | None = key("Whom to log in as.", text("a user name", pattern=r"[^\s-]\S*"), default=None)
+    identity: Path | None = key("The private key; only it is offered.", default=None)
+    certificate: Path | None = key("The SSH certificate that goes with it.", default=None)
+    jump: tuple[str, ...] = key(
+        "Hosts of this site to go through, nearest first.", one_or_more(SITE_NAME, minimum=0), default=()
+    )
+    known_hosts: Path | None = key("In place of ~/.ssh/known_hosts.", default=None)
+    ssh_config: Path | None = key("In place of ~/.ssh/config.", default=None)
+    forced_command: bool = key(
+        "It takes one bare verb and nothing else: no shell, no sudo, no `cd`.", default=False
+    )
+    connections_per_minute: float = key(
+        "New connections that it accepts a minute, before it drops them silently.",
+        number(0.1, 6000),
+        default=6.0,
+    )
+    passphrase: Identifier | None = key("The name of the secret that opens an encrypted key.", default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@record("port-forward")
 class PortForward:
-    """Reach the endpoint through the Kubernetes API, past a broken ingress or SSO."""
+    """A way through the Kubernetes API to a service or pod."""
 
-    cluster: str
-    namespace: str
-    target: str
-    """`svc/NAME` or `pod/NAME`."""
-    port: int
+    cluster: SiteName = key("A cluster of this site.")
+    namespace: Namespace = key("The namespace of the service or pod.")
+    target: str = key(
+        "`svc/NAME` or `pod/NAME`.",
+        text("svc/NAME or pod/NAME", pattern=r"(svc|pod)/[a-z0-9]([a-z0-9.-]*[a-z0-9])?"),
+    )
+    port: Port = key("The port of the service or pod.")
 
 
-@dataclass(frozen=True, slots=True)
+@record("basic login")
+class BasicLogin:
+    """A user name and a password."""
+
+    user: str = key("The user name.")
+    password: Identifier = key("The name of a secret.")
+
+
+@record("endpoint", at_most_one_of=("bearer", "basic"))
 class Endpoint:
-    """An HTTP service. `resolve` pins its IP address, as `curl --resolve` does: SNI and Host stay the
-    URL's."""
+    """An HTTP service."""
 
-    name: str
-    url: str
-    resolve: str | None = None
-    ca: Path | None = None
-    verify_tls: bool = True
-    client_certificate: Path | None = None
-    client_key: Path | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    bearer: str | None = None
-    """Name of a secret."""
-    basic: tuple[str, str] | None = None
-    """User name, and the name of the secret that is the password."""
-    forward: PortForward | None = None
+    name: str = derived(_name)
+    url: Url = key("Its URL; a step's path is put after it.", instead="")
+    resolve: str | None = key(
+        "The IP address to connect to, as `curl --resolve` pins it: SNI and Host stay the URL's.",
+        made(TEXT, _ip_address),
+        default=None,
+    )
+    ca: Path | None = key("Certificates to trust in place of the system's, PEM.", default=None)
+    verify_tls: bool = key("false: trust whoever answers.", default=True)
+    client_certificate: Path | None = key("PEM; it may hold the key as well.", default=None)
+    client_key: Path | None = key("PEM, without a passphrase.", default=None)
+    headers: Mapping[str, str] = key(
+        "Sent with each request. No secrets.", HEADERS, default_factory=dict[str, str]
+    )
+    bearer: Identifier | None = key("The name of the secret that is sent as a bearer token.", default=None)
+    basic: BasicLogin | None = key("The login that is sent as HTTP basic authentication.", default=None)
+    forward: PortForward | None = key(
+        "Reach it through the Kubernetes API, past a broken ingress or login page.", default=None
+    )
+
+    def checked(self, given: Given) -> "Endpoint":
+        if given.has("client_key") and not given.has("client_certificate"):
+            given.problem(given.at("client_key"), "a client_key needs its client_certificate")
+        if given.has("resolve") and given.has("forward"):
+            given.problem(given.at("resolve"), "a port-forward has its own address; leave `resolve` out")
+        for name, message in self._doubts():
+            given.problem(given.at(name), message, warning=True)
+        return self
+
+    def _doubts(self) -> Iterator[tuple[str, str]]:
+        """What is allowed and rarely wise, with the key that says so."""
+        if not self.verify_tls:
+            yield "verify_tls", "verify_tls: false trusts whoever answers; give the endpoint's `ca` instead"
+        for name in self.headers:
+            if name.lower() in CREDENTIAL_HEADERS:
+                yield (
+                    "headers",
+                    f"{name} looks like a secret, which would be in the clear here; use `bearer` or `basic`",
+                )
+        login = self.bearer or self.basic
+        if login and self.url.startswith("http:") and self.forward is None and not self._is_on_loopback():
+            yield "url", "the secret would cross the network in the clear; use https, or a port-forward"
+
+    def _is_on_loopback(self) -> bool:
+        host = self.resolve or urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
 
-@dataclass(frozen=True, slots=True)
+@record("lease")
 class SharedLease:
     """Where live sessions show each other that they are open: a Kubernetes Lease for each runbook.
 
     That it stands in the site is the operator's word for writing it.
     """
 
-    cluster: str
-    namespace: str = "default"
+    cluster: SiteName = key("A cluster of this site.")
+    namespace: Namespace = key("The namespace that the Leases are in.", default="default")
 
 
-@dataclass(frozen=True, slots=True)
+@record("site")
 class Site:
-    """All that a runbook may touch. `path` is None for a site that was not read from a file."""
+    """Where runbooks run: clusters, hosts, endpoints and secrets."""
 
-    name: str
-    path: Path | None = None
-    description: str = ""
-    production: bool = True
-    clusters: Mapping[str, Cluster] = field(default_factory=dict[str, Cluster])
-    hosts: Mapping[str, Host] = field(default_factory=dict[str, Host])
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict[str, Endpoint])
-    secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
-    variables: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    lease: SharedLease | None = None
+    name: SiteName = key("The site's name, shown beside everything that is done.", named="site")
+    path: Path | None = derived(lambda given: given.position.file, default=None)
+    """None for a site that was not read from a file."""
+    description: str = key("What the site is, in words.", default="")
+    production: bool = key("Whether real users depend on it.", default=True)
+    clusters: Mapping[SiteName, Cluster] = key(
+        "Kubernetes APIs, by name.", default_factory=dict[str, Cluster]
+    )
+    hosts: Mapping[SiteName, Host] = key("Machines reached by SSH, by name.", default_factory=dict[str, Host])
+    endpoints: Mapping[SiteName, Endpoint] = key(
+        "HTTP services, by name.", default_factory=dict[str, Endpoint]
+    )
+    secrets: Mapping[str, Secret] = key(
+        "Where secrets are found when they are needed, by name.",
+        mapping_of(made(shape_of(SecretPlace), lambda place: place.found), key=IDENTIFIER),
+        default_factory=dict[str, Secret],
+    )
+    variables: Mapping[Identifier, Json] = key(
+        "What runbooks read as `site.variables`; any data, and no secrets.", default_factory=dict[str, Json]
+    )
+    lease: SharedLease | None = key(
+        "Live sessions write a Lease here and so see each other; without this, none is written.", default=None
+    )
     reaches: Servers | None = None
     """The servers of a simulated world; nothing else is connected to. None: the site is real."""
-    signers: Path | None = None
-    """Who may give a second word, and with which key: a file in the form of OpenSSH's allowed_signers. Where
-    there is one, every word after the first is an SSH signature."""
-    reads: tuple[ReadPattern, ...] = ()
-    """Commands that nobody else knows, and that only read here."""
+    signers: Path | None = key(
+        "Who may give the second word of `approve: 2`, and with which key: a file in the form of OpenSSH's"
+        " allowed_signers. Where there is one, every word after the first is an SSH signature.",
+        default=None,
+    )
+    reads: tuple[ReadPattern, ...] = key(READS_HELP, READS, default=())
     source: str = field(default="", repr=False, compare=False)
     """The text that was loaded."""
 
@@ -162,3 +336,55 @@ class Site:
         return SiteSays(
             self.reads, frozenset(name for name, host in self.hosts.items() if host.forced_command)
         )
+
+    def checked(self, given: Given) -> "Site":
+        for kind, name, *path in self._references():
+            known = given.names(f"{kind}s")
+            if name not in known:
+                message = f"the site has no {kind} {name!r}{meant(name, known)}"
+                given.problem(given.at(*path, name), message)
+        for position, loop in self._loops(given):
+            given.problem(position, f"jump goes in a circle: {' → '.join(loop)}")
+        return self
+
+    def _references(self) -> Iterator[tuple[str, ...]]:
+        """Each name by which one part means another: the other's kind, the name, and the path to it."""
+        for name, host in self.hosts.items():
+            yield from (("host", jump, "hosts", name, "jump") for jump in host.jump)
+            if host.passphrase is not None:
+                yield "secret", host.passphrase, "hosts", name, "passphrase"
+        for name, endpoint in self.endpoints.items():
+            if endpoint.bearer is not None:
+                yield "secret", endpoint.bearer, "endpoints", name, "bearer"
+            if endpoint.basic is not None:
+                yield "secret", endpoint.basic.password, "endpoints", name, "basic", "password"
+            if endpoint.forward is not None:
+                yield "cluster", endpoint.forward.cluster, "endpoints", name, "forward", "cluster"
+        for name, secret in self.secrets.items():
+            if isinstance(secret, KubernetesSecret):
+                yield "cluster", secret.cluster, "secrets", name, "kubernetes", "cluster"
+        if self.lease is not None:
+            yield "cluster", self.lease.cluster, "lease", "cluster"
+
+    def _loops(self, given: Given) -> Iterator[tuple[Position, tuple[str, ...]]]:
+        """Hosts that are reached through themselves, each loop said once."""
+        said: set[str] = set()
+        for name, host in self.hosts.items():
+            for jump in host.jump:
+                way = self._way(jump, name)
+                if way and not said & {name, *way}:
+                    said |= {name, *way}
+                    yield given.at("hosts", name, "jump", jump), (name, *way)
+
+    def _way(self, start: str, goal: str) -> tuple[str, ...]:
+        """The names from one host to another along their jumps; empty when none leads there."""
+        ways: dict[str, tuple[str, ...]] = {start: (start,)}
+        waiting = [start]
+        for name in waiting:
+            if name == goal:
+                return ways[name]
+            for jump in self.hosts[name].jump if name in self.hosts else ():
+                if jump not in ways:
+                    ways[jump] = (*ways[name], jump)
+                    waiting.append(jump)
+        return ()

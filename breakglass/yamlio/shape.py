@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from breakglass.yamlio.position import Position, Problem
+from breakglass.values import Json
+from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.shape_base import (
     LONGEST_TEXT,
     UNREADABLE,
@@ -38,8 +39,10 @@ from breakglass.yamlio.shape_values import (
     BOOLEAN,
     BYTES,
     DURATION,
+    IDENTIFIER,
     JSON,
     PATH,
+    SITE_NAME,
     TEXT,
     choice,
     integer,
@@ -53,9 +56,11 @@ __all__ = [
     "BOOLEAN",
     "BYTES",
     "DURATION",
+    "IDENTIFIER",
     "JSON",
     "LONGEST_TEXT",
     "PATH",
+    "SITE_NAME",
     "TEXT",
     "UNREADABLE",
     "Definitions",
@@ -73,10 +78,12 @@ __all__ = [
     "integer",
     "later",
     "list_of",
+    "made",
     "mapping_of",
     "meant",
     "nearest",
     "number",
+    "one_or_more",
     "optional",
     "plain",
     "read_as",
@@ -92,18 +99,18 @@ U = TypeVar("U")
 class _ListOf(Shape[tuple[T_co, ...]]):
     def __init__(self, item: Shape[T_co], what: str, minimum: int, maximum: int | None) -> None:
         self._item = item
-        self._what = what
+        self.what = what
         self._minimum = minimum
         self._maximum = maximum
 
     def read(self, node: Node, problems: list[Problem]) -> tuple[T_co, ...] | Unreadable:
         if not isinstance(node, SequenceNode):
-            return expected(self._what, node, problems)
+            return expected(self.what, node, problems)
         if len(node.items) < self._minimum:
-            problems.append(Problem(node.position, f"expected {self._what}, and this one is empty"))
+            problems.append(Problem(node.position, f"expected {self.what}, and this one is empty"))
             return UNREADABLE
         if self._maximum is not None and len(node.items) > self._maximum:
-            message = f"expected {self._what} of at most {self._maximum} items, not {len(node.items)}"
+            message = f"expected {self.what} of at most {self._maximum} items, not {len(node.items)}"
             problems.append(Problem(node.items[self._maximum].position, message))
             return UNREADABLE
         values = [self._item.read(item, problems) for item in node.items]
@@ -139,15 +146,15 @@ class _EntriesOf(Shape[tuple[Entry[T], ...]]):
     def __init__(self, value: Shape[T], key: Shape[str], what: str) -> None:
         self._value = value
         self._key = key
-        self._what = what
+        self.what = what
 
     def read(self, node: Node, problems: list[Problem]) -> tuple[Entry[T], ...] | Unreadable:
         if not isinstance(node, MappingNode):
-            return expected(self._what, node, problems)
+            return expected(self.what, node, problems)
         entries: list[Entry[T]] = []
         for name, inner in node.entries:
             key = self._key.read(name, problems)
-            value = self._value.read(inner, problems)
+            value = self._value.read_entry(inner, problems, name)
             if not isinstance(key, Unreadable) and not isinstance(value, Unreadable):
                 entries.append(Entry(key, name.position, value))
         return tuple(entries)
@@ -179,6 +186,7 @@ class _Converted(Shape[U], Generic[T, U]):
     def __init__(self, inner: Shape[T], convert: Callable[[T, Node, list[Problem]], U | Unreadable]) -> None:
         self._inner = inner
         self._convert = convert
+        self.what = inner.what
 
     def read(self, node: Node, problems: list[Problem]) -> U | Unreadable:
         value = self._inner.read(node, problems)
@@ -196,6 +204,29 @@ def converted(inner: Shape[T], convert: Callable[[T, Node, list[Problem]], U | U
     return _Converted(inner, convert)
 
 
+def made(inner: Shape[T], make: Callable[[T], U]) -> Shape[U]:
+    """Another shape's value, made into something else by what raises ValueError for a wrong one, or
+    InvalidFileError with the problems inside of it."""
+
+    def convert(value: T, node: Node, problems: list[Problem]) -> U | Unreadable:
+        try:
+            return make(value)
+        except InvalidFileError as error:
+            problems.extend(error.problems)
+        except ValueError as error:
+            problems.append(Problem(node.position, str(error)))
+        return UNREADABLE
+
+    return converted(inner, convert)
+
+
+def one_or_more(item: Shape[T], *, minimum: int = 1) -> Shape[tuple[T, ...]]:
+    """A list, or its one item as it is."""
+    one: Shape[tuple[T, ...]] = converted(item, lambda value, node, problems: (value,))
+    several = list_of(item, minimum=minimum)
+    return by_kind(f"{item.what}, or a list of them", scalar=one, sequence=several, mapping=one)
+
+
 class _ByKind(Shape[T_co]):
     def __init__(
         self,
@@ -204,7 +235,7 @@ class _ByKind(Shape[T_co]):
         sequence: Shape[T_co] | None,
         mapping: Shape[T_co] | None,
     ) -> None:
-        self._what = what
+        self.what = what
         self._scalar = scalar
         self._sequence = sequence
         self._mapping = mapping
@@ -218,12 +249,15 @@ class _ByKind(Shape[T_co]):
             case MappingNode():
                 shape = self._mapping
         if shape is None:
-            return expected(self._what, node, problems)
+            return expected(self.what, node, problems)
         return shape.read(node, problems)
 
     def schema(self, definitions: Definitions) -> Schema:
-        shapes = (self._scalar, self._sequence, self._mapping)
-        return {"anyOf": [shape.schema(definitions) for shape in shapes if shape is not None]}
+        alternatives: list[Json] = []
+        for shape in (self._scalar, self._sequence, self._mapping):
+            if shape is not None and (schema := shape.schema(definitions)) not in alternatives:
+                alternatives.append(schema)
+        return {"anyOf": alternatives}
 
 
 def by_kind(

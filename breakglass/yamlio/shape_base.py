@@ -32,13 +32,28 @@ UNREADABLE: Final = Unreadable.TOKEN
 class Shape(ABC, Generic[T_co]):
     """What a part of a file must look like, and what it becomes."""
 
+    what = "something else"
+    """What stands there, in the words of a message."""
+
     @abstractmethod
     def read(self, node: Node, problems: list[Problem]) -> T_co | Unreadable:
         """The value of a node, or UNREADABLE; every fault is added to `problems`."""
 
+    def read_entry(self, node: Node, problems: list[Problem], name: ScalarNode) -> T_co | Unreadable:
+        """As `read`, of the value that has this name in a mapping."""
+        return self.read(node, problems)
+
+    def written(self, value: object) -> Json:
+        """A default as it would be written; None where there is nothing to write."""
+        return value if isinstance(value, str | bool | int | float) and value != "" else None
+
     @abstractmethod
     def schema(self, definitions: Definitions) -> Schema:
         """The JSON Schema of this shape. Named shapes go into `definitions` and are referred to."""
+
+
+TYPES: "dict[type | str, Shape[object]]" = {}
+"""The shapes of types, for fields that are annotated with them. An alias that holds itself is a string."""
 
 
 def read_as(shape: Shape[T], node: Node) -> T:

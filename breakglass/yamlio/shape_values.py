@@ -10,6 +10,7 @@ from breakglass.values import Json
 from breakglass.yamlio.position import Problem
 from breakglass.yamlio.shape_base import (
     LONGEST_TEXT,
+    TYPES,
     UNREADABLE,
     Definitions,
     Schema,
@@ -25,24 +26,24 @@ from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
 
 class _Text(Shape[str]):
     def __init__(self, what: str, pattern: str | None, may_be_empty: bool, as_written: bool) -> None:
-        self._what = what
+        self.what = what
         self._pattern = re.compile(pattern) if pattern is not None else None
         self._may_be_empty = may_be_empty
         self._as_written = as_written
 
     def read(self, node: Node, problems: list[Problem]) -> str | Unreadable:
         if not isinstance(node, ScalarNode) or node.value is None:
-            return expected(self._what, node, problems)
+            return expected(self.what, node, problems)
         if not isinstance(node.value, str) and not self._as_written:
-            return expected(self._what, node, problems, "; quote it")
+            return expected(self.what, node, problems, "; quote it")
         if not node.text.strip() and not self._may_be_empty:
-            return expected(self._what, node, problems)
+            return expected(self.what, node, problems)
         if len(node.text) > LONGEST_TEXT:
             message = f"{len(node.text)} characters, and {LONGEST_TEXT} are the most in one text"
             problems.append(Problem(node.position, message))
             return UNREADABLE
         if self._pattern is not None and self._pattern.fullmatch(node.text) is None:
-            message = f"{node.text[:80]!r} is not {self._what}; it must match {self._pattern.pattern}"
+            message = f"{node.text[:80]!r} is not {self.what}; it must match {self._pattern.pattern}"
             problems.append(Problem(node.position, message))
             return UNREADABLE
         return node.text
@@ -74,18 +75,18 @@ class _Number(Shape[float]):
         self._minimum = minimum
         self._maximum = maximum
         self._whole = whole
+        self.what = "a whole number" if whole else "a number"
 
     def read(self, node: Node, problems: list[Problem]) -> float | Unreadable:
         kinds = int if self._whole else (int, float)
-        what = "a whole number" if self._whole else "a number"
         if not isinstance(node, ScalarNode) or isinstance(node.value, bool):
-            return expected(what, node, problems)
+            return expected(self.what, node, problems)
         if not isinstance(node.value, kinds):
-            return expected(what, node, problems)
+            return expected(self.what, node, problems)
         if (self._minimum is not None and node.value < self._minimum) or (
             self._maximum is not None and node.value > self._maximum
         ):
-            return expected(f"{what} {_range(self._minimum, self._maximum)}", node, problems)
+            return expected(f"{self.what} {_range(self._minimum, self._maximum)}", node, problems)
         return node.value
 
     def schema(self, definitions: Definitions) -> Schema:
@@ -114,9 +115,11 @@ def number(minimum: float | None = None, maximum: float | None = None) -> Shape[
 
 
 class _Boolean(Shape[bool]):
+    what = "true or false"
+
     def read(self, node: Node, problems: list[Problem]) -> bool | Unreadable:
         if not isinstance(node, ScalarNode) or not isinstance(node.value, bool):
-            return expected("true or false", node, problems)
+            return expected(self.what, node, problems)
         return node.value
 
     def schema(self, definitions: Definitions) -> Schema:
@@ -129,6 +132,7 @@ BOOLEAN: Shape[bool] = _Boolean()
 class _Choice(Shape[T_co]):
     def __init__(self, values: Mapping[str, T_co]) -> None:
         self._values = values
+        self.what = f"one of {', '.join(values)}"
 
     def read(self, node: Node, problems: list[Problem]) -> T_co | Unreadable:
         if isinstance(node, ScalarNode) and node.text in self._values:
@@ -137,7 +141,10 @@ class _Choice(Shape[T_co]):
             hint = meant(node.text, self._values)
             problems.append(Problem(node.position, f"{node.text[:80]!r} is not known here{hint}"))
             return UNREADABLE
-        return expected(f"one of {', '.join(self._values)}", node, problems)
+        return expected(self.what, node, problems)
+
+    def written(self, value: object) -> Json:
+        return next((word for word, meaning in self._values.items() if meaning == value), None)
 
     def schema(self, definitions: Definitions) -> Schema:
         return {"enum": list(self._values)}
@@ -153,17 +160,22 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class _Duration(Shape[float]):
+    what = "a duration such as 500ms, 10s, 2m or a number of seconds"
+
     def read(self, node: Node, problems: list[Problem]) -> float | Unreadable:
         if isinstance(node, ScalarNode) and not isinstance(node.value, bool):
             if isinstance(node.value, int | float) and math.isfinite(node.value) and node.value >= 0:
                 return float(node.value)
             if isinstance(node.value, str) and (match := _DURATION.fullmatch(node.text.strip())):
                 return float(match[1]) * _SECONDS[match[2]]
-        return expected("a duration such as 500ms, 10s, 2m or a number of seconds", node, problems)
+        return expected(self.what, node, problems)
+
+    def written(self, value: object) -> Json:
+        return f"{value:g}s" if isinstance(value, float) else None
 
     def schema(self, definitions: Definitions) -> Schema:
         written: Json = {"type": "string", "pattern": f"^{_DURATION.pattern}$"}
-        return {"anyOf": [{"type": "number", "minimum": 0}, written]}
+        return {"title": "duration", "anyOf": [{"type": "number", "minimum": 0}, written]}
 
 
 DURATION: Shape[float] = _Duration()
@@ -175,15 +187,20 @@ _UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 class _Bytes(Shape[int]):
+    what = "an amount such as 512 KiB, 64 MiB or 1 GiB"
+
     def read(self, node: Node, problems: list[Problem]) -> int | Unreadable:
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             match = _AMOUNT.fullmatch(node.text.strip())
             if match is not None:
                 return int(match[1]) * _UNITS[match[2]]
-        return expected("an amount such as 512 KiB, 64 MiB or 1 GiB", node, problems)
+        return expected(self.what, node, problems)
+
+    def written(self, value: object) -> Json:
+        return f"{value >> 20} MiB" if isinstance(value, int) else None
 
     def schema(self, definitions: Definitions) -> Schema:
-        return {"type": "string", "pattern": f"^{_AMOUNT.pattern}$"}
+        return {"title": "amount of bytes", "type": "string", "pattern": f"^{_AMOUNT.pattern}$"}
 
 
 BYTES: Shape[int] = _Bytes()
@@ -191,6 +208,8 @@ BYTES: Shape[int] = _Bytes()
 
 
 class _PathShape(Shape[Path]):
+    what = TEXT.what
+
     def read(self, node: Node, problems: list[Problem]) -> Path | Unreadable:
         given = TEXT.read(node, problems)
         if isinstance(given, Unreadable):
@@ -202,7 +221,7 @@ class _PathShape(Shape[Path]):
             return UNREADABLE
 
     def schema(self, definitions: Definitions) -> Schema:
-        return {"type": "string", "minLength": 1}
+        return {"title": "path", "type": "string", "minLength": 1}
 
 
 PATH: Shape[Path] = _PathShape()
@@ -221,6 +240,8 @@ def plain(node: Node) -> Json:
 
 
 class _Anything(Shape[Json]):
+    what = "any data"
+
     def read(self, node: Node, problems: list[Problem]) -> "Json | Unreadable":
         return plain(node)
 
@@ -230,3 +251,9 @@ class _Anything(Shape[Json]):
 
 JSON: Shape[Json] = _Anything()
 """Any data at all."""
+
+IDENTIFIER = text("a name of letters, digits and _", pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+SITE_NAME = text("a name of the site", pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+"""The name of a cluster, host, endpoint or variable."""
+
+TYPES.update({str: TEXT, bool: BOOLEAN, int: integer(), float: number(), Path: PATH, cast(str, Json): JSON})

@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 from aiohttp import web
 
 from breakglass.probe import run_probe
-from breakglass.site.model import Endpoint, EnvironmentSecret, Site
+from breakglass.site.model import BasicLogin, Endpoint, EnvironmentSecret, Site
 from breakglass.transport.base import ProbeRequest, Result, Stream
 from breakglass.values import Json
 from tests.support.docker_registry import PASSWORD, USER, DockerRegistry
@@ -41,7 +41,7 @@ class Said:
 def endpoint_of(registry: DockerRegistry, *, credentials: bool | None = None) -> Endpoint:
     """The endpoint of a registry, with credentials where it wants them."""
     wanted = registry.authentication if credentials is None else credentials
-    return Endpoint("registry", registry.url, basic=(USER, "password") if wanted else None)
+    return Endpoint("registry", registry.url, basic=BasicLogin(USER, "password") if wanted else None)
 
 
 async def walked(

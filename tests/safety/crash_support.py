@@ -195,7 +195,7 @@ def site_text(site: Site) -> str:
         if each.bearer is not None:
             given["bearer"] = each.bearer
         if each.basic is not None:
-            given["basic"] = {"user": each.basic[0], "password": each.basic[1]}
+            given["basic"] = {"user": each.basic.user, "password": each.basic.password}
         endpoints[each.name] = given
     secrets = {
         name: {"file": str(each.path)} for name, each in site.secrets.items() if isinstance(each, FileSecret)

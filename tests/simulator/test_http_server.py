@@ -112,8 +112,8 @@ async def test_basic_login_takes_the_secret_of_the_site(tmp_path: Path) -> None:
         word = base64.b64encode(b"ops:p:w").decode()
         assert (await client.get("/")).headers["www-authenticate"].startswith("Basic")
         assert (await client.get("/", headers={"Authorization": f"Basic {word}"})).text == "in"
-        user, name = rehearsal.site.endpoints["registry-ui"].basic or ("", "")
-        assert (user, name in rehearsal.site.secrets) == ("ops", True)
+        login = rehearsal.site.endpoints["registry-ui"].basic
+        assert login is not None and login.user == "ops" and login.password in rehearsal.site.secrets
 
 
 async def test_what_no_route_answers_is_not_found(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from breakglass.cli.main import main
 from breakglass.site.load import load_site, read_site, site_schema
 from breakglass.site.model import (
+    BasicLogin,
     Cluster,
     CommandSecret,
     Endpoint,
@@ -139,7 +140,7 @@ def test_every_field_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 "vault_token",
             ),
             "registry": Endpoint(
-                "registry", "https://10.0.20.10:5050", verify_tls=False, basic=("ops", "registry")
+                "registry", "https://10.0.20.10:5050", verify_tls=False, basic=BasicLogin("ops", "registry")
             ),
             "prometheus": Endpoint(
                 "prometheus",

@@ -200,10 +200,11 @@ def test_the_schema_says_what_the_reader_demands():
                     "address": {"description": "Name or IP address.", "type": "string", "minLength": 1},
                     "port": {"type": "integer", "minimum": 1, "maximum": 65535},
                     "pause": {
+                        "title": "duration",
                         "anyOf": [
                             {"type": "number", "minimum": 0},
                             {"type": "string", "pattern": r"^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)$"},
-                        ]
+                        ],
                     },
                 },
                 "required": ["address"],

@@ -19,6 +19,7 @@ from breakglass.rehearsal.shapes.effects import (
 from breakglass.runbook.actions import EXPRESSION, MAYBE_EMPTY_TEMPLATE, TEMPLATE, TREE
 from breakglass.runbook.model import Template, TemplateTree
 from breakglass.simulator.registry.images import ImagePlatform, ImageSpec
+from breakglass.site.model import BasicLogin
 from breakglass.yamlio.shape import (
     BOOLEAN,
     TEXT,
@@ -213,7 +214,7 @@ _BASIC = optional(
     record(
         "basic login",
         (_BASIC_USER, _BASIC_PASSWORD),
-        lambda given: (given[_BASIC_USER], given[_BASIC_PASSWORD]),
+        lambda given: BasicLogin(given[_BASIC_USER], given[_BASIC_PASSWORD]),
     ),
 )
 _REGISTRY_FIELD = optional("registry", _REGISTRY, help="A registry answers what no route answers.")

@@ -64,8 +64,7 @@ def _bracketed(address: str) -> str:
 async def authorization_of(endpoint: Endpoint, secrets: Secrets) -> str | None:
     """The value of the `Authorization` header, where the endpoint has a login. Raises SecretError."""
     if endpoint.basic is not None:
-        user, secret = endpoint.basic
-        login = f"{user}:{await secrets.resolve(secret)}"
+        login = f"{endpoint.basic.user}:{await secrets.resolve(endpoint.basic.password)}"
         return f"Basic {base64.b64encode(login.encode()).decode('ascii')}"
     if endpoint.bearer is not None:
         return f"Bearer {await secrets.resolve(endpoint.bearer)}"

@@ -13,8 +13,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from breakglass.runbook.model import FaultKind
-from breakglass.site.model import Endpoint
-from breakglass.site.shapes import CREDENTIAL_HEADERS
+from breakglass.site.model import CREDENTIAL_HEADERS, Endpoint
 from breakglass.transport.base import Fault, HttpRequest
 from breakglass.transport.http.client import where_of
 from breakglass.transport.http.endpoint import Door
