@@ -47,7 +47,7 @@ def telling_of_the_disk(engine: Engine) -> Observer:
 
     def told(recorded: Recorded, state: State) -> None:
         nonlocal said
-        fault, where = engine.journal_fault, engine.desk.journal.path
+        fault, where = engine.journal_fault, engine.writer.journal.path
         if fault == said:
             return
         said = fault
@@ -85,12 +85,12 @@ def _tell_the_end(session: Session, code: ExitCode) -> None:
         result += ", as the scenario expects"
     print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
     print(record_words(session), file=sys.stderr)
-    if not session.engine.desk.journal.nowhere:
+    if not session.engine.writer.journal.nowhere:
         print(f"report: breakglass report {state.session}", file=sys.stderr)
     sys.stdout.flush()
 
 
 def record_words(session: Session) -> str:
     """Where the record of a session is."""
-    journal = session.engine.desk.journal
+    journal = session.engine.writer.journal
     return "no record was kept: there is nowhere to write" if journal.nowhere else f"record: {journal.path}"

@@ -27,7 +27,7 @@ from tempfile import TemporaryDirectory
 
 from breakglass.cli.ending import PERMISSION, UNREACHABLE
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import WORST_FIRST, Finding, Triage, triage
 from breakglass.errors import UserError
 from breakglass.exit_codes import ExitCode
@@ -96,11 +96,11 @@ async def _looked(site: Site, runbooks: Mapping[str, Runbook]) -> list[Triage]:
             output = Path(stack.enter_context(TemporaryDirectory(prefix="breakglass-triage-")))
         except OSError:
             output = NOWHERE
-        outside = Outside(site, output, Clock(), Prompts())
+        gateway = Gateway(site, output, Clock(), Prompts())
         try:
-            return await triage(outside, runbooks, told=told)
+            return await triage(gateway, runbooks, told=told)
         finally:
-            await outside.close()
+            await gateway.close()
 
 
 def _urgency(row: Triage) -> tuple[int, str, str]:

@@ -14,7 +14,7 @@ from argparse import ArgumentParser, Namespace
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder, find_session, state_folder
-from breakglass.journal.store import FILE_NAME, JournalError, Reading, read
+from breakglass.journal.store import FILE_NAME, JournalContents, JournalError, read
 
 SHA256_DIGITS = 64
 
@@ -50,7 +50,7 @@ def run(arguments: Namespace) -> int:
     return ExitCode.DONE
 
 
-def damaged_outputs(folder: SessionFolder, reading: Reading) -> list[str]:
+def damaged_outputs(folder: SessionFolder, reading: JournalContents) -> list[str]:
     """Output files that are missing, or that are not what their name says."""
     wrong: list[str] = []
     names = {r.event.output for r in reading.records if isinstance(r.event, e.ActionFinished)}

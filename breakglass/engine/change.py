@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from breakglass.engine import commands as c
-from breakglass.engine.gateway import Sight
+from breakglass.engine.gateway import Response
 from breakglass.engine.prepare import Pinned, Prepared, Preparer, text_or_reason
-from breakglass.engine.prompts import Desk
+from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.read import (
     Look,
     Reader,
@@ -65,10 +65,10 @@ class Ready:
 class Changer:
     """Carries out the changes of one session."""
 
-    def __init__(self, desk: Desk, preparer: Preparer, reader: Reader) -> None:
-        self._desk = desk
+    def __init__(self, writer: JournalWriter, preparer: Preparer, reader: Reader) -> None:
+        self._writer = writer
         self._preparer = preparer
-        self._outside = preparer.outside
+        self._gateway = preparer.gateway
         self._reader = reader
         self._clock = preparer.clock
 
@@ -113,7 +113,7 @@ class Changer:
         except EvaluationError as error:
             return Changed("failed", f"assume: {error}")
         if values:
-            self._desk.capture(step.id, attempt, values)
+            self._writer.capture(step.id, attempt, values)
         return Changed("shown", "; ".join(said))
 
     async def _ready(self, step: Step, attempt: int, scope: Scopes) -> "Ready | Changed":
@@ -123,10 +123,10 @@ class Changer:
             if not prepared:
                 return nothing_to_do(step)
             count = len(prepared) if step.foreach is not None else None
-            typed = typed_word(step, scope, self._outside.site.name, count)
+            typed = typed_word(step, scope, self._gateway.site.name, count)
         except (PreparationError, EvaluationError, WordError) as error:
             return Changed("failed", f"not sent: {error}")
-        signers = self._outside.site.signers
+        signers = self._gateway.site.signers
         wrong = await in_thread(lambda: signers_problem(signers)) if step.approve > 1 and signers else ""
         if wrong:
             return Changed("failed", f"not sent: {wrong}")
@@ -157,7 +157,7 @@ class Changer:
     def _since(self, step: Step, earlier: Attempt) -> float:
         """Seconds of the walk that the verification of an earlier attempt has had."""
         looked = earlier.last_poll.elapsed if earlier.last_poll is not None else 0.0
-        state = self._desk.state
+        state = self._writer.state
         sent = next(
             (
                 each.elapsed
@@ -190,7 +190,7 @@ class Changer:
 
     def _record_prepared(self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]) -> None:
         for index, (shown, _) in enumerate(prepared):
-            self._desk.record(
+            self._writer.record(
                 e.ActionPrepared(
                     step=step.id,
                     attempt=attempt,
@@ -221,10 +221,10 @@ class Changer:
         look = KubectlRequest(
             request.cluster, understood(argv), request.timeout, changing=False, driver=request.driver
         )
-        sight = await self._reader.cancellable(self._outside.send(look))
-        found, shown = sight.value["json"], sight.shown["json"]
+        response = await self._reader.cancellable(self._gateway.send(look))
+        found, shown = response.value["json"], response.shown["json"]
         if not isinstance(found, dict) or not isinstance(shown, dict):
-            message = sight.result.fault.message if sight.result.fault else "not an object"
+            message = response.result.fault.message if response.result.fault else "not an object"
             return f"{target.resource} {target.name}: {message}", ""
         _, uid = described(found, target.resource)
         words, _ = described(shown, target.resource)
@@ -232,7 +232,7 @@ class Changer:
             return words, ""
         same = uid == request.uid
         message = "" if same else f"{target.name} was replaced: its uid was {request.uid} and is now {uid}"
-        self._desk.record(
+        self._writer.record(
             e.NeedRead(
                 step=step.id,
                 attempt=attempt,
@@ -250,8 +250,8 @@ class Changer:
         request = prepared.request
         if not isinstance(request, KubectlRequest) or not request.command.takes_dry_run:
             return ""
-        sight = await self._reader.cancellable(self._outside.send(replace(request, dry_run=True)))
-        fault = sight.result.fault
+        response = await self._reader.cancellable(self._gateway.send(replace(request, dry_run=True)))
+        fault = response.result.fault
         return f"dry run refused: {fault.message}" if fault else "dry run accepted"
 
     async def _ask(
@@ -260,7 +260,7 @@ class Changer:
         says = [await self._server_says(sent) for _, sent in ready.prepared]
         all_shown = [shown for shown, _ in ready.prepared]
         impact = text_or_reason(step.impact, scope)
-        return await self._desk.ask(
+        return await self._writer.ask(
             e.Asked(
                 step=step.id,
                 attempt=attempt,
@@ -286,44 +286,44 @@ class Changer:
 
     def _to_sign(self, step: Step, attempt: int, shown: list[Prepared], impact: str) -> str:
         """The text that a second person signs; empty where nobody does."""
-        if step.approve < 2 or self._outside.site.signers is None:
+        if step.approve < 2 or self._gateway.site.signers is None:
             return ""
-        return text_to_sign(self._desk.state, self._reader.runbook.digest, step.id, attempt, shown, impact)
+        return text_to_sign(self._writer.state, self._reader.runbook.digest, step.id, attempt, shown, impact)
 
     async def _act(
         self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scopes
     ) -> Changed:
-        self._desk.busy = "changing"
+        self._writer.busy = "changing"
         looks: list[Look] = []
         outcome: e.Outcome = "succeeded"
         message = ""
         index = 0
         try:
             for index, (shown, sent) in enumerate(prepared):
-                if index and self._desk.stop_wanted is not None:
+                if index and self._writer.stop_wanted is not None:
                     why = f"told to end after {index} of {len(prepared)} were sent; not verified"
                     return Changed("unknown", self._unknown_words(step, scope, why))
                 intent = e.ActionIntended(step.id, attempt, shown.command, shown.where, step.risk.word, index)
-                self._desk.record(intent)
+                self._writer.record(intent)
                 try:
-                    self._desk.journal.require()
+                    self._writer.journal.require()
                 except JournalUnwritableError as error:
                     outcome, message = "not-sent", str(error)
-                    self._desk.record(
+                    self._writer.record(
                         e.ActionFinished(step.id, attempt, outcome, 0.0, index, message=message)
                     )
                     break
-                sight, interrupted = await self._to_its_end(sent.request, step)
-                outcome = outcome_of(sight, step)
-                self._desk.record(finished(step.id, attempt, index, sight, outcome))
+                response, interrupted = await self._to_its_end(sent.request, step)
+                outcome = outcome_of(response, step)
+                self._writer.record(finished(step.id, attempt, index, response, outcome))
                 if interrupted is not None:
                     raise interrupted
-                looks.append(look_at(sight))
+                looks.append(look_at(response))
                 if outcome != "succeeded":
-                    message = sight.result.fault.message if sight.result.fault else ""
+                    message = response.result.fault.message if response.result.fault else ""
                     break
         finally:
-            self._desk.busy = ""
+            self._writer.busy = ""
         look = looks[-1] if looks else look_of_fault("", "")
         # Of a list, what comes before the one that failed has been sent.
         before = f"; sent before it: {index}" if index else ""
@@ -333,14 +333,16 @@ class Changer:
             return Changed("failed", f"refused by the far side{before or ', nothing changed'}: {message}")
         return await self._verified(step, attempt, scope, outcome, message, Seen(look, tuple(looks)))
 
-    async def _to_its_end(self, request: Request, step: Step) -> tuple[Sight, asyncio.CancelledError | None]:
+    async def _to_its_end(
+        self, request: Request, step: Step
+    ) -> tuple[Response, asyncio.CancelledError | None]:
         """Send a change, and wait for its outcome even when the walk is cancelled meanwhile.
 
         The wait is as long as the request's own limit. Cancelled a second time, nobody waits any longer: the
         intent stays on record without an outcome, which is what *unknown* means.
         """
         sending = asyncio.ensure_future(
-            self._outside.send(request, redact=step.redact, limit=step.output_limit, to_its_end=True)
+            self._gateway.send(request, redact=step.redact, limit=step.output_limit, to_its_end=True)
         )
         try:
             return await asyncio.shield(sending), None
@@ -385,9 +387,9 @@ class Changer:
         return f"may have happened: {message}. {guidance}".strip()
 
 
-def outcome_of(sight: Sight, step: Step) -> e.Outcome:
+def outcome_of(response: Response, step: Step) -> e.Outcome:
     """What is known of a change from its delivery and the far side's answer."""
-    result = sight.result
+    result = response.result
     if result.delivery is Delivery.NOT_SENT:
         return "not-sent"
     if result.delivery is Delivery.UNKNOWN:

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.signature import signers_problem
 from breakglass.journal.folders import StateFolderError, prepare
 from breakglass.policy.kubectl.parse import understood
@@ -61,9 +61,9 @@ async def checks(
     site: Site, runbooks: Iterable[Runbook], state_folder: Path, output: Path
 ) -> AsyncGenerator[Check, None]:
     """Every check of a site for these runbooks, as each is done. `output` is a folder for what comes back."""
-    outside = Outside(site, output, Clock(), Prompts())
+    gateway = Gateway(site, output, Clock(), Prompts())
     books = list(runbooks)
-    looks = [*_looks(site, books, outside), lambda: _state(state_folder)]
+    looks = [*_looks(site, books, gateway), lambda: _state(state_folder)]
     tasks = [asyncio.create_task(_timed(look)) for look in looks]
     try:
         for done in asyncio.as_completed(tasks):
@@ -73,20 +73,20 @@ async def checks(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await outside.close()
+        await gateway.close()
 
 
-def _looks(site: Site, runbooks: list[Runbook], outside: Outside) -> list[Look]:
+def _looks(site: Site, runbooks: list[Runbook], gateway: Gateway) -> list[Look]:
     clusters = {name for each in runbooks for name in each.uses.clusters}
     endpoints = {name for each in runbooks for name in each.uses.endpoints}
     secrets = {name for each in runbooks for name in each.uses.secrets}
     looks: list[Look] = []
-    looks += [_bound(_cluster, site, runbooks, outside, name) for name in sorted(clusters & {*site.clusters})]
-    looks += [_bound(_host, outside, site.hosts[name], sudo) for name, sudo in _hosts(site, runbooks).items()]
+    looks += [_bound(_cluster, site, runbooks, gateway, name) for name in sorted(clusters & {*site.clusters})]
+    looks += [_bound(_host, gateway, site.hosts[name], sudo) for name, sudo in _hosts(site, runbooks).items()]
     looks += [
-        _bound(_endpoint, outside, site.endpoints[name]) for name in sorted(endpoints & {*site.endpoints})
+        _bound(_endpoint, gateway, site.endpoints[name]) for name in sorted(endpoints & {*site.endpoints})
     ]
-    looks += [_bound(_secret, outside, site, name) for name in sorted(secrets & {*site.secrets})]
+    looks += [_bound(_secret, gateway, site, name) for name in sorted(secrets & {*site.secrets})]
     if site.signers is not None:
         looks.append(_bound(_signers, site.signers))
     looks.append(lambda: _missing(site, runbooks))
@@ -124,20 +124,22 @@ def _ssh_actions(step: Step) -> list[SshAction]:
     return [each for each in (step.action, verify, step.preview) if isinstance(each, SshAction)]
 
 
-async def _cluster(site: Site, runbooks: list[Runbook], outside: Outside, name: str) -> list[Check]:
+async def _cluster(site: Site, runbooks: list[Runbook], gateway: Gateway, name: str) -> list[Check]:
     wanted = sorted({right for each in runbooks for right in rights_of(each, name, _scope(each, site))})
-    sight = await outside.send(KubectlRequest(name, understood(("auth", "can-i", "get", "pods")), PATIENCE))
-    fault = sight.result.fault
+    response = await gateway.send(
+        KubectlRequest(name, understood(("auth", "can-i", "get", "pods")), PATIENCE)
+    )
+    fault = response.result.fault
     if fault is not None and fault.kind != "exit":
         return [_of_fault(f"cluster {name}", fault)]
-    found = [Check(f"cluster {name}", "ok", f"answers in {sight.result.seconds:.1f} s")]
+    found = [Check(f"cluster {name}", "ok", f"answers in {response.result.seconds:.1f} s")]
     if not site.clusters[name].verify_tls:
         mend = "put its CA into the kubeconfig"
         found.append(Check(f"cluster {name}: TLS", "suspect", "NOT VERIFIED", mend))
-    return [*found, *await asyncio.gather(*(_right(outside, right) for right in wanted))]
+    return [*found, *await asyncio.gather(*(_right(gateway, right) for right in wanted))]
 
 
-async def _right(outside: Outside, right: Right) -> Check:
+async def _right(gateway: Gateway, right: Right) -> Check:
     argv = ["auth", "can-i", right.verb, right.resource]
     if right.subresource:
         argv.append(f"--subresource={right.subresource}")
@@ -145,9 +147,9 @@ async def _right(outside: Outside, right: Right) -> Check:
         argv.append("-A")
     elif right.namespace:
         argv += ["-n", right.namespace]
-    sight = await outside.send(KubectlRequest(right.cluster, understood(argv), PATIENCE))
+    response = await gateway.send(KubectlRequest(right.cluster, understood(argv), PATIENCE))
     name = f"cluster {right.cluster}: {right.words}"
-    fault = sight.result.fault
+    fault = response.result.fault
     if fault is None:
         return Check(name, "ok", "allowed")
     if fault.kind != "exit":
@@ -165,24 +167,24 @@ def _scope(runbook: Runbook, site: Site) -> dict[str, Json]:
     }
 
 
-async def _host(outside: Outside, host: Host, sudo: bool) -> list[Check]:
+async def _host(gateway: Gateway, host: Host, sudo: bool) -> list[Check]:
     name = f"host {host.name}"
     if host.forced_command:
         return [Check(name, "unknown", "takes bare verbs only, so nothing was sent", "try its status verb")]
     before = time.time()
-    sight = await outside.send(SshRequest(host.name, ("date", "-u", "+%s"), PATIENCE))
+    response = await gateway.send(SshRequest(host.name, ("date", "-u", "+%s"), PATIENCE))
     after = time.time()
-    fault = sight.result.fault
+    fault = response.result.fault
     if fault is not None and fault.kind != "exit":
         return [_of_fault(name, fault)]
-    found = [Check(name, "ok", f"lets you in, {sight.result.seconds:.1f} s")]
-    text = str(sight.value["text"]).strip()
+    found = [Check(name, "ok", f"lets you in, {response.result.seconds:.1f} s")]
+    text = str(response.value["text"]).strip()
     if text.isdigit():
         found.append(_clock(name, int(text), before, after))
     else:
         found.append(Check(f"{name}: clock", "unknown", "`date -u +%s` gave no time"))
     if sudo:
-        found.append(await _sudo(outside, host))
+        found.append(await _sudo(gateway, host))
     return found
 
 
@@ -195,10 +197,10 @@ def _clock(name: str, theirs: int, before: float, after: float) -> Check:
     return Check(f"{name}: clock", "suspect", f"{skew:.0f} s {side} of here", "compare both with NTP")
 
 
-async def _sudo(outside: Outside, host: Host) -> Check:
-    sight = await outside.send(SshRequest(host.name, ("sudo", "-n", "true"), PATIENCE))
+async def _sudo(gateway: Gateway, host: Host) -> Check:
+    response = await gateway.send(SshRequest(host.name, ("sudo", "-n", "true"), PATIENCE))
     name = f"host {host.name}: sudo"
-    fault = sight.result.fault
+    fault = response.result.fault
     if fault is None:
         return Check(name, "ok", "without a password")
     if fault.kind == "exit":
@@ -209,10 +211,10 @@ async def _sudo(outside: Outside, host: Host) -> Check:
     )
 
 
-async def _endpoint(outside: Outside, endpoint: Endpoint) -> list[Check]:
+async def _endpoint(gateway: Gateway, endpoint: Endpoint) -> list[Check]:
     name = f"endpoint {endpoint.name}"
-    sight = await outside.send(HttpRequest("GET", endpoint.name, PATIENCE, anonymous=True))
-    result = sight.result
+    response = await gateway.send(HttpRequest("GET", endpoint.name, PATIENCE, anonymous=True))
+    result = response.result
     if result.status is None:
         return [_of_fault(name, result.fault or Fault("malformed", "no answer"))]
     words = f"answers {result.status} in {result.seconds:.1f} s"
@@ -240,13 +242,13 @@ async def _certificate(endpoint: Endpoint) -> Check:
     )
 
 
-async def _secret(outside: Outside, site: Site, name: str) -> list[Check]:
+async def _secret(gateway: Gateway, site: Site, name: str) -> list[Check]:
     label = f"secret {name}"
     if isinstance(site.secrets[name], PromptSecret):
         return [Check(label, "unknown", "will be asked for when it is used")]
     try:
         async with asyncio.timeout(PATIENCE * 2):
-            await outside.secrets.resolve(name)
+            await gateway.secrets.resolve(name)
     except SecretError as error:
         return [Check(label, "failed", str(error), "give it where the site file says it is", "configuration")]
     except TimeoutError:

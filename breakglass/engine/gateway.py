@@ -1,4 +1,4 @@
-"""The session's one way to the outside: sends a prepared request, records its output, says what came back.
+"""The one way out of a session: sends a prepared request, records its output, says what came back.
 
 Transports are made on first use, so that a session that only reads a file or asks a question loads none.
 """
@@ -62,7 +62,7 @@ class Prompts:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Response:
     """What came back from one request: the transport's result, the value for expressions, the stored
     output. `shown` is the value without secrets; the same object where none is in it."""
 
@@ -73,7 +73,7 @@ class Sight:
     note: str = ""
 
 
-class Outside:
+class Gateway:
     """Transports, secrets and recorders of one session."""
 
     def __init__(
@@ -110,7 +110,7 @@ class Outside:
         redact: bool = False,
         limit: int = OUTPUT_LIMIT,
         to_its_end: bool = False,
-    ) -> Sight:
+    ) -> Response:
         """Send a request and record what comes back. Faults are in the result; nothing is raised for them.
 
         limit: bytes of output after which a read is stopped. to_its_end: it is a change, which is not stopped
@@ -150,7 +150,7 @@ class Outside:
         else:
             value = result_value(result, recorder.text("stdout"), recorder.text("stderr"))
         shown = cast("dict[str, Json]", self.secrets.redactor.redact_json(value))
-        return Sight(result, value, shown, finished, note)
+        return Response(result, value, shown, finished, note)
 
     async def _answer(self, request: Request, sink: Sink, limit: int) -> Result:
         """The one border between the transports and the session: whatever is raised there becomes a fault.

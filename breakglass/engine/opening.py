@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from breakglass import __version__
 from breakglass.engine.adhoc import NAME as ADHOC
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.held import changed_since, held_now, keep
 from breakglass.engine.presence import Arrive, Presence
-from breakglass.engine.prompts import Desk, typed_value
+from breakglass.engine.prompts import JournalWriter, typed_value
 from breakglass.engine.walk import Engine, Pace
 from breakglass.errors import CommandRefusedError, UserError
 from breakglass.journal import events as e
@@ -107,13 +107,15 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
     held = await in_thread(lambda: held_now(runbook, site)) if from_file else None
     if held is not None and rehearsal is None and not nowhere:
         await in_thread(lambda: keep(folder, held))
-    desk = Desk(unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True))
-    outside = Outside(site, folder.output, clock, prompts or Prompts())
+    writer = JournalWriter(
+        unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True)
+    )
+    gateway = Gateway(site, folder.output, clock, prompts or Prompts())
     arrive = None if nowhere else _arrive(folder, runbook, site, request.mode, stack)
-    engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive)
+    engine = Engine(runbook, site, writer, gateway, clock, request.pace, arrive)
     if rehearsal is not None:
         join(engine, rehearsal)
-    engine.desk.record(
+    engine.writer.record(
         e.SessionStarted(
             session=folder.name,
             runbook=runbook.name,
@@ -154,25 +156,25 @@ async def _resumed(
     request: Request, folder: SessionFolder, prompts: Prompts | None, stack: AsyncExitStack
 ) -> Session:
     # A cancelled opening leaves the journal open and held; whoever cancels it, ends the program.
-    desk = await in_thread(lambda: Desk(open_journal(folder.path)))
-    journal = desk.journal
+    writer = await in_thread(lambda: JournalWriter(open_journal(folder.path)))
+    journal = writer.journal
     first = journal.records[0].event if journal.records else None
     if not isinstance(first, e.SessionStarted):
         journal.close()
         raise OpeningError(f"{journal.path}: nothing was recorded, so there is nothing to resume")
     try:
-        runbook, site = _as_it_is(first, desk.state, folder)
-        changed = await in_thread(lambda: changed_since(desk.state, folder, runbook, site))
+        runbook, site = _as_it_is(first, writer.state, folder)
+        changed = await in_thread(lambda: changed_since(writer.state, folder, runbook, site))
         if changed is not None:
             await in_thread(lambda: keep(folder, changed.now))
     except BaseException:
         journal.close()
         raise
     clock = Clock()
-    outside = Outside(site, folder.output, clock, prompts or Prompts())
+    gateway = Gateway(site, folder.output, clock, prompts or Prompts())
     arrive = _arrive(folder, runbook, site, first.mode, stack)
-    engine = Engine(runbook, site, desk, outside, clock, request.pace, arrive, changed)
-    engine.desk.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
+    engine = Engine(runbook, site, writer, gateway, clock, request.pace, arrive, changed)
+    engine.writer.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
     return Session(engine, folder, None)
 
 
@@ -258,7 +260,7 @@ def join(engine: Engine, rehearsal: "Rehearsal") -> None:
     """Tell the session what happens in its simulated world, and the world what was done in it by hand."""
 
     def happened(kind: Literal["rule", "trap", "recovered", "change"], name: str, say: str) -> None:
-        engine.desk.record(e.Happened(kind, name, say))
+        engine.writer.record(e.Happened(kind, name, say))
 
     def told(recorded: Recorded, state: State) -> None:
         event = recorded.event

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside
+from breakglass.engine.gateway import Gateway
 from breakglass.engine.scope import Scopes
 from breakglass.engine.unasked import as_a_read, as_planned
 from breakglass.errors import PreparationError
@@ -76,7 +76,7 @@ class Prepared:
 class Preparer:
     """Makes the requests of one session."""
 
-    outside: Outside
+    gateway: Gateway
     clock: Clock
 
     async def change(
@@ -109,13 +109,13 @@ class Preparer:
         self, action: ReachingAction, scopes: Scopes, timeout: float, pinned: Pinned | None
     ) -> tuple[Prepared, Prepared]:
         """The two forms. They differ only where a secret is put in, and are one where there is none."""
-        site, limit = self.outside.site, self.clock.deadline(timeout)
+        site, limit = self.gateway.site, self.clock.deadline(timeout)
 
         def made(action: ReachingAction, scope: Scope) -> Prepared:
             return prepare(action, site, scope, timeout=limit, pinned=pinned)
 
         try:
-            shown_secrets, secrets = await self.outside.secret_values(action)
+            shown_secrets, secrets = await self.gateway.secret_values(action)
             if secrets:
                 scopes = scopes.plus(secrets=(secrets, shown_secrets))
             if scopes.same:

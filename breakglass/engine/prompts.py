@@ -1,8 +1,8 @@
-"""The desk: where events are put on record, observers are told, and people are asked.
+"""The one who writes the journal: puts events on record, tells observers, and asks people.
 
-An event is in the journal before anyone hears of it, and no known secret is in it by then: `Desk.record` is
-the one place where an event becomes a record. A command is checked against the open question the
-moment it comes; one that does not apply is refused with the reason, and changes nothing.
+An event is in the journal before anyone hears of it, and no known secret is in it by then:
+`JournalWriter.record` is the one place where an event becomes a record. A command is checked against the open
+question the moment it comes; one that does not apply is refused with the reason, and changes nothing.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ WAITS_FOR: dict[e.Question, str] = {
 }
 
 
-class Desk:
+class JournalWriter:
     """One session's record and the conversation with its operator."""
 
     def __init__(self, journal: Journal) -> None:

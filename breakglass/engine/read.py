@@ -7,9 +7,9 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from breakglass.engine.gateway import Sight
+from breakglass.engine.gateway import Response
 from breakglass.engine.prepare import Preparer, text_or_reason
-from breakglass.engine.prompts import Desk
+from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.scope import Scopes, base_scope
 from breakglass.errors import PreparationError
 from breakglass.journal import events as e
@@ -39,7 +39,7 @@ POLL_SAID_EVERY = 10.0
 """Seconds after which an unchanged poll is put on record again, so that a long wait shows that it lives."""
 
 
-SIGHTS: Mapping[type[Action], frozenset[FaultKind]] = {
+ANSWERING_FAULTS: Mapping[type[Action], frozenset[FaultKind]] = {
     KubectlAction: frozenset({"exit", "not-found", "conflict"}),
     SshAction: frozenset({"exit", "refused"}),
     HttpAction: frozenset({"refused"}),
@@ -122,22 +122,22 @@ class _Signal:
 class Reader:
     """Runs the reads of one session."""
 
-    def __init__(self, desk: Desk, preparer: Preparer, runbook: Runbook) -> None:
-        self._desk = desk
+    def __init__(self, writer: JournalWriter, preparer: Preparer, runbook: Runbook) -> None:
+        self._writer = writer
         self._preparer = preparer
-        self._outside = preparer.outside
+        self._gateway = preparer.gateway
         self.runbook = runbook
         self._clock = preparer.clock
 
     def scopes(self) -> Scopes:
         """What every expression of the session sees. Real values of captures that hold a secret are only in
         memory; after a resume the mark stands in their place."""
-        shown = base_scope(self._desk.state, self._outside.site)
-        secret = self._desk.secret_values
+        shown = base_scope(self._writer.state, self._gateway.site)
+        secret = self._writer.secret_values
         # What an earlier run of the session had in its memory and this one has not.
         lost: dict[str, Json] = {
             name: replaced(value, MARK, "«lost»")
-            for name, value in self._desk.state.values.items()
+            for name, value in self._writer.state.values.items()
             if name not in secret and any(MARK in text for text in texts_of(value))
         }
         return Scopes({**shown, **secret} if secret else shown, shown, lost)
@@ -164,7 +164,7 @@ class Reader:
             shown, sent, found = await self._preparer.read(step.action, step.assessed, scope, step.timeout)
         except PreparationError as error:
             return Seen(look_of_fault("configuration", str(error)), fault=str(error))
-        self._desk.record(
+        self._writer.record(
             e.ActionPrepared(
                 step=step.id,
                 attempt=attempt,
@@ -178,34 +178,34 @@ class Reader:
                 because=found.vouched,
             )
         )
-        sight = await self.cancellable(
-            self._outside.send(sent.request, redact=step.redact, limit=step.output_limit)
+        response = await self.cancellable(
+            self._gateway.send(sent.request, redact=step.redact, limit=step.output_limit)
         )
-        fault = sight.result.fault
+        fault = response.result.fault
         trusted = fault is None or fault.kind in step.tolerate
-        outcome = "succeeded" if trusted else self.outcome_of_read(sight)
-        self._desk.record(finished(step.id, attempt, item, sight, outcome))
-        return Seen(look_at(sight), fault="" if trusted or fault is None else fault.message)
+        outcome = "succeeded" if trusted else self.outcome_of_read(response)
+        self._writer.record(finished(step.id, attempt, item, response, outcome))
+        return Seen(look_at(response), fault="" if trusted or fault is None else fault.message)
 
     @staticmethod
-    def outcome_of_read(sight: Sight) -> e.Outcome:
-        if sight.result.fault is None:
+    def outcome_of_read(response: Response) -> e.Outcome:
+        if response.result.fault is None:
             return "succeeded"
-        return "not-sent" if sight.result.delivery is Delivery.NOT_SENT else "failed"
+        return "not-sent" if response.result.delivery is Delivery.NOT_SENT else "failed"
 
-    async def cancellable(self, sending: Coroutine[object, None, Sight]) -> Sight:
+    async def cancellable(self, sending: Coroutine[object, None, Response]) -> Response:
         """Await a read that the operator may cancel; cancelled, it is a fault and not an exception."""
         task = asyncio.create_task(sending)
-        self._desk.reading(task)
+        self._writer.reading(task)
         try:
             return await task
         except asyncio.CancelledError:
             _raise_where_cancelled()
             look = look_of_fault("cancelled", "cancelled by the operator")
             fault = Fault("cancelled", "cancelled by the operator")
-            return Sight(Result(Delivery.ANSWERED, 0.0, fault=fault), look.value, look.shown, None)
+            return Response(Result(Delivery.ANSWERED, 0.0, fault=fault), look.value, look.shown, None)
         finally:
-            self._desk.reading(None)
+            self._writer.reading(None)
 
     async def _each(self, step: Step, attempt: int, scope: Scopes) -> Seen:
         try:
@@ -255,7 +255,7 @@ class Reader:
                 or elapsed - said[2] >= POLL_SAID_EVERY
             ):
                 said = (signal.holds, fingerprint, elapsed)
-                self._desk.record(
+                self._writer.record(
                     e.VerifyPolled(
                         step=step.id,
                         attempt=attempt,
@@ -272,7 +272,7 @@ class Reader:
                 held_since = elapsed if held_since is None else held_since
                 if elapsed - held_since >= verification.soak:
                     return Polled("held", look)
-            given_up = look.value.get("fault") == "cancelled" or self._desk.stop_wanted is not None
+            given_up = look.value.get("fault") == "cancelled" or self._writer.stop_wanted is not None
             if not given_up and not signal.holds:
                 end: PollEnd = "not-held" if signal.saw else "not-seen"
                 if held_since is not None:
@@ -289,14 +289,14 @@ class Reader:
     async def _paused(self, seconds: float) -> bool:
         """Wait for the next look. False when the operator cancelled it, as they may cancel a read."""
         pause = asyncio.create_task(self._clock.sleep(seconds))
-        self._desk.reading(pause)
+        self._writer.reading(pause)
         try:
             await pause
         except asyncio.CancelledError:
             _raise_where_cancelled()
             return False
         finally:
-            self._desk.reading(None)
+            self._writer.reading(None)
         return True
 
     async def _signal(self, step: Step, verification: Verification, scope: Scopes) -> _Signal:
@@ -307,14 +307,14 @@ class Reader:
             shown, sent, found = await self._preparer.read(action, planned, scope, limit)
         except PreparationError as error:
             return _Signal(look_of_fault("configuration", str(error)), message=str(error))
-        sight = await self.cancellable(
-            self._outside.send(sent.request, redact=step.redact, limit=step.output_limit)
+        response = await self.cancellable(
+            self._gateway.send(sent.request, redact=step.redact, limit=step.output_limit)
         )
-        look = look_at(sight)
+        look = look_at(response)
         inner = scope.plus(result=(look.value, look.shown))
-        fault = sight.result.fault
+        fault = response.result.fault
         seen = shown_values(verification.until, inner.shown)
-        saw = is_sight(sight.result, step, verification)
+        saw = shows_signal(response.result, step, verification)
         try:
             held = saw and holds(verification.until, inner.real)
             message = "" if held or fault is None else fault.message
@@ -334,14 +334,14 @@ class Reader:
             return str(error)
         finally:
             if values:
-                self._desk.capture(step.id, attempt, values)
+                self._writer.capture(step.id, attempt, values)
         return ""
 
     def _keep_out(self, value: Json, shown: Json) -> None:
         """Keep out of all output, from now on, what was made from a secret and does not look like it."""
         if value is shown:
             return
-        redactor = self._outside.secrets.redactor
+        redactor = self._gateway.secrets.redactor
         there = set(texts_of(shown))
         for text in [each for each in set(texts_of(value)) - there if redactor.redact(each) not in there]:
             redactor.add(text)
@@ -351,7 +351,7 @@ class Reader:
         verdict = Judgement(True)
         for expectation in step.expect:
             judged = judged_expectation(step.id, attempt, expectation, scope)
-            self._desk.record(judged)
+            self._writer.record(judged)
             if not judged.holds and verdict.holds:
                 verdict = Judgement(False, judged.message)
         return verdict
@@ -366,13 +366,13 @@ class Reader:
         refusal = ""
         for name in step.needs:
             read, overlay = await self._read_need(step, attempt, self.runbook.step(name), scope)
-            self._desk.record(read)
+            self._writer.record(read)
             fresh = fresh.plus(**overlay)
             if not read.holds and not refusal:
                 refusal = read.message
         for guard in step.guards:
             judged = judged_expectation(step.id, attempt, Expectation(guard.that, guard.otherwise), fresh)
-            self._desk.record(
+            self._writer.record(
                 e.NeedRead(
                     step.id, attempt, "guard", judged.that, judged.holds, judged.observed, {}, judged.message
                 )
@@ -392,13 +392,13 @@ class Reader:
         except PreparationError as error:
             return replace(read, message=f"{need.id} cannot be read again: {error}"), {}
         read = replace(read, because=found.vouched)
-        sight = await self.cancellable(
-            self._outside.send(sent.request, redact=need.redact, limit=need.output_limit)
+        response = await self.cancellable(
+            self._gateway.send(sent.request, redact=need.redact, limit=need.output_limit)
         )
-        fault = sight.result.fault
+        fault = response.result.fault
         if fault is not None and fault.kind not in need.tolerate:
             return replace(read, message=f"{need.id} could not be read again: {fault.message}"), {}
-        inner = scope.plus(result=(sight.value, sight.shown))
+        inner = scope.plus(result=(response.value, response.shown))
         overlay: dict[str, tuple[Json, Json]] = {}
         try:
             for name, expression in need.capture.items():
@@ -418,7 +418,7 @@ class Reader:
         return replace(read, holds=True, observed=seen), overlay
 
     def _seen_before(self, need: Step) -> dict[str, Json]:
-        view = self._desk.state.steps.get(need.id)
+        view = self._writer.state.steps.get(need.id)
         last = view.last if view else None
         before: dict[str, Json] = {}
         for judged in last.judged if last else ():
@@ -426,7 +426,7 @@ class Reader:
         return before
 
 
-def is_sight(result: Result, step: Step, verification: Verification) -> bool:
+def shows_signal(result: Result, step: Step, verification: Verification) -> bool:
     """Whether a look shows how its signal stands.
 
     A step may tolerate a fault, and a condition that names `result.fault` was written to judge it. An HTTP
@@ -439,7 +439,7 @@ def is_sight(result: Result, step: Step, verification: Verification) -> bool:
     action = verification.action
     if isinstance(action, HttpAction) and result.status and result.delivery is Delivery.ANSWERED:
         return not names.isdisjoint({"status", "json"})
-    return fault.kind in SIGHTS[type(action)]
+    return fault.kind in ANSWERING_FAULTS[type(action)]
 
 
 def _raise_where_cancelled() -> None:
@@ -485,20 +485,20 @@ def elements_of(step: Step, scope: Scopes) -> list[tuple[Json, Json]]:
     return list(zip(elements, shown if isinstance(shown, list) else [MARK] * len(elements), strict=True))
 
 
-def finished(step: str, attempt: int, item: int, sight: Sight, outcome: e.Outcome) -> e.ActionFinished:
+def finished(step: str, attempt: int, item: int, response: Response, outcome: e.Outcome) -> e.ActionFinished:
     """The record of a request that came to an end."""
-    fault = sight.result.fault
-    output = sight.output
+    fault = response.result.fault
+    output = response.output
     return e.ActionFinished(
         step=step,
         attempt=attempt,
         outcome=outcome,
-        seconds=round(sight.result.seconds, 3),
+        seconds=round(response.result.seconds, 3),
         item=item,
-        exit=sight.result.exit,
-        status=sight.result.status,
+        exit=response.result.exit,
+        status=response.result.status,
         fault=fault.kind if fault else "",
-        message=" ".join(part for part in (fault.message if fault else "", sight.note) if part),
+        message=" ".join(part for part in (fault.message if fault else "", response.note) if part),
         output=output.name if output else "",
         output_bytes=output.bytes if output else 0,
         output_lines=output.lines if output else 0,
@@ -507,8 +507,8 @@ def finished(step: str, attempt: int, item: int, sight: Sight, outcome: e.Outcom
     )
 
 
-def look_at(sight: Sight) -> Look:
-    return Look(sight.value, sight.shown)
+def look_at(response: Response) -> Look:
+    return Look(response.value, response.shown)
 
 
 def look_of_fault(kind: str, message: str) -> Look:

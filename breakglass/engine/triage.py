@@ -1,7 +1,7 @@
 """Which runbook is it? The triage checks of many runbooks, run at once on one site, and what each says.
 
 Only reads are sent, nobody is asked, and nothing is kept: there is no session and no journal. All runbooks
-share one way to the outside, so that a host is logged in to once. Each check has a deadline of its own, and
+share one gateway, so that a host is logged in to once. Each check has a deadline of its own, and
 what one of them meets costs no other anything.
 """
 
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-from breakglass.engine.gateway import Outside
+from breakglass.engine.gateway import Gateway
 from breakglass.engine.opening import missing_uses, operator_name
 from breakglass.engine.prepare import prepare
 from breakglass.engine.read import shown_values
@@ -88,7 +88,7 @@ class Triage:
 
 
 async def triage(
-    outside: Outside,
+    gateway: Gateway,
     runbooks: Mapping[str, Runbook],
     *,
     patience: float = PATIENCE,
@@ -96,43 +96,43 @@ async def triage(
 ) -> list[Triage]:
     """What each runbook's checks say. Takes `patience` seconds and a moment, whatever happens.
 
-    outside: leads into the site, and has nobody to ask. runbooks: by the word by which each is found.
+    gateway: leads into the site, and has nobody to ask. runbooks: by the word by which each is found.
     told: is called with each row as it is there.
     """
 
     async def one(name: str, runbook: Runbook) -> Triage:
-        row = await _of(name, runbook, outside, patience)
+        row = await _of(name, runbook, gateway, patience)
         told(row)
         return row
 
     return await asyncio.gather(*(one(name, runbook) for name, runbook in runbooks.items()))
 
 
-async def _of(name: str, runbook: Runbook, outside: Outside, patience: float) -> Triage:
-    runbook = assessed_on(runbook, outside.site.says)
+async def _of(name: str, runbook: Runbook, gateway: Gateway, patience: float) -> Triage:
+    runbook = assessed_on(runbook, gateway.site.says)
     head = Triage(name, runbook.severity, runbook.title)
-    missing = missing_uses(runbook, outside.site)
+    missing = missing_uses(runbook, gateway.site)
     if missing:
-        return replace(head, reason=f"site {outside.site.name} lacks what it uses: {'; '.join(missing)}")
+        return replace(head, reason=f"site {gateway.site.name} lacks what it uses: {'; '.join(missing)}")
     if not runbook.triage:
         return replace(head, reason="it has no triage")
     wanted = tuple(each.name for each in runbook.inputs if not each.has_default)
-    findings = await asyncio.gather(*(_within(patience, runbook, each, outside) for each in runbook.triage))
+    findings = await asyncio.gather(*(_within(patience, runbook, each, gateway) for each in runbook.triage))
     return replace(head, findings=tuple(findings), wanted=wanted)
 
 
-async def _within(patience: float, runbook: Runbook, check: TriageCheck, outside: Outside) -> Finding:
+async def _within(patience: float, runbook: Runbook, check: TriageCheck, gateway: Gateway) -> Finding:
     step = runbook.step(check.step)
     try:
         async with asyncio.timeout(patience + GRACE):
-            return await _finding(runbook, step, check, outside, patience)
+            return await _finding(runbook, step, check, gateway, patience)
     except TimeoutError:
         message = f"no answer within {patience:.0f} s; given up"
         return Finding(step.id, step.title, message=message, fault="timeout")
 
 
 async def _finding(
-    runbook: Runbook, step: Step, check: TriageCheck, outside: Outside, patience: float
+    runbook: Runbook, step: Step, check: TriageCheck, gateway: Gateway, patience: float
 ) -> Finding:
     action = step.action
     one_read = step.foreach is None and step.wait is None and step.risk is Risk.READ
@@ -145,22 +145,22 @@ async def _finding(
     if wanted:
         return Finding(step.id, step.title, message=f"not run: it needs {wanted}, which has no default")
     inputs = {each.name: each.default for each in runbook.inputs if each.has_default}
-    scope = alike(base_scope(State(operator=operator_name(), inputs=inputs), outside.site))
+    scope = alike(base_scope(State(operator=operator_name(), inputs=inputs), gateway.site))
     try:
-        _, secrets = await outside.secret_values(action)
+        _, secrets = await gateway.secret_values(action)
         inner: Scope = {**scope.real, "secrets": secrets}
-        prepared = prepare(action, outside.site, inner, timeout=min(step.timeout, patience))
+        prepared = prepare(action, gateway.site, inner, timeout=min(step.timeout, patience))
         # With nothing declared: only what is known to read is sent.
         as_a_read(NOT_ASSESSED, prepared.judgement, prepared.judgement)
     except (EvaluationError, PreparationError, SecretError) as error:
-        message = outside.secrets.redactor.redact(str(error))
+        message = gateway.secrets.redactor.redact(str(error))
         return Finding(step.id, step.title, message=message, fault="configuration")
-    sight = await outside.send(prepared.request, redact=step.redact, limit=step.output_limit)
-    fault = sight.result.fault
+    response = await gateway.send(prepared.request, redact=step.redact, limit=step.output_limit)
+    fault = response.result.fault
     if fault is not None and fault.kind not in step.tolerate:
         return Finding(step.id, step.title, message=fault.message, fault=fault.kind)
-    verdict, seen, wrong = judged(step, check, scope.plus(result=(sight.value, sight.shown)))
-    if fault is not None and sight.result.status is None and sight.result.exit is None:
+    verdict, seen, wrong = judged(step, check, scope.plus(result=(response.value, response.shown)))
+    if fault is not None and response.result.status is None and response.result.exit is None:
         return Finding(step.id, step.title, verdict, seen, fault.message, fault.kind)
     return Finding(step.id, step.title, verdict, seen, wrong)
 

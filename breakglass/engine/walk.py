@@ -1,6 +1,6 @@
 """The engine: walks a runbook step by step, decides where to go next, and stops for a person where it must.
 
-It knows nothing of any screen. Everything that it does is an event on the desk; everything that it is told
+It knows nothing of any screen. Everything that it does is an event on record; everything that it is told
 is a command. Resuming is the same walk from the state that the journal folds to.
 """
 
@@ -14,10 +14,10 @@ from breakglass.engine import commands as c
 from breakglass.engine import held
 from breakglass.engine.change import Changed, Changer, seen_of
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside
+from breakglass.engine.gateway import Gateway
 from breakglass.engine.prepare import Preparer, text_or_reason, words_of
 from breakglass.engine.presence import Arrival, Arrive
-from breakglass.engine.prompts import Desk
+from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.read import NOTHING_SEEN, Look, Reader, Seen
 from breakglass.engine.scope import Scopes, answer_value
 from breakglass.errors import CommandRefusedError
@@ -83,8 +83,8 @@ class Engine:
         self,
         runbook: Runbook,
         site: Site,
-        desk: Desk,
-        outside: Outside,
+        writer: JournalWriter,
+        gateway: Gateway,
         clock: Clock,
         pace: Pace,
         arrive: Arrive | None = None,
@@ -94,13 +94,13 @@ class Engine:
         resuming, what is not as the session held to."""
         self.runbook = runbook = assessed_on(runbook, site.says)
         self.site = site
-        self.desk = desk
-        self.desk.hint_for = self._hint
-        self.desk.redactor = outside.secrets.redactor
-        self._outside = outside
-        preparer = Preparer(outside, clock)
-        self._reader = Reader(self.desk, preparer, runbook)
-        self._changer = Changer(self.desk, preparer, self._reader)
+        self.writer = writer
+        self.writer.hint_for = self._hint
+        self.writer.redactor = gateway.secrets.redactor
+        self._gateway = gateway
+        preparer = Preparer(gateway, clock)
+        self._reader = Reader(self.writer, preparer, runbook)
+        self._changer = Changer(self.writer, preparer, self._reader)
         self._arrive = arrive
         self.changed = changed
         self._pace: Pace = pace
@@ -110,47 +110,47 @@ class Engine:
 
     @property
     def state(self) -> State:
-        return self.desk.state
+        return self.writer.state
 
     @property
     def live(self) -> Recorder | None:
         """The output of the request now running, or of the last one."""
-        return self._outside.live
+        return self._gateway.live
 
     @property
     def output_folder(self) -> Path:
-        return self.desk.journal.path.parent / "output"
+        return self.writer.journal.path.parent / "output"
 
     @property
     def journal_fault(self) -> str:
         """Why the journal cannot be written now; empty when it can."""
-        return self.desk.journal.fault
+        return self.writer.journal.fault
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
-        return self.desk.subscribe(observer)
+        return self.writer.subscribe(observer)
 
     def command(self, command: c.Command) -> None:
         """Take a command. Raises CommandRefusedError when it does not apply now, with what would."""
         if isinstance(command, c.Jump) and command.goto not in self._steps:
             raise CommandRefusedError(f"there is no step {command.goto!r}")
-        self.desk.command(command)
+        self.writer.command(command)
 
     async def sign(self, command: c.Sign) -> None:
         """Take a second person's signature. Raises CommandRefusedError when it does not hold."""
-        await self.desk.sign(command, self.site.signers)
+        await self.writer.sign(command, self.site.signers)
 
     async def run(self) -> e.EndResult:
         """Walk until the runbook ends, a person stops it, or it is cancelled."""
         onward: Onward = await self._as_it_was() or await self._beside_others() or await self._entry()
         while isinstance(onward, Go):
             onward = await self._visit(self._steps[onward.step])
-        self.desk.record(e.SessionEnded(onward.result, onward.reason))
+        self.writer.record(e.SessionEnded(onward.result, onward.reason))
         return onward.result
 
     async def close(self) -> None:
         """Close every connection and let go of the journal."""
-        await self._outside.close()
-        self.desk.journal.close()
+        await self._gateway.close()
+        self.writer.journal.close()
 
     async def _as_it_was(self) -> Onward | None:
         """Where the runbook or the site is not what the session held to, have that accepted before anything
@@ -170,12 +170,12 @@ class Engine:
             impact="What was read and captured so far was read there. The same names may lead elsewhere now.",
             then="resume; every word is asked anew",
         )
-        command = await self.desk.ask(asked)
+        command = await self.writer.ask(asked)
         if isinstance(command, c.Confirm):
             now = changed.now
             digests = (now.runbook_digest, now.site_digest)
             site = self.site
-            self.desk.record(e.Accepted(command.by, changed.what, *digests, site.name, site.production))
+            self.writer.record(e.Accepted(command.by, changed.what, *digests, site.name, site.production))
             return None
         why = command.reason if isinstance(command, c.Stop) else "not accepted"
         return self._stopped(c.Stop(f"{asked.text}: {why}", command.by))
@@ -185,15 +185,15 @@ class Engine:
         arrival = await self._arrive() if self._arrive is not None else Arrival()
         at = self.runbook.step(self.state.current) if self.state.current else self.runbook.steps[0]
         for note in arrival.notes:
-            self.desk.record(e.NoteAdded(at.id, note, "breakglass"))
+            self.writer.record(e.NoteAdded(at.id, note, "breakglass"))
         if not arrival.others:
             return None
         here = f"{self.runbook.name} on {self.site.name}"
         text = f"somebody else is in {here}: {'; '.join(arrival.others)}. Speak to them first"
         options = {"continue": "go on beside them", "stop": self._ways_on()["stop"]}
-        command = await self.desk.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
+        command = await self.writer.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
         if isinstance(command, c.Continue):
-            self.desk.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
+            self.writer.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
             return None
         return self._way_on(at, command)
 
@@ -209,7 +209,7 @@ class Engine:
         if view.status == "unknown" and last is not None and last.state is None:
             words = text_or_reason(step.unknown, self._reader.scopes())
             say = f"the program ended while this was under way: it may have happened. {words}".strip()
-            self.desk.record(e.StepFinished(step.id, last.number, "unknown", say))
+            self.writer.record(e.StepFinished(step.id, last.number, "unknown", say))
             return await self._decide(step, say)
         if state.following:
             return Go(state.following) if state.following != "done" else End("completed")
@@ -233,7 +233,7 @@ class Engine:
         except EvaluationError as error:
             return await self._failed(step, 0, "failed", str(error))
         attempt = self._attempts(step) + 1
-        self.desk.record(e.StepStarted(step.id, attempt))
+        self.writer.record(e.StepStarted(step.id, attempt))
         match step.action:
             case None:
                 return await self._concluded(step, attempt, Seen(NOTHING_SEEN), scope)
@@ -248,21 +248,21 @@ class Engine:
 
     async def _halt_before(self, step: Step) -> Onward | None:
         """Wait at a pause and at the end of a phase. None goes on with the step."""
-        if self.desk.stop_wanted is not None:
-            return self._stopped(self.desk.stop_wanted)
+        if self.writer.stop_wanted is not None:
+            return self._stopped(self.writer.stop_wanted)
         new_phase = self._pace == "phase" and self._phase is not None and step.phase != self._phase
-        if not (self.desk.pause_wanted or new_phase):
+        if not (self.writer.pause_wanted or new_phase):
             return None
-        paused, self.desk.pause_wanted = self.desk.pause_wanted, False
+        paused, self.writer.pause_wanted = self.writer.pause_wanted, False
         text = "paused" if paused else f"end of {self._phase or 'phase'}; next: {step.phase or step.title}"
         options = {"continue": f"go on with: {step.title}", **self._ways_on()}
         asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
-        command = await self.desk.ask(asked)
+        command = await self.writer.ask(asked)
         if isinstance(command, c.Continue):
-            self.desk.record(e.Decided(self.state.current, "continue", command.by, goto=step.id))
+            self.writer.record(e.Decided(self.state.current, "continue", command.by, goto=step.id))
             return None
         if isinstance(command, c.Skip):
-            self.desk.record(e.Decided(step.id, "skip", command.by, command.reason))
+            self.writer.record(e.Decided(step.id, "skip", command.by, command.reason))
             onward = self._after(step)
             self._finish(step, 0, "skipped", command.reason, onward)
             return onward
@@ -298,7 +298,7 @@ class Engine:
         return await self._concluded(step, attempt, seen_of(changed), scope, changed.say)
 
     async def _declined(self, step: Step, attempt: int, command: c.Command) -> Onward:
-        self.desk.record(e.Declined(step.id, attempt, command.by))
+        self.writer.record(e.Declined(step.id, attempt, command.by))
         if isinstance(command, c.Decline):
             return await self._failed(step, attempt, "cancelled", CANCELLED)
         self._finish(step, attempt, "cancelled", CANCELLED, None)
@@ -309,17 +309,17 @@ class Engine:
             asked, options = _question(step, attempt, scope)
         except EvaluationError as error:
             return await self._failed(step, attempt, "failed", str(error))
-        command = await self.desk.ask(asked)
+        command = await self.writer.ask(asked)
         if not isinstance(command, c.Answer):
             self._finish(step, attempt, "cancelled", "Not answered.", None)
             return self._way_on(step, command)
         kept: Json = "«not kept»" if asked.secret else command.value
         too_short = False
         if asked.secret:
-            too_short = not self._outside.secrets.redactor.add_value(command.value)
-        self.desk.record(e.Answered(step.id, attempt, kept, command.by, command.note))
+            too_short = not self._gateway.secrets.redactor.add_value(command.value)
+        self.writer.record(e.Answered(step.id, attempt, kept, command.by, command.note))
         if too_short:
-            self.desk.record(e.NoteAdded(step.id, TOO_SHORT, "breakglass"))
+            self.writer.record(e.NoteAdded(step.id, TOO_SHORT, "breakglass"))
         choice = asked.question == "choose"
         value = answer_value(command.value, command.note, choice=choice)
         shown = answer_value(MARK, command.note, choice=choice) if asked.secret else value
@@ -336,9 +336,9 @@ class Engine:
 
     async def _concluded(self, step: Step, attempt: int, seen: Seen, scope: Scopes, say: str = "") -> Onward:
         """Capture, judge, and choose the way on, after an action that reached its end."""
-        if self.desk.stop_wanted is not None and seen.fault:
+        if self.writer.stop_wanted is not None and seen.fault:
             self._finish(step, attempt, "failed", seen.fault, None)
-            return self._stopped(self.desk.stop_wanted)
+            return self._stopped(self.writer.stop_wanted)
         if seen.fault:
             return await self._failed(step, attempt, "failed", seen.fault)
         wrong = self._reader.capture(step, attempt, seen.within(scope), step.capture)
@@ -384,7 +384,7 @@ class Engine:
         if step.undo is not None and step.undo.step is not None and sent:
             options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
-        return self._way_on(step, await self.desk.ask(asked))
+        return self._way_on(step, await self.writer.ask(asked))
 
     def _ways_on(self) -> dict[str, str]:
         """What a person may decide; a rehearsal's world is not there any more to be resumed in."""
@@ -393,18 +393,18 @@ class Engine:
     def _way_on(self, step: Step, command: c.Command) -> Onward:
         match command:
             case c.Retry():
-                self.desk.record(e.Decided(step.id, "retry", command.by, goto=step.id))
+                self.writer.record(e.Decided(step.id, "retry", command.by, goto=step.id))
                 return Go(step.id)
             case c.Jump():
-                self.desk.record(e.Decided(step.id, "jump", command.by, command.reason, command.goto))
+                self.writer.record(e.Decided(step.id, "jump", command.by, command.reason, command.goto))
                 return Go(command.goto)
             case c.Undo() if step.undo is not None and step.undo.step is not None:
-                self.desk.record(e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step))
+                self.writer.record(e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step))
                 return Go(step.undo.step)
             case c.Skip():
                 onward = self._after(step)
                 goto = onward.step if isinstance(onward, Go) else "done"
-                self.desk.record(e.Decided(step.id, "skip", command.by, command.reason, goto))
+                self.writer.record(e.Decided(step.id, "skip", command.by, command.reason, goto))
                 return onward
             case c.Stop():
                 return self._stopped(command)
@@ -412,13 +412,13 @@ class Engine:
                 raise AssertionError(f"{command} is no way on")
 
     def _stopped(self, command: c.Stop) -> End:
-        self.desk.stop_wanted = None
-        self.desk.record(e.Decided(self.state.current, "stop", command.by, command.reason))
+        self.writer.stop_wanted = None
+        self.writer.record(e.Decided(self.state.current, "stop", command.by, command.reason))
         return End("stopped", command.reason)
 
     def _finish(self, step: Step, attempt: int, state: e.StepState, say: str, onward: Onward | None) -> None:
         goto = "" if onward is None else onward.step if isinstance(onward, Go) else "done"
-        self.desk.record(e.StepFinished(step.id, attempt, state, say, goto))
+        self.writer.record(e.StepFinished(step.id, attempt, state, say, goto))
 
     def _after(self, step: Step) -> Onward:
         following = self._following.get(step.id)

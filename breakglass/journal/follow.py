@@ -13,7 +13,7 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder
 from breakglass.journal.state import Observer, State, apply, fold
-from breakglass.journal.store import FILE_NAME, JournalError, Reading, read, read_on
+from breakglass.journal.store import FILE_NAME, JournalContents, JournalError, read, read_on
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
@@ -32,7 +32,7 @@ class Follower:
     """What runs now is in the other program; an observer sees output when it is complete."""
 
     def __init__(
-        self, folder: SessionFolder, reading: Reading, runbook: Runbook, site: Site, fault: str
+        self, folder: SessionFolder, reading: JournalContents, runbook: Runbook, site: Site, fault: str
     ) -> None:
         self.runbook = runbook
         self.site = site

@@ -62,7 +62,7 @@ class JournalUnwritableError(JournalError):
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class JournalContents:
     """A journal as found. `good_bytes` is where the last whole record ends, `torn` what follows it.
 
     strange: what follows is not the beginning of a record, as a crash leaves one, but something else.
@@ -75,11 +75,11 @@ class Reading:
     strange: bool = False
 
 
-NOTHING = Reading((), FIRST, 0, 0)
+NOTHING = JournalContents((), FIRST, 0, 0)
 """The reading of a journal of which nothing was read yet."""
 
 
-def read(path: Path) -> Reading:
+def read(path: Path) -> JournalContents:
     """Read and check a journal.
 
     Raises JournalError where a record is damaged, missing or out of order; a torn last line is only counted.
@@ -87,7 +87,7 @@ def read(path: Path) -> Reading:
     return read_on(path, NOTHING)
 
 
-def read_on(path: Path, before: Reading) -> Reading:
+def read_on(path: Path, before: JournalContents) -> JournalContents:
     """What the journal has become since an earlier reading, for an observer of a running session.
 
     Only what is new is read, and checked against the chain. Raises JournalError as `read` does.
@@ -107,7 +107,7 @@ def read_on(path: Path, before: Reading) -> Reading:
             records.append(recorded)
     rest = raw[good:]
     strange = not _begins_a_record(rest, len(records) + 1)
-    return Reading(tuple(records), previous, before.good_bytes + good, len(rest), strange)
+    return JournalContents(tuple(records), previous, before.good_bytes + good, len(rest), strange)
 
 
 @contextlib.contextmanager
@@ -167,7 +167,7 @@ class Journal:
     nowhere: why there is no disk for it. It is in memory then, and `require` always refuses.
     """
 
-    def __init__(self, path: Path, descriptor: int, reading: Reading, *, nowhere: str = "") -> None:
+    def __init__(self, path: Path, descriptor: int, reading: JournalContents, *, nowhere: str = "") -> None:
         self.path = path
         self.records = list(reading.records)
         self.torn = reading.torn

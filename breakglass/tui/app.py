@@ -178,7 +178,9 @@ class Cockpit(Wiring, inherit_bindings=False):
                 self.code = self._code_of(session)
                 await walk.dismiss_dialogs()
                 engine = session.engine
-                await self._replace(ReportScreen(engine.state, engine.desk.journal.last_hash, engine.runbook))
+                await self._replace(
+                    ReportScreen(engine.state, engine.writer.journal.last_hash, engine.runbook)
+                )
         except UserError as error:
             await self._end_opening()
             self._cannot_open(error)

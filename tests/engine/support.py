@@ -11,9 +11,9 @@ from textwrap import dedent, indent
 
 from breakglass.engine import commands as c
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.opening import typed_inputs
-from breakglass.engine.prompts import Desk
+from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.walk import Engine, Pace
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
@@ -174,7 +174,7 @@ def session_of(
     session = folder / "session"
     (session / "output").mkdir(parents=True)
     engine = engine_on(session, runbook, far_side, create=True, pace=pace, prompts=prompts, site=site)
-    engine.desk.record(
+    engine.writer.record(
         e.SessionStarted(
             session="session",
             runbook=runbook.name,
@@ -210,16 +210,16 @@ def engine_on(
     clock = FastClock()
     kinds: tuple[type[Request], ...] = (KubectlRequest, SshRequest, HttpRequest, ProbeRequest)
     transports = dict.fromkeys(kinds, far_side)
-    outside = Outside(site, session / "output", clock, prompts or Prompts(), transports=transports)
-    return Engine(runbook, site, Desk(open_journal(session, create=create)), outside, clock, pace)
+    gateway = Gateway(site, session / "output", clock, prompts or Prompts(), transports=transports)
+    return Engine(runbook, site, JournalWriter(open_journal(session, create=create)), gateway, clock, pace)
 
 
 def resumed(engine: Engine, far_side: FarSide) -> Engine:
     """The same session, opened by another process after this one is gone."""
-    folder = engine.desk.journal.path.parent
-    engine.desk.journal.close()
+    folder = engine.writer.journal.path.parent
+    engine.writer.journal.close()
     again = engine_on(folder, load_runbook(engine.runbook.path), far_side, site=engine.site)
-    again.desk.record(e.SessionResumed("operator", "test", 2, again.desk.journal.torn))
+    again.writer.record(e.SessionResumed("operator", "test", 2, again.writer.journal.torn))
     return again
 
 
@@ -275,4 +275,4 @@ def events_of(state: State, kind: type[e.Event]) -> list[e.Event]:
 
 def refolded(engine: Engine) -> State:
     """The state that the journal on disk folds to."""
-    return fold(read(engine.desk.journal.path.parent / FILE_NAME).records)
+    return fold(read(engine.writer.journal.path.parent / FILE_NAME).records)

@@ -98,7 +98,7 @@ SECRET = """
 async def test_a_secret_answer_is_in_no_record_even_when_it_is_echoed(tmp_path: Path) -> None:
     engine, _ = session_of(tmp_path, SECRET, {"ssh pve cat": ok("key=correct-horse-battery\n")})
     state = await walk(engine, c.Answer("correct-horse-battery", "operator"))
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     for path in tmp_path.joinpath("session").rglob("*"):
         assert not path.is_file() or b"correct-horse" not in path.read_bytes()
     (answered,) = events_of(state, e.Answered)
@@ -145,7 +145,7 @@ async def test_notes_are_kept_at_any_time_also_after_the_end(tmp_path: Path) -> 
         "the fan is loud",
         "written down",
     ]
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     assert "written down" in (tmp_path / "session" / FILE_NAME).read_text()
 
 

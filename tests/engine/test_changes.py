@@ -271,7 +271,7 @@ async def test_without_a_record_of_the_intent_nothing_is_sent(
     engine, far = session_of(tmp_path, PURGE, ANSWERS)
 
     def full(asked: e.Asked) -> c.Command:
-        monkeypatch.setattr(engine.desk.journal, "_descriptor", os.open("/dev/full", os.O_RDWR))
+        monkeypatch.setattr(engine.writer.journal, "_descriptor", os.open("/dev/full", os.O_RDWR))
         return confirm(asked)
 
     state = await walk(engine, full)

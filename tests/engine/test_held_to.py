@@ -7,7 +7,7 @@ import pytest
 
 from breakglass.engine import commands as c
 from breakglass.engine.change import outcome_of
-from breakglass.engine.gateway import Sight
+from breakglass.engine.gateway import Response
 from breakglass.engine.prepare import PreparationError, prepare
 from breakglass.journal import events as e
 from breakglass.journal.state import State
@@ -69,9 +69,9 @@ async def test_a_pin_goes_with_the_request(tmp_path: Path) -> None:
 def test_a_change_that_was_answered_with_a_fault(tmp_path: Path, kind: str, outcome: str) -> None:
     step = load_runbook(write_runbook(tmp_path, PURGE)).step("purge")
     result = Result(Delivery.ANSWERED, 0.1, fault=Fault(kind, kind))  # type: ignore[arg-type]
-    assert outcome_of(Sight(result, {}, {}, None, ""), step) == outcome
+    assert outcome_of(Response(result, {}, {}, None, ""), step) == outcome
     for delivery, known in ((Delivery.NOT_SENT, "not-sent"), (Delivery.UNKNOWN, "unknown")):
-        assert outcome_of(Sight(replace(result, delivery=delivery), {}, {}, None, ""), step) == known
+        assert outcome_of(Response(replace(result, delivery=delivery), {}, {}, None, ""), step) == known
 
 
 @pytest.mark.parametrize("kind", ["server-error", "disconnected", "malformed"])

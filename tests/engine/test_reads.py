@@ -301,7 +301,7 @@ async def test_what_is_folded_is_what_the_journal_holds(tmp_path: Path) -> None:
         {"GET app": [ok(status=503), ok(status=200)]},
     )
     state = await walk(engine, c.Retry("operator"))
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     assert refolded(engine) == state
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import triage
 from breakglass.journal import events as e
 from breakglass.runbook.load import load_runbook
@@ -118,8 +118,8 @@ triage:
 """
     far = FarSide({"ssh": SAYS})
     kinds = (KubectlRequest, SshRequest, HttpRequest, ProbeRequest)
-    outside = Outside(SITE, tmp_path / "output", Clock(), Prompts(), dict.fromkeys(kinds, far))
-    (row,) = await triage(outside, {"one": load_runbook(write_runbook(tmp_path, READ, checks))})
+    gateway = Gateway(SITE, tmp_path / "output", Clock(), Prompts(), dict.fromkeys(kinds, far))
+    (row,) = await triage(gateway, {"one": load_runbook(write_runbook(tmp_path, READ, checks))})
     assert far.commands == ["ssh pve cat /etc/door"]
     assert row.verdict == "ok", "the text of a secret output is empty to a condition"
     assert TOLD not in kept_in(tmp_path) + repr(row)

@@ -51,7 +51,7 @@ async def test_a_confirmation_given_before_the_crash_is_not_used_after_it(tmp_pa
 async def _whole_walk(folder: Path) -> bytes:
     engine, _ = session_of(folder, PURGE, ANSWERS)
     await walk(engine, confirm)
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     return (folder / "session" / FILE_NAME).read_bytes()
 
 
@@ -68,9 +68,9 @@ async def test_cut_after_any_record_the_walk_goes_on_and_repeats_no_change_witho
         sent_before = any(isinstance(r.event, e.ActionIntended) for r in before.timeline)
         far = FarSide(ANSWERS)
         engine = engine_on(session, load_runbook(tmp_path / "whole" / "runbook.yaml"), far)
-        engine.desk.record(e.SessionResumed("operator", "test", 2, 0))
+        engine.writer.record(e.SessionResumed("operator", "test", 2, 0))
         state = await walk(engine)
-        engine.desk.journal.close()
+        engine.writer.journal.close()
         assert DELETE not in far.commands, f"sent without a word after record {kept}"
         if sent_before and before.steps["purge"].last and before.steps["purge"].last.state is None:
             assert state.steps["purge"].status == "unknown", f"record {kept}"
@@ -80,7 +80,7 @@ async def test_cut_after_any_record_the_walk_goes_on_and_repeats_no_change_witho
 async def test_a_torn_record_is_said_when_the_session_goes_on(tmp_path: Path) -> None:
     engine, _ = session_of(tmp_path, PURGE, ANSWERS)
     await walk(engine, c.Stop("somebody calls", "operator"))
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     path = tmp_path / "session" / FILE_NAME
     path.write_bytes(path.read_bytes()[:-9])
     journal = open_journal(tmp_path / "session")

@@ -38,7 +38,7 @@ def stored(folder: Path) -> bytes:
 async def walked(folder: Path, steps: str, answer: str, says: str = "fine") -> tuple[State, list[str]]:
     engine, far = session_of(folder, steps, {"ssh pve echo": ok(says)})
     state = await walk(engine, c.Answer(answer, "operator"))
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     return state, far.commands
 
 
@@ -76,7 +76,7 @@ async def test_a_secret_number_is_sent_and_never_recorded(tmp_path: Path, answer
     steps = asked("integer", f"  capture: {{kept: result.answer, twice: result.answer * 2}}\n{expect}")
     engine, far = session_of(tmp_path, steps, {"ssh pve echo": ok('{"pin": 482913} 965826\n')})
     state = await walk(engine, c.Answer(answer, "operator"), c.Jump("after", "", "operator"))
-    engine.desk.journal.close()
+    engine.writer.journal.close()
     assert far.commands == ["ssh pve echo 482913"]
     for piece in (b"482913", b"965826"):
         assert piece not in stored(tmp_path)
@@ -110,11 +110,11 @@ async def test_after_a_resume_only_the_mark_is_left(tmp_path: Path) -> None:
     steps = asked("string", "  capture: {kept: result.answer}", "- {id: stay, title: Stay, manual: Wait.}\n")
     engine, far = session_of(tmp_path, steps, {"ssh pve echo": ok("fine")})
     await walk(engine, c.Answer(PHRASE, "operator"))
-    assert engine.desk.secret_values == {"kept": PHRASE}
+    assert engine.writer.secret_values == {"kept": PHRASE}
     again = resumed(engine, far)
     assert again.state.values == {"kept": MARK}
-    assert again.desk.secret_values == {}
-    again.desk.journal.close()
+    assert again.writer.secret_values == {}
+    again.writer.journal.close()
 
 
 async def test_a_text_to_type_that_holds_a_secret_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from breakglass.engine import triage as triage_module
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import Triage, triage
 from breakglass.journal import events as e
 from breakglass.policy.risk import Risk
@@ -50,12 +50,12 @@ def book(folder: Path, name: str, steps: str, triage: str) -> Runbook:
     return load_runbook(write_runbook(folder / name, steps, triage))
 
 
-def outside_of(folder: Path, answers: Mapping[str, Answer] | Mapping[type[Request], FarSide]) -> Outside:
+def outside_of(folder: Path, answers: Mapping[str, Answer] | Mapping[type[Request], FarSide]) -> Gateway:
     """The way to far sides that answer: one for each kind of request, or one for all."""
     far_side = FarSide({key: each for key, each in answers.items() if isinstance(key, str)})  # type: ignore[misc]
     by_kind = {key: each for key, each in answers.items() if not isinstance(key, str)}
     transports = {kind: by_kind.get(kind, far_side) for kind in KINDS}
-    return Outside(SITE, folder / "output", Clock(), Prompts(), transports)  # type: ignore[arg-type]
+    return Gateway(SITE, folder / "output", Clock(), Prompts(), transports)  # type: ignore[arg-type]
 
 
 async def told_by(folder: Path, steps: str, checks: str, answers: Mapping[str, Answer]) -> Triage:
@@ -96,13 +96,13 @@ async def test_a_shipped_runbook_knows_its_own_incidents(tmp_path: Path, name: s
     runbook = load_runbook(RUNBOOKS / name / "runbook.yaml")
     with arrivals() as arrived:
         world = await start_rehearsal(load_scenario(path), tmp_path / "world", speed=0.01)
-        outside = Outside(world.site, tmp_path / "output", Clock(), Prompts())
+        gateway = Gateway(world.site, tmp_path / "output", Clock(), Prompts())
         try:
             before = world.snapshot()
-            (row,) = await triage(outside, {name: runbook})
+            (row,) = await triage(gateway, {name: runbook})
             assert world.snapshot() == before
         finally:
-            await outside.close()
+            await gateway.close()
             await world.close()
     assert row.verdict == VERDICTS[name].get(scenario, "confirmed"), row
     assert world.touched == []
@@ -133,9 +133,9 @@ async def test_what_never_answers_costs_its_own_row_and_each_row_is_told_when_it
         "silent": book(tmp_path, "silent", ASKS_THE_APP, APP),
         "loaded": book(tmp_path, "loaded", ASKS_THE_HOST, HOST),
     }
-    outside = outside_of(tmp_path, {HttpRequest: silent, SshRequest: answers})
+    gateway = outside_of(tmp_path, {HttpRequest: silent, SshRequest: answers})
     told: list[str] = []
-    rows = await triage(outside, runbooks, patience=0.2, told=lambda row: told.append(row.name))
+    rows = await triage(gateway, runbooks, patience=0.2, told=lambda row: told.append(row.name))
     assert told == ["loaded", "silent"]
     assert [row.verdict for row in rows] == ["unknown", "confirmed"]
     assert rows[0].findings[0].fault == "timeout"
@@ -146,15 +146,15 @@ async def test_what_never_answers_costs_its_own_row_and_each_row_is_told_when_it
 async def test_what_cannot_be_reached_is_unknown_with_the_fault(tmp_path: Path) -> None:
     host = Host("pve", "127.0.0.1", port=1, user="root", ssh_config=Path("/dev/null"))
     site = Site("test", hosts={"pve": host}, endpoints={"app": Endpoint("app", "http://127.0.0.1:1/")})
-    outside = Outside(site, tmp_path / "output", Clock(), Prompts())
+    gateway = Gateway(site, tmp_path / "output", Clock(), Prompts())
     runbooks = {
         "app": book(tmp_path, "app", ASKS_THE_APP, APP),
         "host": book(tmp_path, "host", ASKS_THE_HOST, HOST),
     }
     try:
-        rows = await triage(outside, runbooks)
+        rows = await triage(gateway, runbooks)
     finally:
-        await outside.close()
+        await gateway.close()
     assert [row.verdict for row in rows] == ["unknown", "unknown"]
     assert [row.findings[0].fault for row in rows] == ["refused", "refused"]
     assert "refuse" in rows[1].findings[0].message
@@ -166,9 +166,9 @@ async def test_a_host_is_logged_in_to_once_for_all_runbooks(tmp_path: Path) -> N
     runbooks = {name: book(tmp_path, name, ASKS_THE_HOST, HOST) for name in "abcde"}
     async with running(tmp_path, world) as rehearsal:
         strict = {"pve": replace(rehearsal.site.hosts["pve"], connections_per_minute=0.1)}
-        outside = Outside(replace(rehearsal.site, hosts=strict), tmp_path / "output", Clock(), Prompts())
-        rows = await triage(outside, runbooks)
-        await outside.close()
+        gateway = Gateway(replace(rehearsal.site, hosts=strict), tmp_path / "output", Clock(), Prompts())
+        rows = await triage(gateway, runbooks)
+        await gateway.close()
     assert [row.verdict for row in rows] == ["confirmed"] * 5, rows
 
 
@@ -187,8 +187,8 @@ async def test_a_runbook_that_cannot_be_asked_says_why(tmp_path: Path) -> None:
     runbook = book(tmp_path, "one", ASKS_THE_HOST, HOST)
     lacking = replace(runbook, uses=replace(runbook.uses, hosts=("pve", "door"), secrets=("token",)))
     far_side = FarSide({})
-    outside = outside_of(tmp_path, {SshRequest: far_side})
-    rows = await triage(outside, {"lacking": lacking, "silent": replace(runbook, triage=())})
+    gateway = outside_of(tmp_path, {SshRequest: far_side})
+    rows = await triage(gateway, {"lacking": lacking, "silent": replace(runbook, triage=())})
     assert [row.reason for row in rows] == [
         "site test lacks what it uses: hosts: door; secrets: token",
         "it has no triage",
@@ -278,8 +278,8 @@ async def test_a_secret_that_comes_back_is_in_no_row(tmp_path: Path, monkeypatch
     path.write_text(path.read_text().replace("uses: {", "uses: {secrets: [token], "))
     far_side = FarSide({"GET app": ok("you sent s3cret-of-the-app", status=200)})
     site = replace(SITE, secrets={"token": EnvironmentSecret("TOKEN_OF_THE_TEST")})
-    outside = Outside(site, tmp_path / "output", Clock(), Prompts(), {HttpRequest: far_side})
-    (row,) = await triage(outside, {"one": load_runbook(path)})
+    gateway = Gateway(site, tmp_path / "output", Clock(), Prompts(), {HttpRequest: far_side})
+    (row,) = await triage(gateway, {"one": load_runbook(path)})
     (request,) = far_side.sent
     assert isinstance(request, HttpRequest) and request.headers["Token"] == "s3cret-of-the-app"
     assert row.verdict == "suspect"
@@ -296,8 +296,8 @@ async def test_a_secret_that_cannot_be_had_is_said_and_nothing_is_sent(
     path.write_text(path.read_text().replace("uses: {", "uses: {secrets: [token], "))
     far_side = FarSide({})
     site = replace(SITE, secrets={"token": EnvironmentSecret("NOT_SET_ANYWHERE")})
-    outside = Outside(site, tmp_path / "output", Clock(), Prompts(), {HttpRequest: far_side})
-    (row,) = await triage(outside, {"one": load_runbook(path)})
+    gateway = Gateway(site, tmp_path / "output", Clock(), Prompts(), {HttpRequest: far_side})
+    (row,) = await triage(gateway, {"one": load_runbook(path)})
     assert "NOT_SET_ANYWHERE is not set" in row.findings[0].message
     assert far_side.sent == []
 

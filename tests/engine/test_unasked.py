@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import triage
 from breakglass.journal import events as e
 from breakglass.journal.state import State
@@ -311,8 +311,8 @@ async def test_triage_runs_what_the_site_knows_and_nothing_by_the_author_s_word(
     runbook = load_runbook(write_runbook(tmp_path, steps, checks))
     for site, verdict in ((SITE, "unknown"), (OWN, "ok")):
         far = FarSide(ANSWERS)
-        outside = Outside(site, tmp_path / "output", Clock(), Prompts(), {SshRequest: far})
-        (row,) = await triage(outside, {"look": runbook})
+        gateway = Gateway(site, tmp_path / "output", Clock(), Prompts(), {SshRequest: far})
+        (row,) = await triage(gateway, {"look": runbook})
         assert row.verdict == verdict
         assert bool(sent(far)) == (verdict == "ok")
 
@@ -324,8 +324,8 @@ async def test_triage_sends_nothing_that_its_values_make_a_change(tmp_path: Path
     for nodes, count in ((["node1"], 1), (["-rf"], 0)):
         far = FarSide(ANSWERS)
         site = replace(OWN, variables={"nodes": list[Json](nodes)})
-        outside = Outside(site, tmp_path / "output", Clock(), Prompts(), {SshRequest: far})
-        await triage(outside, {"look": runbook})
+        gateway = Gateway(site, tmp_path / "output", Clock(), Prompts(), {SshRequest: far})
+        await triage(gateway, {"look": runbook})
         assert len(far.commands) == count
 
 

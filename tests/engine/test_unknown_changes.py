@@ -354,7 +354,7 @@ async def test_of_a_list_it_is_said_how_many_were_sent_before_the_disk_refused(t
 
     def told(recorded: Recorded, _: State) -> None:
         if isinstance(recorded.event, e.ActionFinished) and recorded.event.step == "each":
-            engine.desk.journal.nowhere = "the disk is full"
+            engine.writer.journal.nowhere = "the disk is full"
 
     engine.subscribe(told)
     state = await walk(engine, confirm)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts, Sight
+from breakglass.engine.gateway import Gateway, Prompts, Response
 from breakglass.policy.kubectl.parse import understood
 from breakglass.reach import only_to, simulated
 from breakglass.rehearsal.rehearsal import Rehearsal
@@ -48,13 +48,13 @@ async def stranger() -> AsyncGenerator[tuple[int, list[str]]]:
         server.close()
 
 
-async def sent(rehearsal: Rehearsal, folder: Path, request: Request, **site: object) -> Sight:
+async def sent(rehearsal: Rehearsal, folder: Path, request: Request, **site: object) -> Response:
     (folder / "output").mkdir(exist_ok=True)
-    outside = Outside(replace(rehearsal.site, **site), folder / "output", Clock(), Prompts())  # type: ignore[arg-type]
+    gateway = Gateway(replace(rehearsal.site, **site), folder / "output", Clock(), Prompts())  # type: ignore[arg-type]
     try:
-        return await outside.send(request)
+        return await gateway.send(request)
     finally:
-        await outside.close()
+        await gateway.close()
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ async def test_a_scenarios_redirect_leads_nowhere_else(tmp_path: Path, location:
     async with stranger() as (port, came):
         world = WORLD.replace("LOCATION", location.replace("PORT", str(port)))
         async with running(tmp_path, world) as rehearsal:
-            sight = await sent(rehearsal, tmp_path, HttpRequest("GET", "app", 10.0, follow=True))
-        assert sight.result.fault is not None
-        assert "a rehearsal reaches only its own world" in sight.result.fault.message
+            response = await sent(rehearsal, tmp_path, HttpRequest("GET", "app", 10.0, follow=True))
+        assert response.result.fault is not None
+        assert "a rehearsal reaches only its own world" in response.result.fault.message
         assert came == []
 
 
 async def test_a_redirect_to_a_port_that_there_is_not_is_a_fault(tmp_path: Path) -> None:
     async with running(tmp_path, WORLD.replace("LOCATION", "http://a:99999/")) as rehearsal:
-        sight = await sent(rehearsal, tmp_path, HttpRequest("GET", "app", 10.0, follow=True))
-    assert sight.result.fault is not None and "there is no such port" in sight.result.fault.message
+        response = await sent(rehearsal, tmp_path, HttpRequest("GET", "app", 10.0, follow=True))
+    assert response.result.fault is not None and "there is no such port" in response.result.fault.message
 
 
 @pytest.mark.parametrize("kind", ["http", "ssh", "probe", "name"])
@@ -88,9 +88,9 @@ async def test_an_address_that_is_not_of_the_world_is_not_connected_to(tmp_path:
             site = {"hosts": {"box": replace(rehearsal.site.hosts["box"], port=port)}}
         elif kind == "probe":
             request = ProbeRequest("registry-integrity", {"endpoint": "app"}, 10.0)
-        sight = await sent(rehearsal, tmp_path, request, **site)
-        assert sight.result.fault is not None
-        assert "a rehearsal reaches only its own world" in sight.result.fault.message
+        response = await sent(rehearsal, tmp_path, request, **site)
+        assert response.result.fault is not None
+        assert "a rehearsal reaches only its own world" in response.result.fault.message
         assert came == []
 
 
@@ -103,8 +103,8 @@ async def test_the_api_server_is_reached_past_every_proxy_of_the_environment(
         monkeypatch.setenv("KUBECONFIG", "/nowhere")
         for driver in ("native", "binary"):
             request = KubectlRequest("main", understood(("get", "pods", "-A")), 20.0, driver=driver)  # type: ignore[arg-type]
-            sight = await sent(rehearsal, tmp_path, request)
-            assert sight.result.fault is None, sight.result.fault
+            response = await sent(rehearsal, tmp_path, request)
+            assert response.result.fault is None, response.result.fault
         assert (await sent(rehearsal, tmp_path, SshRequest("box", ("uptime",), 20.0))).result.fault is None
         assert came == []
 
@@ -122,10 +122,10 @@ async def test_the_api_server_is_reached_past_every_proxy_of_the_environment(
 async def test_kubectl_fetches_nothing_from_elsewhere(tmp_path: Path, words: tuple[str, ...]) -> None:
     async with stranger() as (port, came), running(tmp_path, WORLD) as rehearsal:
         argv = tuple(word.replace("PORT", str(port)) for word in words)
-        sight = await sent(
+        response = await sent(
             rehearsal, tmp_path, KubectlRequest("main", understood(argv), 20.0, driver="binary")
         )
-        assert sight.result.fault is not None and "only its own world" in sight.result.fault.message
+        assert response.result.fault is not None and "only its own world" in response.result.fault.message
         assert came == []
 
 

@@ -18,9 +18,9 @@ import pytest
 
 from breakglass.engine.autopilot import Script, walk
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Probes, Prompts
+from breakglass.engine.gateway import Gateway, Probes, Prompts
 from breakglass.engine.opening import join, typed_inputs
-from breakglass.engine.prompts import Desk
+from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.walk import Engine
 from breakglass.journal import events as e
 from breakglass.journal.state import State
@@ -269,13 +269,13 @@ def _engine(
     """An engine in a folder of its own, at its beginning or where a journal leaves off."""
     runbook, scenario, site = recording.runbook, recording.scenario, recording.site
     folder.mkdir(mode=0o700, parents=True)
-    outside = Outside(site, folder / "output", clock, Prompts(), transports=transports)
+    gateway = Gateway(site, folder / "output", clock, Prompts(), transports=transports)
     if journal:
         (folder / FILE_NAME).write_bytes(journal)
-        return Engine(runbook, site, Desk(open_journal(folder)), outside, clock, "never")
-    engine = Engine(runbook, site, Desk(open_journal(folder, create=True)), outside, clock, "never")
+        return Engine(runbook, site, JournalWriter(open_journal(folder)), gateway, clock, "never")
+    engine = Engine(runbook, site, JournalWriter(open_journal(folder, create=True)), gateway, clock, "never")
     inputs = {name: str(value) for name, value in scenario.walk.inputs.items()}
-    engine.desk.record(
+    engine.writer.record(
         e.SessionStarted(
             session=f"20260420T060000Z-{runbook.name}-0a1b",
             runbook=runbook.name,

@@ -16,7 +16,7 @@ import pytest
 from breakglass.engine import commands as c
 from breakglass.engine.autopilot import Script, answer_for
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.opening import Request, Session, open_session
 from breakglass.journal import events as e
 from breakglass.journal.state import State
@@ -233,7 +233,7 @@ class _Walk:
             if each.at is not None and not asks(self._engine.runbook.step(each.at))
         }
         self._questions: asyncio.Queue[e.Asked] = asyncio.Queue()
-        self._beside = Outside(self._engine.site, folder / "beside", Clock(), Prompts())
+        self._beside = Gateway(self._engine.site, folder / "beside", Clock(), Prompts())
 
     async def run(self) -> e.EndResult:
         unsubscribe = self._engine.subscribe(lambda recorded, state: self._heard(recorded.event, state))

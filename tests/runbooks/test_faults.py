@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.policy.kubectl.parse import understood
 from breakglass.transport.base import HttpRequest, KubectlRequest, Request, SshRequest
 from tests.rehearsal.support import running
@@ -80,10 +80,10 @@ async def test_a_failure_of_the_table_is_what_the_transport_gives(
     request = made()
     failure: Failure = next(each for each in FAILURES[type(request)] if each.name == name)
     async with running(tmp_path, WORLD, speed=1.0) as rehearsal:
-        outside = Outside(rehearsal.site, tmp_path / "output", Clock(), Prompts())
+        gateway = Gateway(rehearsal.site, tmp_path / "output", Clock(), Prompts())
         try:
-            result = (await outside.send(request)).result
+            result = (await gateway.send(request)).result
         finally:
-            await outside.close()
+            await gateway.close()
     assert (result.fault.kind if result.fault else None) == failure.kind, result
     assert (result.delivery, result.exit, result.status) == (failure.delivery, failure.exit, failure.status)

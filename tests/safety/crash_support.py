@@ -20,7 +20,7 @@ import yaml
 from breakglass.journal import events as e
 from breakglass.journal.folders import all_sessions
 from breakglass.journal.state import Attempt, Recorded, State, fold
-from breakglass.journal.store import FILE_NAME, Reading, read
+from breakglass.journal.store import FILE_NAME, JournalContents, read
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
@@ -127,7 +127,7 @@ class Endured:
         with_records = [each for each in all_sessions(self.state) if read(each.path / FILE_NAME).records]
         return with_records[-1].name if with_records else ""
 
-    def reading(self) -> Reading:
+    def reading(self) -> JournalContents:
         return read(self.state / "sessions" / self.session / FILE_NAME)
 
     def hear(self, kind: Literal["rule", "trap", "recovered", "change"], name: str, say: str) -> None:

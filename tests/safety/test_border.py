@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts, Sight
+from breakglass.engine.gateway import Gateway, Prompts, Response
 from breakglass.policy.kubectl.parse import understood
 from breakglass.site.model import Cluster, Endpoint, Host, Site
 from breakglass.transport.base import (
@@ -95,9 +95,9 @@ class Raising:
         return None
 
 
-def outside(folder: Path, transport: Raising) -> Outside:
+def gateway(folder: Path, transport: Raising) -> Gateway:
     kinds = {type(request): transport for request in REQUESTS.values()}
-    return Outside(SITE, folder, Clock(), Prompts(), transports=kinds)  # type: ignore[arg-type]
+    return Gateway(SITE, folder, Clock(), Prompts(), transports=kinds)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
@@ -106,14 +106,14 @@ def outside(folder: Path, transport: Raising) -> Outside:
 def test_any_exception_of_a_transport_is_a_fault(
     tmp_path: Path, kind: str, error: type[Exception], said: bytes
 ) -> None:
-    async def sent() -> Sight:
-        return await outside(tmp_path, Raising(raised(error), said)).send(REQUESTS[kind])
+    async def sent() -> Response:
+        return await gateway(tmp_path, Raising(raised(error), said)).send(REQUESTS[kind])
 
-    sight = asyncio.run(sent())
-    assert sight.result.fault is not None
-    assert sight.result.delivery is Delivery.UNKNOWN
-    assert error.__name__ in sight.result.fault.message
-    assert (sight.output is not None and sight.output.bytes) == len(said)
+    response = asyncio.run(sent())
+    assert response.result.fault is not None
+    assert response.result.delivery is Delivery.UNKNOWN
+    assert error.__name__ in response.result.fault.message
+    assert (response.output is not None and response.output.bytes) == len(said)
 
 
 BORDER = {
@@ -161,14 +161,14 @@ async def test_any_exception_at_the_border_of_a_transport_is_a_fault(
                 endpoints={"app": Endpoint("app", f"http://127.0.0.1:{port}")},
             )
             for error in [StopIteration, *FEW]:
-                sending = Outside(site, tmp_path, Clock(), Prompts())
+                sending = Gateway(site, tmp_path, Clock(), Prompts())
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setattr(place, raising(error))
-                    sight = await sending.send(REQUESTS[kind])
+                    response = await sending.send(REQUESTS[kind])
                     await sending.close()
                 closing = place.endswith(".close")
-                assert closing or sight.result.fault is not None, error.__name__
-                assert sight.result.fault is None or sight.result.fault.message
+                assert closing or response.result.fault is not None, error.__name__
+                assert response.result.fault is None or response.result.fault.message
 
 
 FEW = [
@@ -215,15 +215,15 @@ async def test_an_endless_read_is_stopped_at_its_limit_and_the_command_with_it(t
     with openssh(tmp_path / "sshd") as server:
         site = Site("endless", hosts={"box": server.host()})
         (tmp_path / "output").mkdir()
-        reading = Outside(site, tmp_path / "output", Clock(), Prompts())
+        reading = Gateway(site, tmp_path / "output", Clock(), Prompts())
         command = ("sh", "-c", f"echo $$ > {mark}; exec yes 'some log line'")
         try:
-            sight = await reading.send(SshRequest("box", command, 60.0), limit=1024 * 1024)
-            assert sight.result.fault is not None and sight.result.fault.kind == "too-much"
-            assert "raise output_limit" in sight.result.fault.message
+            response = await reading.send(SshRequest("box", command, 60.0), limit=1024 * 1024)
+            assert response.result.fault is not None and response.result.fault.kind == "too-much"
+            assert "raise output_limit" in response.result.fault.message
             assert (
-                sight.output is not None
-                and (tmp_path / "output" / sight.output.name).stat().st_size <= 1024 * 1025
+                response.output is not None
+                and (tmp_path / "output" / response.output.name).stat().st_size <= 1024 * 1025
             )
             assert await ended(int(mark.read_text()))
             again = await reading.send(SshRequest("box", ("echo", "still there"), 30.0))

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from breakglass.engine.adhoc import adhoc_runbook
 from breakglass.engine.change import outcome_of
-from breakglass.engine.gateway import Sight
+from breakglass.engine.gateway import Response
 from breakglass.simulator.kubernetes.certificates import Authority
 from breakglass.simulator.kubernetes.hooks import RequestInfo
 from breakglass.site.model import Endpoint, Host
@@ -48,7 +48,7 @@ CHANGE = adhoc_runbook(["kubectl", "delete", "pod", "web-1"]).steps[0]
 
 def outcome(result: Result) -> str:
     """What the session says of a change that came back like this."""
-    return outcome_of(Sight(result, {}, {}, None), CHANGE)
+    return outcome_of(Response(result, {}, {}, None), CHANGE)
 
 
 @contextlib.asynccontextmanager

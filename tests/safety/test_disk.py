@@ -14,7 +14,7 @@ import pytest
 
 from breakglass.cli.telling import telling_of_the_disk
 from breakglass.engine import commands as c
-from breakglass.engine.prompts import Desk
+from breakglass.engine.prompts import JournalWriter
 from breakglass.journal import events as e
 from breakglass.journal import store as journal_module
 from breakglass.journal.folders import StateFolderError, new_session, prepare
@@ -58,23 +58,23 @@ async def test_on_a_full_disk_reading_goes_on_and_nothing_is_changed_until_there
         def try_and_find_it_full(asked: e.Asked) -> c.Command:
             assert "purge" in engine.state.steps, "the reads before it went on"
             assert engine.journal_fault == "No space left on device"
-            where = f"{engine.desk.journal.path}: cannot be written (No space left on device)"
+            where = f"{engine.writer.journal.path}: cannot be written (No space left on device)"
             assert where in capsys.readouterr().err
             return confirm(asked)
 
         def make_room(asked: e.Asked) -> c.Command:
             assert DELETE not in far.commands
-            assert f"not sent: {engine.desk.journal.path}: cannot be written (No space left" in asked.text
+            assert f"not sent: {engine.writer.journal.path}: cannot be written (No space left" in asked.text
             filler.unlink()
             return c.Retry("operator")
 
         state = await walk(engine, try_and_find_it_full, make_room, confirm)
         assert far.commands.count(DELETE) == 1
         assert engine.journal_fault == ""
-        assert f"{engine.desk.journal.path}: is whole" in capsys.readouterr().err
+        assert f"{engine.writer.journal.path}: is whole" in capsys.readouterr().err
         assert state.ended == e.SessionEnded("completed")
-        engine.desk.journal.close()
-        kept = read(engine.desk.journal.path)
+        engine.writer.journal.close()
+        kept = read(engine.writer.journal.path)
         assert [each.event for each in kept.records] == [each.event for each in state.timeline]
 
 
@@ -152,12 +152,12 @@ async def test_an_error_at_any_write_sends_no_change_without_its_intent_on_disk(
         failing = Failing(call, at, times)
         far = Watched(ANSWERS, journal=folder / "session" / FILE_NAME)
         engine, _ = session_of(folder, PURGE, far)
-        path = engine.desk.journal.path
+        path = engine.writer.journal.path
         monkeypatch.setattr(journal_module, "os", failing)
         state = await walk(engine, confirm)
         monkeypatch.setattr(journal_module, "os", os)
         assert all(far.on_disk), f"{call} {at}: sent without its intent on disk"
-        engine.desk.journal.close()
+        engine.writer.journal.close()
         whole = read(path)
         assert [each.event for each in whole.records] == [each.event for each in state.timeline]
         assert not whole.torn
@@ -187,14 +187,14 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(
 def test_decisions_intents_and_outcomes_are_on_the_disk_before_anybody_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(open_journal(tmp_path, create=True))
+    writer = JournalWriter(open_journal(tmp_path, create=True))
     calls: list[str] = []
     monkeypatch.setattr(journal_module, "os", Noting(calls))
-    desk.subscribe(lambda recorded, state: calls.append("told"))
-    desk.record(e.ActionIntended("purge", 1, "kubectl delete pod web-1", "cluster main", "destructive"))
+    writer.subscribe(lambda recorded, state: calls.append("told"))
+    writer.record(e.ActionIntended("purge", 1, "kubectl delete pod web-1", "cluster main", "destructive"))
     assert calls == ["pwrite", "fsync", "told"]
     calls.clear()
-    desk.record(e.Captured("purge", 1, {}))
+    writer.record(e.Captured("purge", 1, {}))
     assert calls == ["pwrite", "told"]
 
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from breakglass.engine import commands as c
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
-from breakglass.engine.prompts import Desk
+from breakglass.engine.gateway import Gateway, Prompts
+from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.walk import Engine
 from breakglass.journal import events as e
 from breakglass.journal.state import State
@@ -157,12 +157,12 @@ async def _walk(door: Door, values: list[str], wanted: tuple[str, ...]) -> Walke
     ssh, http = Ssh(site, KnownSecrets(), None), Http(site, KnownSecrets())
     clock = Clock()
     transports: dict[type[Request], Transport] = {KubectlRequest: cluster, SshRequest: ssh, HttpRequest: http}
-    outside = Outside(site, folder / "session" / "output", clock, Prompts(), transports=transports)
+    gateway = Gateway(site, folder / "session" / "output", clock, Prompts(), transports=transports)
     runbook = load_runbook(path)
     engine = Engine(
-        runbook, site, Desk(open_journal(folder / "session", create=True)), outside, clock, "never"
+        runbook, site, JournalWriter(open_journal(folder / "session", create=True)), gateway, clock, "never"
     )
-    engine.desk.record(
+    engine.writer.record(
         e.SessionStarted(
             "s", runbook.name, runbook.title, "sev2", str(path), runbook.digest, "lab", "", False, "live",
             "operator", {}, "test", "test", 1,

@@ -75,7 +75,7 @@ async def test_reading_goes_on_and_the_change_is_refused_before_anything_is_sent
         async with open_session(request) as session:
             state = await walk(session.engine, confirm)
             engine = session.engine
-            draft = report_of(state, engine.desk.journal.last_hash, engine.runbook)
+            draft = report_of(state, engine.writer.journal.last_hash, engine.runbook)
     pods, purge = state.steps["pods"], state.steps["purge"].last
     assert pods.status == "ok"
     assert "nor does" in engine.journal_fault

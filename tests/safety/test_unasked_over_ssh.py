@@ -21,7 +21,7 @@ import pytest
 from breakglass.cli.main import main
 from breakglass.engine import commands as c
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts
+from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.opening import Request, open_session
 from breakglass.engine.triage import triage
 from breakglass.exit_codes import ExitCode
@@ -223,11 +223,11 @@ async def test_none_of_them_that_is_known_to_change_is_made_a_read_by_its_author
 
 @pytest.mark.parametrize("more", ["", "    risk: read\n    because: It is fine.\n"])
 async def test_none_of_them_runs_in_triage(machine: Machine, more: str) -> None:
-    outside = Outside(load_site(machine.site), machine.folder / "output", Clock(), Prompts())
+    gateway = Gateway(load_site(machine.site), machine.folder / "output", Clock(), Prompts())
     try:
-        (row,) = await triage(outside, {"feared": machine.unchecked(more=more)})
+        (row,) = await triage(gateway, {"feared": machine.unchecked(more=more)})
     finally:
-        await outside.close()
+        await gateway.close()
     assert machine.left() == []
     assert [each.verdict for each in row.findings] == ["unknown", "unknown"]
     assert all(each.message.startswith("not run") for each in row.findings)
@@ -245,11 +245,11 @@ async def test_a_read_by_the_author_s_word_runs_in_a_dry_run_and_never_in_triage
     path = machine.folder / "runbook.yaml"
     runbook, problems = read_runbook(text, path)
     assert runbook is not None, problems
-    outside = Outside(load_site(machine.site), machine.folder / "output", Clock(), Prompts())
+    gateway = Gateway(load_site(machine.site), machine.folder / "output", Clock(), Prompts())
     try:
-        (row,) = await triage(outside, {"feared": runbook})
+        (row,) = await triage(gateway, {"feared": runbook})
     finally:
-        await outside.close()
+        await gateway.close()
     assert row.findings[0].message.startswith("not run: a read by the author's word: It only looks.")
     assert machine.left() == ["peek"]
     state = await walked(machine, runbook, "dry-run", NOBODY)

@@ -33,7 +33,7 @@ class Clock:
         return self.time
 
 
-class Desk(Stage):
+class ConfirmStage(Stage):
     """The application with the walk and, over it, the confirmation; its clock stands still."""
 
     def __init__(self, session: ToldSession, *, awake: bool = True) -> None:
@@ -89,7 +89,7 @@ def confirmed(session: ToldSession) -> list[c.Command]:
 
 # -------------------------------------------------------------------- what confirms
 async def test_the_typed_name_and_then_enter_confirms_a_destructive_change(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD)
@@ -99,7 +99,7 @@ async def test_the_typed_name_and_then_enter_confirms_a_destructive_change(tmp_p
 
 
 async def test_one_explicit_key_confirms_a_change(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""))
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, "Y")
@@ -110,7 +110,7 @@ async def test_one_explicit_key_confirms_a_change(tmp_path: Path) -> None:
 # -------------------------------------------------------------------- what does not
 @pytest.mark.parametrize("typed", ["", POD])
 async def test_no_other_key_confirms(tmp_path: Path, typed: str) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=typed))
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=typed))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         keys = [chr(code) for code in range(33, 127) if typed or chr(code) != "Y"]
@@ -122,7 +122,7 @@ async def test_no_other_key_confirms(tmp_path: Path, typed: str) -> None:
 
 async def test_enter_alone_never_confirms_however_often(tmp_path: Path) -> None:
     for typed in ("", POD):
-        app = Desk(asked_to_purge(tmp_path, typed=typed))
+        app = ConfirmStage(asked_to_purge(tmp_path, typed=typed))
         async with app.run_test(size=(80, 24)) as pilot:
             await app.ask(pilot)
             await pilot.press(*["enter"] * 20)
@@ -139,7 +139,7 @@ async def test_the_key_that_opens_the_dialog_does_not_answer_it(tmp_path: Path) 
 
 
 async def test_what_was_typed_ahead_is_not_taken(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path), awake=False)
+    app = ConfirmStage(asked_to_purge(tmp_path), awake=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.burst(pilot, *POD, "enter")
@@ -150,7 +150,7 @@ async def test_what_was_typed_ahead_is_not_taken(tmp_path: Path) -> None:
 
 
 async def test_one_key_typed_ahead_does_not_confirm_a_change(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""), awake=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.burst(pilot, "Y", "Y", "Y")
@@ -159,7 +159,7 @@ async def test_one_key_typed_ahead_does_not_confirm_a_change(tmp_path: Path) -> 
 
 
 async def test_a_key_that_waited_in_the_queue_counts_from_when_it_was_pressed(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""), awake=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         early = events.Key("Y", "Y")
@@ -171,7 +171,7 @@ async def test_a_key_that_waited_in_the_queue_counts_from_when_it_was_pressed(tm
 
 
 async def test_a_held_key_keeps_the_dialog_deaf(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""), awake=False)
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""), awake=False)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         for _ in range(30):
@@ -186,7 +186,7 @@ async def test_a_held_key_keeps_the_dialog_deaf(tmp_path: Path) -> None:
 
 
 async def test_pasting_is_refused_and_said(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         app.dialog.post_message(events.Paste(POD))
@@ -199,7 +199,7 @@ async def test_pasting_is_refused_and_said(tmp_path: Path) -> None:
 
 
 async def test_clicks_do_not_confirm(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD)
@@ -210,7 +210,7 @@ async def test_clicks_do_not_confirm(tmp_path: Path) -> None:
 
 
 async def test_resizing_does_not_confirm_and_loses_nothing(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(120, 40)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD[:-1])
@@ -227,7 +227,7 @@ NEARLY = [POD + " ", " " + POD, POD.upper(), POD + POD, POD[:-1], POD[1:]]
 
 @pytest.mark.parametrize("typed", [*ALIKE, *NEARLY])
 async def test_only_the_exact_name_counts(tmp_path: Path, typed: str) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *("space" if character == " " else character for character in typed), "enter")
@@ -236,7 +236,7 @@ async def test_only_the_exact_name_counts(tmp_path: Path, typed: str) -> None:
 
 
 async def test_no_word_counts_before_everything_has_been_on_the_screen(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(60, 16)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD, "enter")
@@ -250,7 +250,7 @@ async def test_no_word_counts_before_everything_has_been_on_the_screen(tmp_path:
 
 
 async def test_one_key_does_not_count_before_everything_has_been_on_the_screen(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""))
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""))
     async with app.run_test(size=(40, 12)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, "Y")
@@ -259,7 +259,7 @@ async def test_one_key_does_not_count_before_everything_has_been_on_the_screen(t
 
 
 async def test_time_does_not_confirm(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD)
@@ -270,7 +270,7 @@ async def test_time_does_not_confirm(tmp_path: Path) -> None:
 
 # -------------------------------------------------------------------- pasting without brackets
 async def test_enter_that_comes_with_the_text_does_not_confirm(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.burst(pilot, *POD, "enter", "enter", *POD, "enter", *POD)
@@ -283,7 +283,7 @@ async def test_enter_that_comes_with_the_text_does_not_confirm(tmp_path: Path) -
 
 
 async def test_enter_that_follows_the_text_too_soon_counts_when_it_is_pressed_again(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD[:-1])
@@ -297,7 +297,7 @@ async def test_enter_that_follows_the_text_too_soon_counts_when_it_is_pressed_ag
 
 @pytest.mark.parametrize("keys", ["Yes", "aY", "YY", "Y\n", "\nY"])
 async def test_one_key_among_others_does_not_confirm_a_change(tmp_path: Path, keys: str) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""))
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         app.clock.time += MOMENT * 2
@@ -308,7 +308,7 @@ async def test_one_key_among_others_does_not_confirm_a_change(tmp_path: Path, ke
 
 
 async def test_going_back_in_the_moment_after_the_key_sends_nothing(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, typed=""))
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, "Y", "escape")
@@ -319,7 +319,7 @@ async def test_going_back_in_the_moment_after_the_key_sends_nothing(tmp_path: Pa
 # -------------------------------------------------------------------- going back
 @pytest.mark.parametrize("key", ["escape", "ctrl+c"])
 async def test_going_back_sends_nothing_and_says_so(tmp_path: Path, key: str) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         assert "Esc = go back, nothing has been sent" in flat(app)
@@ -331,7 +331,7 @@ async def test_going_back_sends_nothing_and_says_so(tmp_path: Path, key: str) ->
 
 async def test_the_dialog_leaves_when_the_question_is_no_longer_open(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         session.tell(e.Declined("purge", 1, "oncall"))
@@ -343,7 +343,7 @@ async def test_the_dialog_leaves_when_the_question_is_no_longer_open(tmp_path: P
 async def test_a_refusal_by_the_session_is_shown_and_the_dialog_stays(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, typed="")
     session.refuse = "nothing waits to be confirmed"
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, "Y")
@@ -369,7 +369,7 @@ def agreeing(session: ToldSession) -> None:
 async def test_a_second_person_gives_name_and_word(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD, "enter")
@@ -386,7 +386,7 @@ async def test_a_second_person_gives_name_and_word(tmp_path: Path) -> None:
 async def test_one_person_is_not_two(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD, "enter")
@@ -401,7 +401,7 @@ async def test_one_person_is_not_two(tmp_path: Path) -> None:
 async def test_a_name_that_shows_nothing_is_no_second_person(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         assert "Nothing proves the second name" in flat(app)
@@ -415,7 +415,7 @@ TO_SIGN = "breakglass: approve this change\nsite     main\nrun 1/1  kubectl dele
 SIGNATURE = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n"
 
 
-async def second(app: Desk, pilot: Pilot[int]) -> None:
+async def second(app: ConfirmStage, pilot: Pilot[int]) -> None:
     """Give the first word, and let the deaf time of the second person pass."""
     await app.ask(pilot)
     await app.type(pilot, *POD, "enter")
@@ -431,7 +431,7 @@ def as_keys(text: str, line_end: str) -> list[str]:
 async def test_a_signature_is_pasted(tmp_path: Path, line_end: str) -> None:
     session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await second(app, pilot)
         assert TO_SIGN in words(app), "with nothing around it"
@@ -452,7 +452,7 @@ async def test_a_signature_is_pasted(tmp_path: Path, line_end: str) -> None:
 async def test_a_signature_that_does_not_hold_is_said_and_another_can_be_pasted(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await second(app, pilot)
         session.refuse = "it does not hold"
@@ -468,7 +468,7 @@ async def test_a_signature_that_does_not_hold_is_said_and_another_can_be_pasted(
 async def test_typing_the_text_of_the_first_person_is_no_signature(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await second(app, pilot)
         await app.type(pilot, *"deputy", "enter", *POD, "enter")
@@ -479,7 +479,7 @@ async def test_typing_the_text_of_the_first_person_is_no_signature(tmp_path: Pat
 async def test_what_is_pasted_before_keys_count_is_not_taken(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         await app.type(pilot, *POD, "enter")
@@ -492,7 +492,7 @@ async def test_what_is_pasted_before_keys_count_is_not_taken(tmp_path: Path) -> 
 async def test_the_text_to_sign_can_be_copied(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
     agreeing(session)
-    app = Desk(session)
+    app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await second(app, pilot)
         await app.type(pilot, "y")
@@ -505,7 +505,7 @@ async def test_every_object_of_a_list_is_named_and_is_read_before_a_word_counts(
     tmp_path: Path, count: int
 ) -> None:
     each = [{"command": f"reboot --now {n}", "where": f"root@node{n}"} for n in range(count)]
-    app = Desk(asked_to_purge(tmp_path, typed=f"{count} on h@lab", each=each, on=""))
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=f"{count} on h@lab", each=each, on=""))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         shown = words(app)
@@ -550,7 +550,7 @@ def test_the_command_is_whole_at_every_width(tmp_path: Path, width: int) -> None
 async def test_mode_site_and_question_are_on_screen_at_every_size(
     tmp_path: Path, size: tuple[int, int]
 ) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=size) as pilot:
         await app.ask(pilot)
         text = flat(app)
@@ -560,7 +560,7 @@ async def test_mode_site_and_question_are_on_screen_at_every_size(
 
 
 async def test_what_does_not_fit_is_said_and_reached_with_the_arrows(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path))
+    app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(60, 16)) as pilot:
         await app.ask(pilot)
         assert "more lines below" in flat(app)
@@ -571,14 +571,14 @@ async def test_what_does_not_fit_is_said_and_reached_with_the_arrows(tmp_path: P
 
 
 async def test_markup_and_escapes_in_values_are_plain_text(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, impact="[bold red]x[/] \x1b]52;c;eA==\x07 [link=a]"))
+    app = ConfirmStage(asked_to_purge(tmp_path, impact="[bold red]x[/] \x1b]52;c;eA==\x07 [link=a]"))
     async with app.run_test(size=(120, 40)) as pilot:
         await app.ask(pilot)
         assert "[bold red]x[/] \\x1b]52;c;eA==\\x07 [link=a]" in words(app)
 
 
 async def test_a_refused_dry_run_is_seen_before_anything_is_typed(tmp_path: Path) -> None:
-    app = Desk(asked_to_purge(tmp_path, server_says="dry run refused: pods is forbidden"))
+    app = ConfirmStage(asked_to_purge(tmp_path, server_says="dry run refused: pods is forbidden"))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
         assert "dry run refused: pods is forbidden" in flat(app)

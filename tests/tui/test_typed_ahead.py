@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.tui.support import asked_to_purge
-from tests.tui.test_confirm import Desk
+from tests.tui.test_confirm import ConfirmStage
 
 
 async def test_the_keys_that_the_terminal_still_holds_are_thrown_away_when_the_dialog_opens(
@@ -23,14 +23,14 @@ async def test_the_keys_that_the_terminal_still_holds_are_thrown_away_when_the_d
     tty.setraw(terminal)
     with os.fdopen(terminal, "rb", buffering=0) as stdin:
         monkeypatch.setattr(sys, "__stdin__", stdin)
-        desk = Desk(asked_to_purge(tmp_path))
-        async with desk.run_test() as pilot:
+        stage = ConfirmStage(asked_to_purge(tmp_path))
+        async with stage.run_test() as pilot:
             os.write(keyboard, b"typed ahead")
             # The kernel hands it from one end to the other in its own time.
             readable, _, _ = select.select([terminal], [], [], 10.0)
             assert readable
             assert held_by(terminal) > 0
-            await desk.ask(pilot)
+            await stage.ask(pilot)
             assert held_by(terminal) == 0
             await pilot.press("escape")
     os.close(keyboard)

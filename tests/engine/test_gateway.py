@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from breakglass.engine.clock import Clock
-from breakglass.engine.gateway import Outside, Prompts, Sight
+from breakglass.engine.gateway import Gateway, Prompts, Response
 from breakglass.runbook.expression import evaluate
 from breakglass.runbook.model import Expression
 from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, PortForward, Site
@@ -22,18 +22,18 @@ from tests.transport.http_support import PLENTY, Seen, endpoint_at, serving
 SECRET = "hunter2-hunter2"
 
 
-async def seen_by(folder: Path, answer: web.Response, *, follow: bool = False) -> Sight:
+async def seen_by(folder: Path, answer: web.Response, *, follow: bool = False) -> Response:
     async with serving(Seen(lambda request: answer)) as port:
         site = Site(
             "loopback",
             endpoints={"app": endpoint_at(port, bearer="token")},
             secrets={"token": EnvironmentSecret("TOKEN")},
         )
-        outside = Outside(site, folder, Clock(), Prompts())
+        gateway = Gateway(site, folder, Clock(), Prompts())
         try:
-            return await outside.send(HttpRequest("GET", "app", PLENTY, follow=follow))
+            return await gateway.send(HttpRequest("GET", "app", PLENTY, follow=follow))
         finally:
-            await outside.close()
+            await gateway.close()
 
 
 @pytest.fixture(autouse=True)
@@ -45,32 +45,32 @@ async def test_what_is_shown_is_without_the_secret_and_what_is_decided_by_is_as_
     tmp_path: Path,
 ) -> None:
     answer = web.json_response({"token": SECRET, "pin": 12}, headers={"X-Token": f"Bearer {SECRET}"})
-    sight = await seen_by(tmp_path, answer)
-    assert SECRET not in str(sight.shown)
-    assert sight.value["json"] == {"token": SECRET, "pin": 12}
-    assert sight.shown["json"] == {"token": MARK, "pin": 12}
+    response = await seen_by(tmp_path, answer)
+    assert SECRET not in str(response.shown)
+    assert response.value["json"] == {"token": SECRET, "pin": 12}
+    assert response.shown["json"] == {"token": MARK, "pin": 12}
 
 
 async def test_where_no_secret_came_what_is_shown_is_what_is_decided_by(tmp_path: Path) -> None:
-    sight = await seen_by(tmp_path, web.json_response({"healthy": True}))
-    assert sight.shown is sight.value
+    response = await seen_by(tmp_path, web.json_response({"healthy": True}))
+    assert response.shown is response.value
 
 
 async def test_the_words_of_a_fault_are_without_secrets_and_on_one_line(tmp_path: Path) -> None:
     location = f"ftp://x/{SECRET}/\u202e"
     answer = web.Response(status=302, headers={"Location": location})
-    sight = await seen_by(tmp_path, answer, follow=True)
-    assert sight.result.fault is not None and "redirects to" in sight.result.fault.message
-    assert SECRET not in sight.result.fault.message and SECRET not in str(sight.shown)
-    assert "\u202e" not in sight.result.fault.message
+    response = await seen_by(tmp_path, answer, follow=True)
+    assert response.result.fault is not None and "redirects to" in response.result.fault.message
+    assert SECRET not in response.result.fault.message and SECRET not in str(response.shown)
+    assert "\u202e" not in response.result.fault.message
 
 
 async def test_the_words_of_a_fault_are_cut_after_the_secrets_are_out(tmp_path: Path) -> None:
     for before in range(180, 200):
         answer = web.Response(status=302, headers={"Location": f"ftp://{'x' * before}{SECRET}{'y' * 9000}"})
-        sight = await seen_by(tmp_path, answer, follow=True)
-        assert sight.result.fault is not None and MARK in sight.result.fault.message
-        assert SECRET[:5] not in sight.result.fault.message and len(sight.result.fault.message) < 5000
+        response = await seen_by(tmp_path, answer, follow=True)
+        assert response.result.fault is not None and MARK in response.result.fault.message
+        assert SECRET[:5] not in response.result.fault.message and len(response.result.fault.message) < 5000
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ async def test_the_words_of_a_fault_are_cut_after_the_secrets_are_out(tmp_path: 
 async def test_no_text_can_break_an_expression(
     tmp_path: Path, sent: str, expected: str, media_type: str
 ) -> None:
-    sight = await seen_by(tmp_path, web.Response(body=sent.encode(), content_type=media_type))
+    response = await seen_by(tmp_path, web.Response(body=sent.encode(), content_type=media_type))
     expression = Expression("result.json.a", Position(tmp_path, 1, 1))
-    scope: dict[str, Json] = {"result": sight.value}
+    scope: dict[str, Json] = {"result": response.value}
     assert evaluate(expression, scope) == expected
 
 
@@ -91,15 +91,15 @@ async def test_no_text_can_break_an_expression(
 @pytest.mark.parametrize("media_type", ["application/json", "text/plain"])
 async def test_data_that_is_nested_too_deep_is_text_only(tmp_path: Path, depth: int, media_type: str) -> None:
     body = (b"[" * depth) + (b"]" * depth)
-    sight = await seen_by(tmp_path, web.Response(body=body, content_type=media_type))
-    assert sight.value["json"] is None and sight.value["text"] == body.decode()
+    response = await seen_by(tmp_path, web.Response(body=body, content_type=media_type))
+    assert response.value["json"] is None and response.value["text"] == body.decode()
 
 
 async def test_data_that_is_nested_as_deep_as_allowed_is_data(tmp_path: Path) -> None:
     body = (b'{"a":' * 99) + b"[]" + (b"}" * 99)
-    sight = await seen_by(tmp_path, web.Response(body=body, content_type="application/json"))
+    response = await seen_by(tmp_path, web.Response(body=body, content_type="application/json"))
     expression = Expression("has(result.json.a.a.a)", Position(tmp_path, 1, 1))
-    assert evaluate(expression, {"result": sight.value}) is True
+    assert evaluate(expression, {"result": response.value}) is True
 
 
 async def test_a_refused_port_forward_says_why(start: Start, tmp_path: Path) -> None:
@@ -110,10 +110,10 @@ async def test_a_refused_port_forward_says_why(start: Start, tmp_path: Path) -> 
         clusters={"main": Cluster("main", kubeconfig=cluster.server.kubeconfig)},
         endpoints={"app": Endpoint("app", "http://app.lab.example", forward=forward)},
     )
-    outside = Outside(site, tmp_path, Clock(), Prompts())
+    gateway = Gateway(site, tmp_path, Clock(), Prompts())
     try:
-        sight = await outside.send(HttpRequest("GET", "app", PLENTY))
+        response = await gateway.send(HttpRequest("GET", "app", PLENTY))
     finally:
-        await outside.close()
-    assert sight.result.fault is not None
-    assert "the port-forward says: " in sight.result.fault.message
+        await gateway.close()
+    assert response.result.fault is not None
+    assert "the port-forward says: " in response.result.fault.message
