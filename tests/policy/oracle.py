@@ -217,4 +217,4 @@ def _call_pattern(words: Sequence[str]) -> re.Pattern[str]:
 def _one_word(word: str) -> str:
     """A pattern of one argument. A `~` that some shell may take for the home folder matches any path."""
     pattern = re.escape(word).replace(EXPANSION, "[^\0]*").replace(WORDS, ".*")
-    return re.sub(r"(\A|=|:)\\~/?", r"\1[^\0]*", pattern)
+    return re.sub(r"(\A|=|:)\\~/*", r"\1[^\0]*", pattern)
