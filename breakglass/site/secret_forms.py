@@ -74,7 +74,10 @@ def _chains(value: str, *, short: bool, huge: bool) -> Iterator[Chain]:
     yield Chain(tuple(_character(each, short=short) for each in value), begun, begun)
     if huge:
         return
-    for text in _in_base64(raw):
+    once = dict.fromkeys(_in_base64(raw))
+    # Kubernetes' own base64 is around that of a registry's login.
+    twice = dict.fromkeys(again for text in once for again in _in_base64(text.encode())) if short else {}
+    for text in once | twice:
         links = (*(_BETWEEN_LINES + _of_base64(character) for character in text[1:]), _PADDING)
         begun = rf"{_BETWEEN_LINES}(?:[\\%][^\s]{{0,4}})?"
         yield Chain((_of_base64(text[0]), *links), begun, r"[\\%][^\s]{0,4}")

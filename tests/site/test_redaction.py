@@ -324,3 +324,18 @@ def test_data_without_a_secret_stays_the_same_object() -> None:
 )
 def test_a_secret_is_gone_as_sql_csv_yaml_and_git_quote_it(shown: str) -> None:
     assert redactor_of('it\'s a "token" of p\u00e4').redact(f"a {shown} b") == f"a {MARK} b"
+
+
+@pytest.mark.parametrize("before", ["", "u:", "user:", "somebody:"])
+@pytest.mark.parametrize("around", ['{"auth":"%s"}', '{"auths":{"r":{"auth":"%s"}}}', "%s", " %s "])
+def test_a_registry_login_within_a_kubernetes_secret_is_kept_out(before: str, around: str) -> None:
+    redactor = Redactor()
+    redactor.add("correct horse battery")
+    login = base64.b64encode(f"{before}correct horse battery".encode()).decode()
+    twice = base64.b64encode((around % login).encode()).decode()
+    shown = redactor.redact(f".dockerconfigjson: {twice}")
+    head, mark, tail = shown.partition(MARK)
+    assert mark
+    hidden = len(".dockerconfigjson: ") + len(twice) - len(head + tail)
+    of_secret = len(base64.b64encode(base64.b64encode(b"correct horse battery")))
+    assert hidden >= of_secret - 12, "all but the characters that the neighbours share in"
