@@ -73,5 +73,7 @@ async def test_bad_input_is_said_and_nothing_is_changed_on_a_guess(scenario: str
 
 async def test_both_full_pods_are_purged_and_the_evicted_one_is_left_alone(tmp_path: Path) -> None:
     walked = await walk_scenario(NAME, "two-full-pods", tmp_path)
-    deleted = {change.split("/")[-1] for change in walked.touched if change.startswith("kubernetes.delete pods")}
+    deleted = {
+        change.split("/")[-1] for change in walked.touched if change.startswith("kubernetes.delete pods")
+    }
     assert {name.rpartition("-")[2] for name in deleted} == {"x7k2p", "h4w9d"}
