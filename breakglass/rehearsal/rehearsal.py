@@ -8,6 +8,7 @@ import asyncio
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -122,9 +123,10 @@ class Rehearsal:
         return [each.name for each in self.happened if each.kind == "trap"]
 
     def snapshot(self) -> Json:
-        """All of the world as it stands: variables, Kubernetes objects, files of hosts."""
+        """All of the world as it stands: variables, Kubernetes objects, files of hosts. What is set later, in
+        whatever depth, does not show in it."""
         return {
-            "world": dict(self._world.variables),
+            "world": deepcopy(dict(self._world.variables)),
             "clusters": {name: store.snapshot() for name, store in self._stores.items()},
             "hosts": {name: host.snapshot() for name, host in self._hosts.items()},
         }

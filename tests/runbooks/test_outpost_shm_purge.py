@@ -1,5 +1,6 @@
 """The outpost purge: its scenarios walked right, into every trap, and dry; its commands against bad input."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import reaches_outside
+from breakglass.values import Json
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
     RUNBOOKS,
@@ -36,12 +38,45 @@ ONLY_BY_CHOICE = frozenset({"default-limit"})
 BAD_INPUT = {
     "oom-follow-on-fix": ELSEWHERE,
     "recorded-incident": REACHING - ELSEWHERE - ONLY_BY_CHOICE - NOW_AND_THEN,
-    "fails-now-and-then": NOW_AND_THEN,
 }
-COUNTING = frozenset({"fails-now-and-then"})
-"""Its world counts the questions, so that each third one fails."""
 STANDING_STILL = 0.01
 """Simulated seconds in a real one: the world does nothing by itself while a dry run is held against it."""
+
+
+FAILS_NOW_AND_THEN = """
+base: recorded-incident.yaml
+scenario: fails-now-and-then
+title: It works again, it does not, it works
+summary: >-
+  Some people cannot log in, and then they can. Whoever looks gets through at the first try. Sessions that
+  expire free a few pages of /dev/shm, and the next clients take them.
+recorded: false
+
+world:
+  asked: 0
+
+endpoints:
+  protected-app: &app
+    routes:
+      - path: "*"
+        when: "world.shm.used >= world.shm.blocks && world.asked % 3 == 2"
+        set: {asked: "${{ world.asked + 1 }}"}
+        reply: {status: 400, headers: {Content-Type: text/html}, body: "<h1>400 Bad Request</h1>"}
+      - path: "*"
+        set: {asked: "${{ world.asked + 1 }}"}
+        reply:
+          status: 302
+          headers:
+            Location: https://authentik.lab.example/application/o/authorize/?client_id=k7Vw2&response_type=code
+  protected-app-direct: *app
+
+traps: []
+expect:
+  result: recovered
+  reaches: [cookieless, again, other-sites, log, pod, each-shm, shm, owner, purge, cookieless-after, relieved]
+  never: [healthy, cdn, resize]
+"""
+"""Sessions that expire free a few pages, so that each third client fails. Its world counts the questions."""
 
 
 @pytest.mark.parametrize("scenario", PATHS)
@@ -57,7 +92,7 @@ async def test_a_trap_taken_on_purpose_is_refused_or_is_in_the_review(
     check_trap(await walk_scenario(NAME, scenario, tmp_path, trap=name), trap)
 
 
-@pytest.mark.parametrize("scenario", sorted(PATHS.keys() - COUNTING))
+@pytest.mark.parametrize("scenario", PATHS)
 async def test_a_dry_run_changes_nothing_at_all(scenario: str, tmp_path: Path) -> None:
     check_dry_run(await walk_scenario(NAME, scenario, tmp_path, mode="dry-run", speed=STANDING_STILL))
 
@@ -77,3 +112,30 @@ async def test_both_full_pods_are_purged_and_the_evicted_one_is_left_alone(tmp_p
         change.split("/")[-1] for change in walked.touched if change.startswith("kubernetes.delete pods")
     }
     assert {name.rpartition("-")[2] for name in deleted} == {"x7k2p", "h4w9d"}
+
+
+async def test_one_client_that_gets_through_does_not_end_the_walk_as_healthy(tmp_path: Path) -> None:
+    shutil.copy(PATHS["recorded-incident"], tmp_path)
+    scenario = tmp_path / "fails-now-and-then.yaml"
+    scenario.write_text(FAILS_NOW_AND_THEN)
+    folder = tmp_path / "walk"
+    folder.mkdir()
+    check_right_walk(await walk_scenario(NAME, scenario, folder), load_scenario(scenario))
+
+
+async def test_the_larger_size_changes_nothing_else_of_the_configuration(tmp_path: Path) -> None:
+    walked = await walk_scenario(NAME, "oom-follow-on-fix", tmp_path)
+    before, after = (config_of(each) for each in (walked.before, walked.after))
+    assert {key for key in before | after if before.get(key) != after.get(key)} == {"kubernetes_json_patches"}
+
+
+def config_of(snapshot: Json) -> dict[str, Json]:
+    """The outpost's configuration as the simulated SSO has it."""
+    return object_at(object_at(object_at(snapshot, "world"), "outpost"), "config")
+
+
+def object_at(value: Json, key: str) -> dict[str, Json]:
+    assert isinstance(value, dict)
+    found = value[key]
+    assert isinstance(found, dict)
+    return found
