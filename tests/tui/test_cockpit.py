@@ -36,12 +36,12 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAKGLASS_OPERATOR", "oncall")
 
 
-def rehearsal(scenario: str = "recorded-incident") -> Request:
+def rehearsal(scenario: str = "recorded-incident", speed: float = 20.0) -> Request:
     return Request(
         mode="rehearsal",
         runbook=OUTPOST / "runbook.yaml",
         scenario=OUTPOST / "scenarios" / f"{scenario}.yaml",
-        speed=20.0,
+        speed=speed,
     )
 
 
@@ -61,11 +61,11 @@ async def until(app: Cockpit, pilot: Pilot[int], holds: Callable[[Cockpit], bool
     raise AssertionError(words(app))
 
 
-def needs(question: str) -> Callable[[Cockpit], bool]:
+def needs(question: str, step: str = "") -> Callable[[Cockpit], bool]:
     def holds(app: Cockpit) -> bool:
         screen = app.screen
         waiting = screen.walk.state.waiting if isinstance(screen, WalkScreen) else None
-        return waiting is not None and waiting.question == question
+        return waiting is not None and waiting.question == question and step in ("", waiting.step)
 
     return holds
 
@@ -95,7 +95,7 @@ async def to_the_confirmation(app: Cockpit, pilot: Pilot[int]) -> WalkScreen:
 
 
 async def test_an_incident_is_recovered_by_keyboard_alone() -> None:
-    async with opened(rehearsal()) as (app, pilot):
+    async with opened(rehearsal(speed=300.0)) as (app, pilot):
         await to_the_confirmation(app, pilot)
         await confirm(app, pilot)
         await until(app, pilot, needs("continue"))
@@ -110,8 +110,9 @@ async def test_an_incident_is_recovered_by_keyboard_alone() -> None:
         await pilot.press("enter")
         await until(app, pilot, on(Choose))
         await pilot.press("enter")
-        await until(app, pilot, needs("continue"))
-        await pilot.press("enter")
+        for step in ("fix", "log-after"):
+            await until(app, pilot, needs("continue", step))
+            await pilot.press("enter")
         await until(app, pilot, on(ReportScreen))
         assert "recovered" in flat(app)
         await pilot.press("q")

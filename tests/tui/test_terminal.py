@@ -127,7 +127,7 @@ def test_a_walk_at_60x20_by_keyboard_to_its_report_and_exit_code(started: Callab
 
 def to_the_change(pty: Pty) -> None:
     """Walk to the confirmation and give the word."""
-    for phase in ("other-sites", "shm"):
+    for phase in ("other-sites", "owner"):
         pty.until(lambda pty, phase=phase: pty.has("asked", question="continue", step=phase))
         pty.press("\r")
     pty.until(lambda pty: pty.has("asked", question="confirm"))
@@ -163,8 +163,8 @@ def test_a_terminal_that_stops_reading_does_not_stop_the_session(started: Callab
         pty.process.send_signal(signal.SIGWINCH)
         select.select([], [], [], 0.02)
     pty.press("\r")
-    pty.until(lambda pty: pty.has("asked", question="continue", step="shm"), reading=False)
-    pty.until(lambda pty: "How full is /dev/shm?" in pty.text and "go on with: Delete" in pty.text)
+    pty.until(lambda pty: pty.has("asked", question="continue", step="owner"), reading=False)
+    pty.until(lambda pty: "Will anything replace the pod?" in pty.text and "go on with: Delete" in pty.text)
     pty.press("S")
     pty.until(lambda pty: "Whom do you call" in pty.text)
     pty.press("call\r")
