@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from breakglass.cli.ending import PERMISSION, UNREACHABLE
-from breakglass.engine.checks import Check, checks, unused
+from breakglass.engine.doctor import Check, checks, unused
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import state_folder
 from breakglass.runbook.library import find_runbook, unique_runbooks

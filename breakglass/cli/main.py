@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Protocol
 
-    class Command(Protocol):
+    class CommandModule(Protocol):
         """One command's module."""
 
         def add_arguments(self, parser: ArgumentParser) -> None: ...
@@ -121,11 +121,11 @@ def load(name: str, parser: "ArgumentParser") -> None:
     parser.set_defaults(run=command.run)
 
 
-def _command(name: str) -> "Command":
+def _command(name: str) -> "CommandModule":
     from importlib import import_module
     from typing import cast
 
-    return cast("Command", import_module(f"breakglass.cli.{name}"))
+    return cast("CommandModule", import_module(f"breakglass.cli.{name}"))
 
 
 def _guarded(run: "Callable[[], int]") -> int:

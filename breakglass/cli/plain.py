@@ -115,7 +115,7 @@ async def _answer(asked: e.Asked, state: State, lines: Lines) -> Given:
         case "choose":
             return c.Answer(await _pick(asked, lines), by)
         case "continue" | "decide":
-            return await _way_on(await _pick(asked, lines), lines, by)
+            return await _decision(await _pick(asked, lines), lines, by)
 
 
 NEEDS_A_PERSON = (
@@ -197,7 +197,7 @@ async def _pick(asked: e.Asked, lines: Lines) -> str:
         lines.say(f"  {wrong}")
 
 
-async def _way_on(way: str, lines: Lines, by: str) -> c.Command:
+async def _decision(way: str, lines: Lines, by: str) -> c.Command:
     match way:
         case "continue":
             return c.Continue(by)

@@ -16,7 +16,7 @@ from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Assessment, Risk
 from breakglass.runbook.model import (
     Action,
-    Confirm,
+    Confirmation,
     HttpAction,
     KubectlAction,
     Runbook,
@@ -55,7 +55,7 @@ def adhoc_runbook(words: Sequence[str], *, cluster: str | None = None, timeout: 
         action=action,
         timeout=timeout,
         assessed=assessed,
-        confirm=Confirm(typed) if asks else None,
+        confirm=Confirmation(typed) if asks else None,
         impact=_literal("Not known: this is in no runbook.") if asks else None,
     )
     source = shlex.join(words)

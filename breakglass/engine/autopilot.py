@@ -83,10 +83,10 @@ def answer_for(
             said = script.manual.get(asked.step)
             return c.Answer(True, operator, said) if said is not None else stop
         case "decide":
-            return _way_on(asked, script, operator, tried)
+            return _decision(asked, script, operator, tried)
 
 
-def _way_on(asked: e.Asked, script: Script, operator: str, tried: dict[str, int]) -> c.Command:
+def _decision(asked: e.Asked, script: Script, operator: str, tried: dict[str, int]) -> c.Command:
     way, _, target = script.on_failure.get(asked.step, "stop").partition(" ")
     tried[asked.step] = tried.get(asked.step, 0) + 1
     if way == "skip":

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from breakglass.engine import commands as c
+from breakglass.engine.confirmation import ConfirmationTextError, text_to_type
 from breakglass.engine.gateway import Response
 from breakglass.engine.prepare import Pinned, Prepared, Preparer, text_or_reason
 from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.read import (
-    Look,
+    ActionEnd,
     Reader,
-    Seen,
+    ResultValue,
     elements_of,
     finished,
     look_at,
@@ -23,7 +24,6 @@ from breakglass.engine.read import (
 )
 from breakglass.engine.scope import Scopes
 from breakglass.engine.signature import signers_problem, text_to_sign
-from breakglass.engine.word import WordError, typed_word
 from breakglass.errors import PreparationError
 from breakglass.journal import events as e
 from breakglass.journal.state import DEFINITE_REFUSALS, Attempt
@@ -42,19 +42,19 @@ MAYBE_DONE = frozenset({"server-error", "disconnected", "malformed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class ChangeOutcome:
     """How a change ended. `declined` is set when the operator went back before anything was sent."""
 
     state: e.StepState
     say: str = ""
-    look: Look | None = None
-    results: tuple[Look, ...] = ()
+    look: ResultValue | None = None
+    results: tuple[ResultValue, ...] = ()
     command: c.Command | None = None
     """The operator's way on, where the question was answered with something else than a yes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreparedChange:
     """A change that can be asked about: each request as it is shown and as it is sent, and the text to type
     for all of them."""
 
@@ -72,32 +72,34 @@ class Changer:
         self._reader = reader
         self._clock = preparer.clock
 
-    async def step(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt | None = None) -> Changed:
+    async def step(
+        self, step: Step, attempt: int, scope: Scopes, earlier: Attempt | None = None
+    ) -> ChangeOutcome:
         """Take one step that may change something, from its preconditions to its verification. `earlier` is
         an attempt that may have come about."""
         ready = await self._ready(step, attempt, scope)
-        if isinstance(ready, Changed):
+        if isinstance(ready, ChangeOutcome):
             return ready
         prepared = ready.prepared
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
         if not allowed:
-            return Changed("failed", f"refused, nothing sent: {refusal}")
+            return ChangeOutcome("failed", f"refused, nothing sent: {refusal}")
         on, replaced = await self._object(step, attempt, prepared, scope)
         if replaced:
-            return Changed("failed", f"refused, nothing sent: {replaced}")
+            return ChangeOutcome("failed", f"refused, nothing sent: {replaced}")
         answer = await self._ask(step, attempt, ready, scope, on, earlier)
         if not isinstance(answer, c.Confirm):
-            return Changed("cancelled", command=answer)
+            return ChangeOutcome("cancelled", command=answer)
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
         if not allowed:
-            return Changed("failed", f"refused after the confirmation, nothing sent: {refusal}")
+            return ChangeOutcome("failed", f"refused after the confirmation, nothing sent: {refusal}")
         return await self._act(step, attempt, prepared, scope)
 
-    async def show(self, step: Step, attempt: int, scope: Scopes) -> Changed:
+    async def show(self, step: Step, attempt: int, scope: Scopes) -> ChangeOutcome:
         """A dry run's way through a change: preconditions are read, the API server is asked, nothing
         changes."""
         ready = await self._ready(step, attempt, scope)
-        if isinstance(ready, Changed):
+        if isinstance(ready, ChangeOutcome):
             return ready
         prepared = ready.prepared
         allowed, refusal = await self._reader.read_needs(step, attempt, scope)
@@ -111,29 +113,31 @@ class Changer:
         try:
             values = {name: _assumed(tree, scope) for name, tree in step.assume.items()}
         except EvaluationError as error:
-            return Changed("failed", f"assume: {error}")
+            return ChangeOutcome("failed", f"assume: {error}")
         if values:
             self._writer.capture(step.id, attempt, values)
-        return Changed("shown", "; ".join(said))
+        return ChangeOutcome("shown", "; ".join(said))
 
-    async def _ready(self, step: Step, attempt: int, scope: Scopes) -> "Ready | Changed":
+    async def _ready(self, step: Step, attempt: int, scope: Scopes) -> "PreparedChange | ChangeOutcome":
         """What would be sent and the text to type for it, on record; or why it does not come to that."""
         try:
             prepared = await self._prepare(step, scope)
             if not prepared:
                 return nothing_to_do(step)
             count = len(prepared) if step.foreach is not None else None
-            typed = typed_word(step, scope, self._gateway.site.name, count)
-        except (PreparationError, EvaluationError, WordError) as error:
-            return Changed("failed", f"not sent: {error}")
+            typed = text_to_type(step, scope, self._gateway.site.name, count)
+        except (PreparationError, EvaluationError, ConfirmationTextError) as error:
+            return ChangeOutcome("failed", f"not sent: {error}")
         signers = self._gateway.site.signers
         wrong = await in_thread(lambda: signers_problem(signers)) if step.approve > 1 and signers else ""
         if wrong:
-            return Changed("failed", f"not sent: {wrong}")
+            return ChangeOutcome("failed", f"not sent: {wrong}")
         self._record_prepared(step, attempt, prepared)
-        return Ready(prepared, typed)
+        return PreparedChange(prepared, typed)
 
-    async def look_again(self, step: Step, attempt: int, scope: Scopes, earlier: Attempt) -> Changed | None:
+    async def look_again(
+        self, step: Step, attempt: int, scope: Scopes, earlier: Attempt
+    ) -> ChangeOutcome | None:
         """How the change of an earlier attempt came out, as its verification shows. None: it was not done.
 
         The verification has what is left of its time: one that was cut short has not shown that nothing
@@ -144,15 +148,15 @@ class Changer:
         left = max(step.verify.within - self._since(step, earlier), 0.0)
         polled = await self._reader.poll(step, attempt, replace(step.verify, within=left), scope)
         if polled.held:
-            inner = Seen(polled.look).within(scope)
+            inner = ActionEnd(polled.look).within(scope)
             wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
             if wrong:
-                return Changed("failed", f"done and verified, but: {wrong}")
-            return Changed("ok", "verification shows that it was done; nothing was sent again")
+                return ChangeOutcome("failed", f"done and verified, but: {wrong}")
+            return ChangeOutcome("ok", "verification shows that it was done; nothing was sent again")
         if polled.known:
             return None
         why = f"attempt {earlier.number} cannot be verified ({polled.message}), so nothing was sent again"
-        return Changed("unknown", self._unknown_words(step, scope, why))
+        return ChangeOutcome("unknown", self._unknown_words(step, scope, why))
 
     def _since(self, step: Step, earlier: Attempt) -> float:
         """Seconds of the walk that the verification of an earlier attempt has had."""
@@ -255,7 +259,7 @@ class Changer:
         return f"dry run refused: {fault.message}" if fault else "dry run accepted"
 
     async def _ask(
-        self, step: Step, attempt: int, ready: Ready, scope: Scopes, on: str, earlier: Attempt | None
+        self, step: Step, attempt: int, ready: PreparedChange, scope: Scopes, on: str, earlier: Attempt | None
     ) -> c.Command:
         says = [await self._server_says(sent) for _, sent in ready.prepared]
         all_shown = [shown for shown, _ in ready.prepared]
@@ -292,9 +296,9 @@ class Changer:
 
     async def _act(
         self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]], scope: Scopes
-    ) -> Changed:
+    ) -> ChangeOutcome:
         self._writer.busy = "changing"
-        looks: list[Look] = []
+        looks: list[ResultValue] = []
         outcome: e.Outcome = "succeeded"
         message = ""
         index = 0
@@ -302,7 +306,7 @@ class Changer:
             for index, (shown, sent) in enumerate(prepared):
                 if index and self._writer.stop_wanted is not None:
                     why = f"told to end after {index} of {len(prepared)} were sent; not verified"
-                    return Changed("unknown", self._unknown_words(step, scope, why))
+                    return ChangeOutcome("unknown", self._unknown_words(step, scope, why))
                 intent = e.ActionIntended(step.id, attempt, shown.command, shown.where, step.risk.word, index)
                 self._writer.record(intent)
                 try:
@@ -328,10 +332,12 @@ class Changer:
         # Of a list, what comes before the one that failed has been sent.
         before = f"; sent before it: {index}" if index else ""
         if outcome == "not-sent":
-            return Changed("failed", f"not sent{before}: {message}")
+            return ChangeOutcome("failed", f"not sent{before}: {message}")
         if outcome == "failed" and look.value.get("fault") in DEFINITE_REFUSALS:
-            return Changed("failed", f"refused by the far side{before or ', nothing changed'}: {message}")
-        return await self._verified(step, attempt, scope, outcome, message, Seen(look, tuple(looks)))
+            return ChangeOutcome(
+                "failed", f"refused by the far side{before or ', nothing changed'}: {message}"
+            )
+        return await self._verified(step, attempt, scope, outcome, message, ActionEnd(look, tuple(looks)))
 
     async def _to_its_end(
         self, request: Request, step: Step
@@ -356,31 +362,33 @@ class Changer:
         scope: Scopes,
         outcome: e.Outcome,
         message: str,
-        seen: Seen,
-    ) -> Changed:
+        seen: ActionEnd,
+    ) -> ChangeOutcome:
         look, results = seen.look, seen.results
         if step.verify is None:
             if outcome == "unknown" and not is_finding(step, look.value):
-                return Changed("unknown", self._unknown_words(step, scope, message))
+                return ChangeOutcome("unknown", self._unknown_words(step, scope, message))
             state = "failed" if outcome == "failed" else "ok"
-            return Changed(state, message, look, results)
+            return ChangeOutcome(state, message, look, results)
         polled = await self._reader.poll(step, attempt, step.verify, seen.within(scope))
         if polled.held:
             inner = replace(seen, look=polled.look).within(scope)
             wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
             if wrong:
-                return Changed("failed", f"done and verified, but: {wrong}")
+                return ChangeOutcome("failed", f"done and verified, but: {wrong}")
             said = {
                 "unknown": "the answer was lost, but verification shows that it was done",
                 "failed": f"reported {message}, but verification shows that it was done",
             }
-            return Changed("ok", said.get(outcome, "sent and verified"), look, results)
+            return ChangeOutcome("ok", said.get(outcome, "sent and verified"), look, results)
         if outcome == "unknown":
-            return Changed("unknown", self._unknown_words(step, scope, f"{message}; {polled.message}"))
+            return ChangeOutcome("unknown", self._unknown_words(step, scope, f"{message}; {polled.message}"))
         sent = f"reported {message}" if outcome == "failed" else "sent"
         if polled.known:
-            return Changed("failed", f"{sent}; verification {polled.message}")
-        return Changed("unknown", self._unknown_words(step, scope, f"{sent}; not verified: {polled.message}"))
+            return ChangeOutcome("failed", f"{sent}; verification {polled.message}")
+        return ChangeOutcome(
+            "unknown", self._unknown_words(step, scope, f"{sent}; not verified: {polled.message}")
+        )
 
     def _unknown_words(self, step: Step, scope: Scopes, message: str) -> str:
         guidance = text_or_reason(step.unknown, scope)
@@ -415,10 +423,10 @@ def rendered_pin(pin: Pin | None, scope: Scope) -> Pinned | None:
     return Pinned(uid, version)
 
 
-def nothing_to_do(step: Step) -> Changed:
+def nothing_to_do(step: Step) -> ChangeOutcome:
     """The end of a change over a list that holds nothing: no word is asked and nothing is sent."""
     assert step.foreach is not None
-    return Changed("nothing-to-do", f"{step.foreach.items.source} is empty, so nothing was sent")
+    return ChangeOutcome("nothing-to-do", f"{step.foreach.items.source} is empty, so nothing was sent")
 
 
 def then_words(step: Step) -> str:
@@ -458,9 +466,9 @@ def described(found: dict[str, Json], resource: str) -> tuple[str, str]:
     return "   ".join(words), uid
 
 
-def seen_of(changed: Changed) -> Seen:
+def seen_of(changed: ChangeOutcome) -> ActionEnd:
     """A change's result in the shape that captures and expectations take."""
-    return Seen(changed.look or look_of_fault("", ""), changed.results)
+    return ActionEnd(changed.look or look_of_fault("", ""), changed.results)
 
 
 def _assumed(tree: TemplateTree, scope: Scopes) -> tuple[Json, Json]:

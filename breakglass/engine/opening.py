@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 from breakglass import __version__
 from breakglass.engine.adhoc import NAME as ADHOC
 from breakglass.engine.clock import Clock
+from breakglass.engine.drift import changed_since, current_baseline, keep
 from breakglass.engine.gateway import Gateway, Prompts
-from breakglass.engine.held import changed_since, held_now, keep
-from breakglass.engine.presence import Arrive, Presence
+from breakglass.engine.presence import FindOthers, Presence
 from breakglass.engine.prompts import JournalWriter, typed_value
 from breakglass.engine.walk import Engine, Pace
 from breakglass.errors import CommandRefusedError, UserError
@@ -104,15 +104,15 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
     folder, nowhere = _new_folder(request, runbook.name)
     site, rehearsal, clock = await _world(request, site, scenario, folder, stack)
     check_uses(runbook, site)
-    held = await in_thread(lambda: held_now(runbook, site)) if from_file else None
-    if held is not None and rehearsal is None and not nowhere:
-        await in_thread(lambda: keep(folder, held))
+    baseline = await in_thread(lambda: current_baseline(runbook, site)) if from_file else None
+    if baseline is not None and rehearsal is None and not nowhere:
+        await in_thread(lambda: keep(folder, baseline))
     writer = JournalWriter(
         unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True)
     )
     gateway = Gateway(site, folder.output, clock, prompts or Prompts())
-    arrive = None if nowhere else _arrive(folder, runbook, site, request.mode, stack)
-    engine = Engine(runbook, site, writer, gateway, clock, request.pace, arrive)
+    find_others = None if nowhere else _find_others(folder, runbook, site, request.mode, stack)
+    engine = Engine(runbook, site, writer, gateway, clock, request.pace, find_others)
     if rehearsal is not None:
         join(engine, rehearsal)
     engine.writer.record(
@@ -134,7 +134,7 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
             pid=os.getpid(),
             scenario=scenario.name if scenario is not None else "",
             incident_began=request.incident_began,
-            site_digest=held.site_digest if held is not None else "",
+            site_digest=baseline.site_digest if baseline is not None else "",
         )
     )
     return Session(engine, folder, rehearsal)
@@ -172,8 +172,8 @@ async def _resumed(
         raise
     clock = Clock()
     gateway = Gateway(site, folder.output, clock, prompts or Prompts())
-    arrive = _arrive(folder, runbook, site, first.mode, stack)
-    engine = Engine(runbook, site, writer, gateway, clock, request.pace, arrive, changed)
+    find_others = _find_others(folder, runbook, site, first.mode, stack)
+    engine = Engine(runbook, site, writer, gateway, clock, request.pace, find_others, changed)
     engine.writer.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
     return Session(engine, folder, None)
 
@@ -191,7 +191,7 @@ def _as_it_is(first: e.SessionStarted, state: State, folder: SessionFolder) -> t
     steps = {step.id for step in runbook.steps}
     gone = {state.current, state.following} - steps - {"", "done"}
     if gone:
-        kept = folder.held / state.runbook_digest
+        kept = folder.baseline / state.runbook_digest
         raise OpeningError(
             f"{first.runbook_path} is not what {first.session} walked, and has no step "
             f"{' or '.join(sorted(gone))} any more; put the old text back ({kept}), or begin anew"
@@ -201,16 +201,16 @@ def _as_it_is(first: e.SessionStarted, state: State, folder: SessionFolder) -> t
     return runbook, site
 
 
-def _arrive(
+def _find_others(
     folder: SessionFolder, runbook: Runbook, site: Site, mode: e.Mode, stack: AsyncExitStack
-) -> Arrive | None:
+) -> FindOthers | None:
     """How a session shows itself to others, and sees them. A rehearsal's world is its own."""
     if site.path is None or mode == "rehearsal" or runbook.name == ADHOC:
         return None
     state = folder.path.parent.parent
     presence = Presence(state, folder.name, runbook.name, site, mode, operator_name())
     stack.push_async_callback(presence.close)
-    return presence.arrive
+    return presence.find_others
 
 
 def _site(request: Request, runbook: Runbook) -> Site | None:

@@ -11,10 +11,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from breakglass.engine.admission import require_planned_risk, require_read
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway
 from breakglass.engine.scope import Scopes
-from breakglass.engine.unasked import as_a_read, as_planned
 from breakglass.errors import PreparationError
 from breakglass.policy.commands import judge_method
 from breakglass.policy.kubectl.operations import KubectlCommand
@@ -92,7 +92,7 @@ class Preparer:
         Raises PreparationError, with the reason, where it cannot be made, or is more than it is planned as.
         """
         shown, sent = await self._both(action, scopes, timeout, pinned)
-        as_planned(planned, shown.judgement, sent.judgement)
+        require_planned_risk(planned, shown.judgement, sent.judgement)
         return shown, sent
 
     async def read(
@@ -103,7 +103,7 @@ class Preparer:
         Raises PreparationError, with the reason, where it cannot be made, or is not a read.
         """
         shown, sent = await self._both(action, scopes, timeout, None)
-        return shown, sent, as_a_read(planned, shown.judgement, sent.judgement)
+        return shown, sent, require_read(planned, shown.judgement, sent.judgement)
 
     async def _both(
         self, action: ReachingAction, scopes: Scopes, timeout: float, pinned: Pinned | None

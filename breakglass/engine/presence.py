@@ -30,14 +30,14 @@ LONGEST_WORDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class OthersPresent:
     """What was seen on coming in: the others, in words, and what else is worth a note."""
 
     others: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-Arrive: TypeAlias = Callable[[], Awaitable[Arrival]]
+FindOthers: TypeAlias = Callable[[], Awaitable[OthersPresent]]
 
 
 class Presence:
@@ -59,14 +59,14 @@ class Presence:
         self._lease: Lease | None = None
         self._keeping: asyncio.Task[None] | None = None
 
-    async def arrive(self) -> Arrival:
+    async def find_others(self) -> OthersPresent:
         """Put up the signs, and see those of others. Never fails: a sign that cannot be read is noted."""
         others, notes = self._locally()
         if self._site.lease is not None:
             other, note = await self._in_the_cluster()
             others += [other] if other and other not in others else []
             notes += [note] if note else []
-        return Arrival(tuple(others), tuple(notes))
+        return OthersPresent(tuple(others), tuple(notes))
 
     async def close(self) -> None:
         """Take the signs down."""

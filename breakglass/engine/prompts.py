@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, cast, get_origin
 
 from breakglass.engine import commands as c
+from breakglass.engine.confirmation import person
 from breakglass.engine.signature import armoured, check_signature
-from breakglass.engine.word import person
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, Recorded, apply, fold

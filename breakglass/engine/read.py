@@ -52,7 +52,7 @@ NAMES = re.compile(r"\bresult\.(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ResultValue:
     """What `result` is after one request: as it is, and without secrets."""
 
     value: dict[str, Json]
@@ -60,11 +60,11 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ActionEnd:
     """The end of a step's action: `look` is `result`, and `fault` why it is not to be trusted, if so."""
 
-    look: Look
-    results: tuple[Look, ...] = ()
+    look: ResultValue
+    results: tuple[ResultValue, ...] = ()
     fault: str = ""
 
     def within(self, scopes: Scopes) -> Scopes:
@@ -76,7 +76,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ExpectationOutcome:
     """Whether every expectation held, and what to say when one did not."""
 
     holds: bool
@@ -87,12 +87,12 @@ PollEnd: TypeAlias = Literal["held", "not-held", "cancelled", "not-seen"]
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
+class PollOutcome:
     """How a wait for a signal ended: it held; it did not, as the last look saw; somebody gave the wait up; or
     the last look could not see. `message` is what to say where it did not hold."""
 
     end: PollEnd
-    look: Look
+    look: ResultValue
     message: str = ""
 
     @property
@@ -110,7 +110,7 @@ class _Signal:
     """A signal at one moment: what came back, the command, whether the condition holds, and by what values.
     `saw` is False where it could not be seen how it stands. `because` is whose word made a read of it."""
 
-    look: Look
+    look: ResultValue
     command: str = ""
     holds: bool = False
     saw: bool = False
@@ -142,7 +142,7 @@ class Reader:
         }
         return Scopes({**shown, **secret} if secret else shown, shown, lost)
 
-    async def step(self, step: Step, attempt: int, scope: Scopes) -> Seen:
+    async def step(self, step: Step, attempt: int, scope: Scopes) -> ActionEnd:
         """Run a read step's action: once, with retries, over a list, or until its `wait` holds."""
         if step.foreach is not None:
             return await self._each(step, attempt, scope)
@@ -157,13 +157,13 @@ class Reader:
             pause *= 2
         raise AssertionError("a step with no try left has returned")
 
-    async def once(self, step: Step, attempt: int, scope: Scopes, item: int, items: int) -> Seen:
+    async def once(self, step: Step, attempt: int, scope: Scopes, item: int, items: int) -> ActionEnd:
         """Send one read and put it on record. A fault that the step tolerates is an observation."""
         assert reaches_outside(step.action)
         try:
             shown, sent, found = await self._preparer.read(step.action, step.assessed, scope, step.timeout)
         except PreparationError as error:
-            return Seen(look_of_fault("configuration", str(error)), fault=str(error))
+            return ActionEnd(look_of_fault("configuration", str(error)), fault=str(error))
         self._writer.record(
             e.ActionPrepared(
                 step=step.id,
@@ -185,7 +185,7 @@ class Reader:
         trusted = fault is None or fault.kind in step.tolerate
         outcome = "succeeded" if trusted else self.outcome_of_read(response)
         self._writer.record(finished(step.id, attempt, item, response, outcome))
-        return Seen(look_at(response), fault="" if trusted or fault is None else fault.message)
+        return ActionEnd(look_at(response), fault="" if trusted or fault is None else fault.message)
 
     @staticmethod
     def outcome_of_read(response: Response) -> e.Outcome:
@@ -207,24 +207,24 @@ class Reader:
         finally:
             self._writer.reading(None)
 
-    async def _each(self, step: Step, attempt: int, scope: Scopes) -> Seen:
+    async def _each(self, step: Step, attempt: int, scope: Scopes) -> ActionEnd:
         try:
             elements = elements_of(step, scope)
         except EvaluationError as error:
-            return Seen(look_of_fault("malformed", str(error)), fault=str(error))
+            return ActionEnd(look_of_fault("malformed", str(error)), fault=str(error))
         assert step.foreach is not None
         gate = asyncio.Semaphore(step.foreach.parallel)
 
-        async def one(index: int, element: tuple[Json, Json]) -> Seen:
+        async def one(index: int, element: tuple[Json, Json]) -> ActionEnd:
             async with gate:
                 return await self.once(step, attempt, scope.plus(item=element), index, len(elements))
 
         seen = await asyncio.gather(*(one(index, each) for index, each in enumerate(elements)))
         looks = tuple(_with_item(each.look, item) for each, item in zip(seen, elements, strict=True))
         fault = next((each.fault for each in seen if each.fault), "")
-        return Seen(looks[-1] if looks else NOTHING_SEEN, looks, fault)
+        return ActionEnd(looks[-1] if looks else NOTHING_SEEN, looks, fault)
 
-    async def _wait(self, step: Step, attempt: int, scope: Scopes) -> Seen:
+    async def _wait(self, step: Step, attempt: int, scope: Scopes) -> ActionEnd:
         assert step.wait is not None and step.action is not None
         wait = step.wait
         verification = Verification(
@@ -234,10 +234,10 @@ class Reader:
         look = polled.look
         if wait.optional and polled.end in ("not-held", "not-seen"):
             late: dict[str, Json] = {"fault": "timeout", "message": polled.message}
-            return Seen(Look({**look.value, **late}, {**look.shown, **late}))
-        return Seen(look, fault=polled.message)
+            return ActionEnd(ResultValue({**look.value, **late}, {**look.shown, **late}))
+        return ActionEnd(look, fault=polled.message)
 
-    async def poll(self, step: Step, attempt: int, verification: Verification, scope: Scopes) -> Polled:
+    async def poll(self, step: Step, attempt: int, verification: Verification, scope: Scopes) -> PollOutcome:
         """Look at a signal until it holds, and through its soak. The operator may cancel it at any time."""
         started = self._clock.monotonic()
         held_since: float | None = None
@@ -271,20 +271,20 @@ class Reader:
             if signal.holds:
                 held_since = elapsed if held_since is None else held_since
                 if elapsed - held_since >= verification.soak:
-                    return Polled("held", look)
+                    return PollOutcome("held", look)
             given_up = look.value.get("fault") == "cancelled" or self._writer.stop_wanted is not None
             if not given_up and not signal.holds:
                 end: PollEnd = "not-held" if signal.saw else "not-seen"
                 if held_since is not None:
                     held = f"held, and stopped holding after {elapsed - held_since:.0f} s"
-                    return Polled(end, look, held)
+                    return PollOutcome(end, look, held)
                 if elapsed >= verification.within and self._clock.has_had(
                     looks * verification.every, verification.within
                 ):
                     why = f": {signal.message}" if signal.message else ""
-                    return Polled(end, look, f"did not hold within {verification.within:.0f} s{why}")
+                    return PollOutcome(end, look, f"did not hold within {verification.within:.0f} s{why}")
             if given_up or not await self._paused(verification.every):
-                return Polled("cancelled", look, "the wait was cancelled")
+                return PollOutcome("cancelled", look, "the wait was cancelled")
 
     async def _paused(self, seconds: float) -> bool:
         """Wait for the next look. False when the operator cancelled it, as they may cancel a read."""
@@ -346,14 +346,14 @@ class Reader:
         for text in [each for each in set(texts_of(value)) - there if redactor.redact(each) not in there]:
             redactor.add(text)
 
-    def judge(self, step: Step, attempt: int, scope: Scopes) -> Judgement:
+    def judge(self, step: Step, attempt: int, scope: Scopes) -> ExpectationOutcome:
         """Hold every expectation against what was seen, and put each on record."""
-        verdict = Judgement(True)
+        verdict = ExpectationOutcome(True)
         for expectation in step.expect:
             judged = judged_expectation(step.id, attempt, expectation, scope)
             self._writer.record(judged)
             if not judged.holds and verdict.holds:
-                verdict = Judgement(False, judged.message)
+                verdict = ExpectationOutcome(False, judged.message)
         return verdict
 
     async def read_needs(self, step: Step, attempt: int, scope: Scopes) -> tuple[bool, str]:
@@ -507,24 +507,24 @@ def finished(step: str, attempt: int, item: int, response: Response, outcome: e.
     )
 
 
-def look_at(response: Response) -> Look:
-    return Look(response.value, response.shown)
+def look_at(response: Response) -> ResultValue:
+    return ResultValue(response.value, response.shown)
 
 
-def look_of_fault(kind: str, message: str) -> Look:
+def look_of_fault(kind: str, message: str) -> ResultValue:
     """What is seen when nothing was sent."""
     value = result_of_fault(kind, message)
-    return Look(value, value)
+    return ResultValue(value, value)
 
 
 _NO_VALUE: dict[str, Json] = {}
-NOTHING_SEEN = Look(_NO_VALUE, _NO_VALUE)
+NOTHING_SEEN = ResultValue(_NO_VALUE, _NO_VALUE)
 
 
-def _with_item(look: Look, item: tuple[Json, Json]) -> Look:
+def _with_item(look: ResultValue, item: tuple[Json, Json]) -> ResultValue:
     value = {**look.value, "item": item[0]}
     same = look.value is look.shown and item[0] is item[1]
-    return Look(value, value if same else {**look.shown, "item": item[1]})
+    return ResultValue(value, value if same else {**look.shown, "item": item[1]})
 
 
 def result_of_fault(kind: str, message: str) -> dict[str, Json]:

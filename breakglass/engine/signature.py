@@ -20,8 +20,8 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
+from breakglass.engine.confirmation import person
 from breakglass.engine.prepare import Prepared
-from breakglass.engine.word import person
 from breakglass.errors import CommandRefusedError
 from breakglass.journal.state import State
 from breakglass.threads import in_thread

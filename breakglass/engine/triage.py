@@ -13,12 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from breakglass.engine.admission import require_read
 from breakglass.engine.gateway import Gateway
 from breakglass.engine.opening import missing_uses, operator_name
 from breakglass.engine.prepare import prepare
 from breakglass.engine.read import shown_values
 from breakglass.engine.scope import Scopes, alike, base_scope
-from breakglass.engine.unasked import as_a_read
 from breakglass.errors import PreparationError
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Risk
@@ -151,7 +151,7 @@ async def _finding(
         inner: Scope = {**scope.real, "secrets": secrets}
         prepared = prepare(action, gateway.site, inner, timeout=min(step.timeout, patience))
         # With nothing declared: only what is known to read is sent.
-        as_a_read(NOT_ASSESSED, prepared.judgement, prepared.judgement)
+        require_read(NOT_ASSESSED, prepared.judgement, prepared.judgement)
     except (EvaluationError, PreparationError, SecretError) as error:
         message = gateway.secrets.redactor.redact(str(error))
         return Finding(step.id, step.title, message=message, fault="configuration")

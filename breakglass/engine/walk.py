@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from breakglass.engine import commands as c
-from breakglass.engine import held
-from breakglass.engine.change import Changed, Changer, seen_of
+from breakglass.engine import drift
+from breakglass.engine.change import ChangeOutcome, Changer, seen_of
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway
 from breakglass.engine.prepare import Preparer, text_or_reason, words_of
-from breakglass.engine.presence import Arrival, Arrive
+from breakglass.engine.presence import FindOthers, OthersPresent
 from breakglass.engine.prompts import JournalWriter
-from breakglass.engine.read import NOTHING_SEEN, Look, Reader, Seen
+from breakglass.engine.read import NOTHING_SEEN, ActionEnd, Reader, ResultValue
 from breakglass.engine.scope import Scopes, answer_value
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
@@ -28,8 +28,8 @@ from breakglass.runbook.expression import EvaluationError, holds
 from breakglass.runbook.model import (
     AskAction,
     ChooseAction,
+    ChooseOption,
     ManualAction,
-    Option,
     Runbook,
     Step,
 )
@@ -42,7 +42,7 @@ from breakglass.values import Json
 Pace: TypeAlias = Literal["phase", "never"]
 """Where the walk stops by itself: at the end of each phase, or only where a person must decide."""
 
-WAYS_ON = {
+AVAILABLE_DECISIONS = {
     "retry": "run this step again",
     "jump": "go to another step",
     "skip": "leave this step out, with a reason",
@@ -73,7 +73,7 @@ class End:
     reason: str = ""
 
 
-Onward: TypeAlias = Go | End
+NextStep: TypeAlias = Go | End
 
 
 class Engine:
@@ -87,11 +87,11 @@ class Engine:
         gateway: Gateway,
         clock: Clock,
         pace: Pace,
-        arrive: Arrive | None = None,
-        changed: held.Changed | None = None,
+        find_others: FindOthers | None = None,
+        changed: drift.Drift | None = None,
     ) -> None:
-        """`arrive` says who else is in this runbook on this site, where somebody can know. `changed` is, on
-        resuming, what is not as the session held to."""
+        """`find_others` says who else is in this runbook on this site, where somebody can know. `changed` is,
+        on resuming, what is not as the session held to."""
         self.runbook = runbook = assessed_on(runbook, site.says)
         self.site = site
         self.writer = writer
@@ -101,7 +101,7 @@ class Engine:
         preparer = Preparer(gateway, clock)
         self._reader = Reader(self.writer, preparer, runbook)
         self._changer = Changer(self.writer, preparer, self._reader)
-        self._arrive = arrive
+        self._find_others = find_others
         self.changed = changed
         self._pace: Pace = pace
         self._phase: str | None = None
@@ -141,18 +141,20 @@ class Engine:
 
     async def run(self) -> e.EndResult:
         """Walk until the runbook ends, a person stops it, or it is cancelled."""
-        onward: Onward = await self._as_it_was() or await self._beside_others() or await self._entry()
-        while isinstance(onward, Go):
-            onward = await self._visit(self._steps[onward.step])
-        self.writer.record(e.SessionEnded(onward.result, onward.reason))
-        return onward.result
+        next_step: NextStep = (
+            await self._accept_drift() or await self._warn_of_others() or await self._first_step()
+        )
+        while isinstance(next_step, Go):
+            next_step = await self._visit(self._steps[next_step.step])
+        self.writer.record(e.SessionEnded(next_step.result, next_step.reason))
+        return next_step.result
 
     async def close(self) -> None:
         """Close every connection and let go of the journal."""
         await self._gateway.close()
         self.writer.journal.close()
 
-    async def _as_it_was(self) -> Onward | None:
+    async def _accept_drift(self) -> NextStep | None:
         """Where the runbook or the site is not what the session held to, have that accepted before anything
         is reached. None goes on."""
         changed = self.changed
@@ -180,9 +182,9 @@ class Engine:
         why = command.reason if isinstance(command, c.Stop) else "not accepted"
         return self._stopped(c.Stop(f"{asked.text}: {why}", command.by))
 
-    async def _beside_others(self) -> Onward | None:
+    async def _warn_of_others(self) -> NextStep | None:
         """Warn where others are in the same runbook on the same site. None goes on, beside them."""
-        arrival = await self._arrive() if self._arrive is not None else Arrival()
+        arrival = await self._find_others() if self._find_others is not None else OthersPresent()
         at = self.runbook.step(self.state.current) if self.state.current else self.runbook.steps[0]
         for note in arrival.notes:
             self.writer.record(e.NoteAdded(at.id, note, "breakglass"))
@@ -190,14 +192,14 @@ class Engine:
             return None
         here = f"{self.runbook.name} on {self.site.name}"
         text = f"somebody else is in {here}: {'; '.join(arrival.others)}. Speak to them first"
-        options = {"continue": "go on beside them", "stop": self._ways_on()["stop"]}
+        options = {"continue": "go on beside them", "stop": self._available_decisions()["stop"]}
         command = await self.writer.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
         if isinstance(command, c.Continue):
             self.writer.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
             return None
-        return self._way_on(at, command)
+        return self._decided(at, command)
 
-    async def _entry(self) -> Onward:
+    async def _first_step(self) -> NextStep:
         """Where to begin: the first step, or where the journal leaves off."""
         state = self.state
         if not state.current:
@@ -219,7 +221,7 @@ class Engine:
             return self._after(step)
         return Go(step.id)
 
-    async def _visit(self, step: Step) -> Onward:
+    async def _visit(self, step: Step) -> NextStep:
         halted = await self._halt_before(step)
         if halted is not None:
             return halted
@@ -227,16 +229,16 @@ class Engine:
         scope = self._reader.scopes()
         try:
             if step.when is not None and not holds(step.when, scope.real):
-                onward = self._after(step)
-                self._finish(step, 0, "skipped", f"does not apply: {step.when.source}", onward)
-                return onward
+                next_step = self._after(step)
+                self._finish(step, 0, "skipped", f"does not apply: {step.when.source}", next_step)
+                return next_step
         except EvaluationError as error:
             return await self._failed(step, 0, "failed", str(error))
         attempt = self._attempts(step) + 1
         self.writer.record(e.StepStarted(step.id, attempt))
         match step.action:
             case None:
-                return await self._concluded(step, attempt, Seen(NOTHING_SEEN), scope)
+                return await self._concluded(step, attempt, ActionEnd(NOTHING_SEEN), scope)
             case ManualAction() | AskAction() | ChooseAction():
                 return await self._asked(step, attempt, scope)
             case _:
@@ -246,7 +248,7 @@ class Engine:
             return await self._concluded(step, attempt, seen, scope)
         return await self._change(step, attempt, scope)
 
-    async def _halt_before(self, step: Step) -> Onward | None:
+    async def _halt_before(self, step: Step) -> NextStep | None:
         """Wait at a pause and at the end of a phase. None goes on with the step."""
         if self.writer.stop_wanted is not None:
             return self._stopped(self.writer.stop_wanted)
@@ -255,7 +257,7 @@ class Engine:
             return None
         paused, self.writer.pause_wanted = self.writer.pause_wanted, False
         text = "paused" if paused else f"end of {self._phase or 'phase'}; next: {step.phase or step.title}"
-        options = {"continue": f"go on with: {step.title}", **self._ways_on()}
+        options = {"continue": f"go on with: {step.title}", **self._available_decisions()}
         asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
         command = await self.writer.ask(asked)
         if isinstance(command, c.Continue):
@@ -263,12 +265,12 @@ class Engine:
             return None
         if isinstance(command, c.Skip):
             self.writer.record(e.Decided(step.id, "skip", command.by, command.reason))
-            onward = self._after(step)
-            self._finish(step, 0, "skipped", command.reason, onward)
-            return onward
-        return self._way_on(self.runbook.step(self.state.current), command)
+            next_step = self._after(step)
+            self._finish(step, 0, "skipped", command.reason, next_step)
+            return next_step
+        return self._decided(self.runbook.step(self.state.current), command)
 
-    async def _change(self, step: Step, attempt: int, scope: Scopes) -> Onward:
+    async def _change(self, step: Step, attempt: int, scope: Scopes) -> NextStep:
         if self.state.mode == "dry-run":
             return await self._settled(step, attempt, await self._changer.show(step, attempt, scope), scope)
         earlier = self.state.steps[step.id].unsettled
@@ -279,32 +281,32 @@ class Engine:
         changed = await self._changer.step(step, attempt, scope, earlier)
         if changed.state == "nothing-to-do" and earlier is not None:
             # Whatever the list holds now, what was sent before may have been done.
-            changed = Changed("unknown", f"an earlier attempt may have happened; now {changed.say}")
+            changed = ChangeOutcome("unknown", f"an earlier attempt may have happened; now {changed.say}")
         return await self._settled(step, attempt, changed, scope)
 
-    async def _settled(self, step: Step, attempt: int, changed: Changed, scope: Scopes) -> Onward:
+    async def _settled(self, step: Step, attempt: int, changed: ChangeOutcome, scope: Scopes) -> NextStep:
         if changed.command is not None:
             return await self._declined(step, attempt, changed.command)
         if changed.state != "ok":
             if changed.state in ("shown", "nothing-to-do"):
-                onward = self._next(step)
-                self._finish(step, attempt, changed.state, changed.say, onward)
-                return self._ends(step) or onward
+                next_step = self._next(step)
+                self._finish(step, attempt, changed.state, changed.say, next_step)
+                return self._ends(step) or next_step
             return await self._failed(step, attempt, changed.state, changed.say)
         if changed.look is None:
-            onward = self._next(step)
-            self._finish(step, attempt, "ok", changed.say, onward)
-            return self._ends(step) or onward
+            next_step = self._next(step)
+            self._finish(step, attempt, "ok", changed.say, next_step)
+            return self._ends(step) or next_step
         return await self._concluded(step, attempt, seen_of(changed), scope, changed.say)
 
-    async def _declined(self, step: Step, attempt: int, command: c.Command) -> Onward:
+    async def _declined(self, step: Step, attempt: int, command: c.Command) -> NextStep:
         self.writer.record(e.Declined(step.id, attempt, command.by))
         if isinstance(command, c.Decline):
             return await self._failed(step, attempt, "cancelled", CANCELLED)
         self._finish(step, attempt, "cancelled", CANCELLED, None)
-        return self._way_on(step, command)
+        return self._decided(step, command)
 
-    async def _asked(self, step: Step, attempt: int, scope: Scopes) -> Onward:
+    async def _asked(self, step: Step, attempt: int, scope: Scopes) -> NextStep:
         try:
             asked, options = _question(step, attempt, scope)
         except EvaluationError as error:
@@ -312,7 +314,7 @@ class Engine:
         command = await self.writer.ask(asked)
         if not isinstance(command, c.Answer):
             self._finish(step, attempt, "cancelled", "Not answered.", None)
-            return self._way_on(step, command)
+            return self._decided(step, command)
         kept: Json = "«not kept»" if asked.secret else command.value
         too_short = False
         if asked.secret:
@@ -323,18 +325,20 @@ class Engine:
         choice = asked.question == "choose"
         value = answer_value(command.value, command.note, choice=choice)
         shown = answer_value(MARK, command.note, choice=choice) if asked.secret else value
-        seen = Seen(Look(value, shown))
+        seen = ActionEnd(ResultValue(value, shown))
         chosen = options.get(str(command.value)) if asked.question == "choose" else None
         if chosen is not None and chosen.goto is not None:
             wrong = self._reader.capture(step, attempt, seen.within(scope), step.capture)
             if wrong:
                 return await self._failed(step, attempt, "failed", wrong)
-            onward = _onward(chosen.goto)
-            self._finish(step, attempt, "ok", f"chosen: {chosen.name}", onward)
-            return onward
+            next_step = _goto(chosen.goto)
+            self._finish(step, attempt, "ok", f"chosen: {chosen.name}", next_step)
+            return next_step
         return await self._concluded(step, attempt, seen, scope)
 
-    async def _concluded(self, step: Step, attempt: int, seen: Seen, scope: Scopes, say: str = "") -> Onward:
+    async def _concluded(
+        self, step: Step, attempt: int, seen: ActionEnd, scope: Scopes, say: str = ""
+    ) -> NextStep:
         """Capture, judge, and choose the way on, after an action that reached its end."""
         if self.writer.stop_wanted is not None and seen.fault:
             self._finish(step, attempt, "failed", seen.fault, None)
@@ -349,48 +353,52 @@ class Engine:
         if not judgement.holds:
             return await self._failed(step, attempt, "failed", judgement.say)
         try:
-            onward, said = self._chosen(step, inner)
+            next_step, said = self._chosen(step, inner)
         except EvaluationError as error:
             return await self._failed(step, attempt, "failed", str(error))
         words = "; ".join(part for part in (say, said) if part)
-        self._finish(step, attempt, "ok", words, onward)
-        return self._ends(step) or onward
+        self._finish(step, attempt, "ok", words, next_step)
+        return self._ends(step) or next_step
 
-    def _chosen(self, step: Step, scope: Scopes) -> tuple[Onward, str]:
+    def _chosen(self, step: Step, scope: Scopes) -> tuple[NextStep, str]:
         for each in step.next:
             if each.when is None or holds(each.when, scope.real):
-                return _onward(each.goto), text_or_reason(each.say, scope)
+                return _goto(each.goto), text_or_reason(each.say, scope)
         return self._after(step), ""
 
-    def _next(self, step: Step) -> Onward:
+    def _next(self, step: Step) -> NextStep:
         """The way on from a step that has no result: conditions that need one do not hold."""
         scope = self._reader.scopes().real
         for each in step.next:
             try:
                 if each.when is None or holds(each.when, scope):
-                    return _onward(each.goto)
+                    return _goto(each.goto)
             except EvaluationError:
                 continue
         return self._after(step)
 
-    async def _failed(self, step: Step, attempt: int, state: e.StepState, say: str) -> Onward:
+    async def _failed(self, step: Step, attempt: int, state: e.StepState, say: str) -> NextStep:
         self._finish(step, attempt, state, say, None)
         return await self._decide(step, say)
 
-    async def _decide(self, step: Step, say: str) -> Onward:
-        options = self._ways_on()
+    async def _decide(self, step: Step, say: str) -> NextStep:
+        options = self._available_decisions()
         view = self.state.steps.get(step.id)
         sent = view is not None and any(each.may_have_acted for each in view.attempts)
         if step.undo is not None and step.undo.step is not None and sent:
             options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
-        return self._way_on(step, await self.writer.ask(asked))
+        return self._decided(step, await self.writer.ask(asked))
 
-    def _ways_on(self) -> dict[str, str]:
+    def _available_decisions(self) -> dict[str, str]:
         """What a person may decide; a rehearsal's world is not there any more to be resumed in."""
-        return {**WAYS_ON, "stop": STOP_REHEARSING} if self.state.scenario else dict(WAYS_ON)
+        return (
+            {**AVAILABLE_DECISIONS, "stop": STOP_REHEARSING}
+            if self.state.scenario
+            else dict(AVAILABLE_DECISIONS)
+        )
 
-    def _way_on(self, step: Step, command: c.Command) -> Onward:
+    def _decided(self, step: Step, command: c.Command) -> NextStep:
         match command:
             case c.Retry():
                 self.writer.record(e.Decided(step.id, "retry", command.by, goto=step.id))
@@ -402,10 +410,10 @@ class Engine:
                 self.writer.record(e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step))
                 return Go(step.undo.step)
             case c.Skip():
-                onward = self._after(step)
-                goto = onward.step if isinstance(onward, Go) else "done"
+                next_step = self._after(step)
+                goto = next_step.step if isinstance(next_step, Go) else "done"
                 self.writer.record(e.Decided(step.id, "skip", command.by, command.reason, goto))
-                return onward
+                return next_step
             case c.Stop():
                 return self._stopped(command)
             case _:
@@ -416,11 +424,13 @@ class Engine:
         self.writer.record(e.Decided(self.state.current, "stop", command.by, command.reason))
         return End("stopped", command.reason)
 
-    def _finish(self, step: Step, attempt: int, state: e.StepState, say: str, onward: Onward | None) -> None:
-        goto = "" if onward is None else onward.step if isinstance(onward, Go) else "done"
+    def _finish(
+        self, step: Step, attempt: int, state: e.StepState, say: str, next_step: NextStep | None
+    ) -> None:
+        goto = "" if next_step is None else next_step.step if isinstance(next_step, Go) else "done"
         self.writer.record(e.StepFinished(step.id, attempt, state, say, goto))
 
-    def _after(self, step: Step) -> Onward:
+    def _after(self, step: Step) -> NextStep:
         following = self._following.get(step.id)
         return Go(following) if following is not None else End("completed")
 
@@ -437,11 +447,11 @@ class Engine:
         return next((step.hint or "" for step in self.runbook.steps if step.id == step_id), "")
 
 
-def _onward(goto: str) -> Onward:
+def _goto(goto: str) -> NextStep:
     return End("completed") if goto == "done" else Go(goto)
 
 
-def _question(step: Step, attempt: int, scope: Scopes) -> tuple[e.Asked, dict[str, Option]]:
+def _question(step: Step, attempt: int, scope: Scopes) -> tuple[e.Asked, dict[str, ChooseOption]]:
     """The question of a step that a person answers. Raises EvaluationError for a value that is missing."""
     match step.action:
         case ManualAction(instructions=instructions):

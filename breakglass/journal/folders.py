@@ -41,7 +41,7 @@ class SessionFolder:
         return self.path / "output"
 
     @property
-    def held(self) -> Path:
+    def baseline(self) -> Path:
         """The texts of the runbook and the site that the session holds to, by their SHA-256."""
         return self.path / "held"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from breakglass.policy import awk, conditions, jq, sed, tables
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.policy.shell import Command, ShellSyntaxError, parse
+from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
 from breakglass.policy.site_says import ReadPattern
 from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS, is_literal
-from breakglass.policy.tables import Option, Slot, Usage
+from breakglass.policy.tables import ProgramOption, Slot, Usage
 
 HTTP_READS = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -57,7 +57,7 @@ def judge_shell(text: str, reads: Sequence[ReadPattern] = (), depth: int = 0) ->
     return worst_of(_judge(command, reads, depth) for command in commands)
 
 
-def _judge(command: Command, reads: Sequence[ReadPattern], depth: int) -> Judgement:
+def _judge(command: SimpleCommand, reads: Sequence[ReadPattern], depth: int) -> Judgement:
     found = [_judge_assignment(name, value, bool(command.words)) for name, value in command.assignments]
     if command.words:
         found.append(judge_command(command.words, reads, depth))
@@ -313,7 +313,7 @@ class _Reading:
             return False
         return value == "true" or (value == "false" and name not in self.usage.needs)
 
-    def _mean(self, variants: tuple[Option, ...], values: Sequence[str]) -> None:
+    def _mean(self, variants: tuple[ProgramOption, ...], values: Sequence[str]) -> None:
         """Judge an option by its value, where that tells apart what it does."""
         option = next(
             (each for each in variants if all(tables.allows(each.form, value) for value in values)), None

@@ -25,7 +25,7 @@ from breakglass.policy.shell_words import (
 )
 from breakglass.policy.stand_ins import EXPANSION, WORDS
 
-__all__ = ["Command", "ShellSyntaxError", "parse"]
+__all__ = ["ShellSyntaxError", "SimpleCommand", "parse"]
 
 DEEPEST = 20
 """Levels of substitutions and compound commands within each other."""
@@ -35,7 +35,7 @@ LONGEST = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class SimpleCommand:
     """One simple command. Words have their quotes removed; what is not known in them is a stand-in.
 
     `assignments` are the NAME=value before the words, or alone. `writes` are the files that a redirection
@@ -49,7 +49,7 @@ class Command:
     fed: bool = field(default=False, compare=False)
 
 
-def parse(text: str) -> tuple[Command, ...]:
+def parse(text: str) -> tuple[SimpleCommand, ...]:
     """Every simple command that the text could run, in the order of the text; those in substitutions come
     before the command that they stand in. Where shells may read a command in two ways, both are given.
 
@@ -59,7 +59,7 @@ def parse(text: str) -> tuple[Command, ...]:
     if len(text) > LONGEST:
         raise ShellSyntaxError(f"the text is longer than {LONGEST} characters", LONGEST)
     refuse_invisible_characters(text)
-    found: list[Command] = []
+    found: list[SimpleCommand] = []
     _Parser(text, 0, len(text), found, 0).commands({""}, may_be_empty=True)
     return tuple(found)
 
@@ -104,14 +104,14 @@ class _Parts:
 
 
 _INPUTS = frozenset(("<", "<<<", "<&", "<>"))
-_NOTHING_TO_SAY = Command(("echo",))
+_NOTHING_TO_SAY = SimpleCommand(("echo",))
 """It ends the input of the program behind the pipe, as in `echo | openssl s_client`."""
 
 
 class _Parser(Scanner):
     """Reads commands and appends them to `found`."""
 
-    def __init__(self, text: str, at: int, end: int, found: list[Command], depth: int) -> None:
+    def __init__(self, text: str, at: int, end: int, found: list[SimpleCommand], depth: int) -> None:
         super().__init__(text, at, end)
         self._found = found
         self._depth = depth
@@ -223,7 +223,7 @@ class _Parser(Scanner):
         while self._redirection(writes):
             self._blanks()
         if writes:
-            self._found.append(Command(writes=tuple(writes)))
+            self._found.append(SimpleCommand(writes=tuple(writes)))
 
     def _if(self) -> None:
         closing = "elif"
@@ -260,7 +260,7 @@ class _Parser(Scanner):
         for value in values:
             refuse_special_variable(name, value, offset)
         if values:
-            self._found.append(Command(assignments=tuple((name, value) for value in values)))
+            self._found.append(SimpleCommand(assignments=tuple((name, value) for value in values)))
 
     def _case(self) -> None:
         self._blanks()
@@ -329,12 +329,12 @@ class _Parser(Scanner):
         if not words and not assignments:
             raise self._unexpected()
         if not words:
-            self._found.append(Command(assignments=assignments))
+            self._found.append(SimpleCommand(assignments=assignments))
         elif unsplit(words[0]) == "[[":
             if words[0].bare != "[[" or words[0].offset != start:
                 raise self.refused("[[ must stand first, and without quotes", words[0].offset)
             refuse_unknown_condition(words)
-            self._found.append(Command(tuple(map(unsplit, words)), (), writes))
+            self._found.append(SimpleCommand(tuple(map(unsplit, words)), (), writes))
         else:
             self._found.extend(_readings(words, assignments, writes))
 
@@ -385,15 +385,15 @@ def _expanded(word: Word) -> Iterator[str]:
 
 def _readings(
     words: Sequence[Word], assignments: tuple[tuple[str, str], ...], writes: tuple[str, ...]
-) -> Iterator[Command]:
+) -> Iterator[SimpleCommand]:
     """The ways in which shells read the command: dash expands no braces, and bash and zsh take `time` for a
     reserved word."""
     _refuse_name(words)
     literal = tuple(text for word in words for text in texts(word))
     expanded = tuple(text for word in words for text in _expanded(word))
-    yield Command(literal, assignments, writes)
+    yield SimpleCommand(literal, assignments, writes)
     if expanded != literal:
-        yield Command(expanded, assignments, writes)
+        yield SimpleCommand(expanded, assignments, writes)
     if words[0].bare == "time" and len(words) > 1:
         if unsplit(words[1]).startswith("-") or words[1].bare == "time":
             message = "an option of time is a program's name in some shells; write /usr/bin/time"

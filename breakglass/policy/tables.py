@@ -70,7 +70,7 @@ class TableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class ProgramOption:
     """One option as its program takes it.
 
     values: how many words it takes. joined: it takes one only where that is joined to it, as `--color=auto`.
@@ -109,7 +109,9 @@ class Usage:
     risk: Risk = Risk.READ
     why: str = ""
     style: str = "getopt"
-    options: Mapping[str, tuple[Option, ...]] = field(default_factory=dict[str, tuple[Option, ...]])
+    options: Mapping[str, tuple[ProgramOption, ...]] = field(
+        default_factory=dict[str, tuple[ProgramOption, ...]]
+    )
     slots: tuple[Slot, ...] = ()
     needs: frozenset[str] = frozenset()
     harmless: bool = False
@@ -285,40 +287,40 @@ def _true(name: str, given: Mapping[str, object], key: str) -> bool:
     return value == "true"
 
 
-def _marked(name: str, value: object, risk: Risk, known: bool) -> list[Option]:
+def _marked(name: str, value: object, risk: Risk, known: bool) -> list[ProgramOption]:
     """Options that do not read: a line of them, or lines with what each does."""
     if value is None or isinstance(value, str):
         value = {} if value is None else {value: ""}
     if not isinstance(value, dict):
         raise TableError(f"{name}: options are a line, or lines with reasons")
     default = WHY[risk] if known else "is not known to read"
-    found: list[Option] = []
+    found: list[ProgramOption] = []
     for line, why in cast("Mapping[str, object]", value).items():
         found += _options(name, line.split(), risk, known, str(why) or default)
     return found
 
 
-def _options(name: str, words: Iterable[str], risk: Risk, known: bool, why: str) -> list[Option]:
+def _options(name: str, words: Iterable[str], risk: Risk, known: bool, why: str) -> list[ProgramOption]:
     return [_option(name, word, risk, known, why) for word in words]
 
 
-def _option(program: str, word: str, risk: Risk, known: bool, why: str) -> Option:
+def _option(program: str, word: str, risk: Risk, known: bool, why: str) -> ProgramOption:
     if word == NUMBER_OPTION:
-        return Option(word)
+        return ProgramOption(word)
     match = _OPTION.fullmatch(word)
     if match is None:
         raise TableError(f"{program}: {word!r} is no option")
     name, equals, form, joined = match.groups()
     if equals is None and joined is None:
-        return Option(name, 0, False, ANY, risk, known, why)
+        return ProgramOption(name, 0, False, ANY, risk, known, why)
     form = form or joined or ANY
     _check_form(program, form)
-    return Option(name, len(equals) if equals else 0, equals is None, form, risk, known, why)
+    return ProgramOption(name, len(equals) if equals else 0, equals is None, form, risk, known, why)
 
 
-def _by_name(name: str, options: Sequence[Option]) -> Mapping[str, tuple[Option, ...]]:
+def _by_name(name: str, options: Sequence[ProgramOption]) -> Mapping[str, tuple[ProgramOption, ...]]:
     """Options by their names. One name may have several forms of value, each with its own meaning."""
-    found: dict[str, tuple[Option, ...]] = {}
+    found: dict[str, tuple[ProgramOption, ...]] = {}
     for option in options:
         before = found.get(option.name, ())
         if option in before:
@@ -330,8 +332,8 @@ def _by_name(name: str, options: Sequence[Option]) -> Mapping[str, tuple[Option,
 
 
 def _merged(
-    above: Mapping[str, tuple[Option, ...]], own: Mapping[str, tuple[Option, ...]]
-) -> Mapping[str, tuple[Option, ...]]:
+    above: Mapping[str, tuple[ProgramOption, ...]], own: Mapping[str, tuple[ProgramOption, ...]]
+) -> Mapping[str, tuple[ProgramOption, ...]]:
     """Options of a usage beside those that it takes from above. What they read comes first; one of its own
     that takes another number of values has that place alone."""
     found = {**above, **own}

@@ -7,12 +7,12 @@ from breakglass.runbook.model import (
     Action,
     AskAction,
     ChooseAction,
+    ChooseOption,
     Expression,
     HttpAction,
     InputType,
     KubectlAction,
     ManualAction,
-    Option,
     ProbeAction,
     SshAction,
     Template,
@@ -223,19 +223,19 @@ _GOTO = optional("goto", STEP_ID, help="The step to go to; without it, the next 
 _WHEN = optional("when", EXPRESSION, help="The way is offered only when this holds.")
 
 
-def _option(given: Fields) -> Option:
-    return Option("", given[_SAY], given[_GOTO], given[_WHEN], given.position)
+def _option(given: Fields) -> ChooseOption:
+    return ChooseOption("", given[_SAY], given[_GOTO], given[_WHEN], given.position)
 
 
 def _choose(
-    entries: tuple[Entry[Option], ...], node: Node, problems: list[Problem]
+    entries: tuple[Entry[ChooseOption], ...], node: Node, problems: list[Problem]
 ) -> ChooseAction | Unreadable:
     if not entries:
         if isinstance(node, MappingNode) and not node.entries:
             problems.append(Problem(node.position, "`choose` offers nothing; name at least one way"))
         return UNREADABLE
     options = tuple(
-        Option(entry.name, entry.value.say, entry.value.goto, entry.value.when, entry.position)
+        ChooseOption(entry.name, entry.value.say, entry.value.goto, entry.value.when, entry.position)
         for entry in entries
     )
     return ChooseAction(options, node.position)

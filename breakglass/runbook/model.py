@@ -132,7 +132,7 @@ class ManualAction:
 
 
 @dataclass(frozen=True, slots=True)
-class Option:
+class ChooseOption:
     """One named way on from a `choose` step."""
 
     name: str
@@ -146,7 +146,7 @@ class Option:
 class ChooseAction:
     """The operator picks one of several ways on; the name picked is `result.choice`."""
 
-    options: tuple[Option, ...]
+    options: tuple[ChooseOption, ...]
     position: Position
 
 
@@ -244,7 +244,7 @@ class Verification:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirm:
+class Confirmation:
     """How the operator says yes. `type` is the text to type; None is one explicit key, for `change` only."""
 
     type: Template | None
@@ -259,7 +259,7 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Undo:
+class UndoAdvice:
     """How to put a change back: words, and a step that does it where one exists."""
 
     say: Template
@@ -294,10 +294,10 @@ class Step:
     needs: tuple[str, ...] = ()
     guards: tuple[Guard, ...] = ()
     impact: Template | None = None
-    confirm: Confirm | None = None
+    confirm: Confirmation | None = None
     verify: Verification | None = None
     unknown: Template | None = None
-    undo: Undo | None = None
+    undo: UndoAdvice | None = None
     approve: int = 1
     """How many people must give their word."""
     assume: "Mapping[str, TemplateTree]" = field(default_factory=dict[str, "TemplateTree"])

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from breakglass.policy.shell import Command, ShellSyntaxError, parse
+from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
 from breakglass.policy.stand_ins import EXPANSION, VALUE
 from breakglass.runbook.arguments import in_path, option_error, value_in_word
 from breakglass.runbook.expression import EvaluationError
@@ -111,7 +111,7 @@ def places_of(template: Template) -> Mapping[int, Place]:
     return _places(tuple(part if isinstance(part, str) else None for part in template.parts))
 
 
-def commands_of(template: Template) -> tuple[Command, ...]:
+def commands_of(template: Template) -> tuple[SimpleCommand, ...]:
     """The commands of the text, with a stand-in for each value. Raises ShellSyntaxError."""
     return parse("".join(part if isinstance(part, str) else VALUE for part in template.parts))
 
@@ -160,8 +160,8 @@ def _filled(texts: _Texts, value: str, others: str, index: int) -> str:
     )
 
 
-def _filled_command(command: Command, old: str, new: str) -> Command:
-    return Command(
+def _filled_command(command: SimpleCommand, old: str, new: str) -> SimpleCommand:
+    return SimpleCommand(
         tuple(word.replace(old, new) for word in command.words),
         tuple((name, value.replace(old, new)) for name, value in command.assignments),
         tuple(each.replace(old, new) for each in command.writes),

@@ -17,7 +17,7 @@ from breakglass.runbook.actions import (
 )
 from breakglass.runbook.model import (
     OUTPUT_LIMIT,
-    Confirm,
+    Confirmation,
     Expectation,
     Expression,
     FaultKind,
@@ -28,7 +28,7 @@ from breakglass.runbook.model import (
     Poll,
     Step,
     TemplateTree,
-    Undo,
+    UndoAdvice,
     Verification,
 )
 from breakglass.runbook.risk import judged
@@ -199,21 +199,21 @@ def _pin(given: Fields) -> Pin:
 PIN = record("pin", (_UID, _VERSION), _pin, what="`pin`")
 
 _TYPED = required("type", TEMPLATE, help="What the operator types: the object's name.")
-CONFIRM: Shape[Confirm] = by_kind(
+CONFIRM: Shape[Confirmation] = by_kind(
     "`key`, or a mapping with `type`",
-    scalar=choice({"key": Confirm(None)}),
-    mapping=record("confirm", (_TYPED,), lambda given: Confirm(given[_TYPED]), what="`confirm`"),
+    scalar=choice({"key": Confirmation(None)}),
+    mapping=record("confirm", (_TYPED,), lambda given: Confirmation(given[_TYPED]), what="`confirm`"),
 )
 
 _UNDO_SAY = required("say", TEMPLATE, help="How to put it back.")
 _UNDO_STEP = optional("step", STEP_ID, help="The step that does it.")
-UNDO: Shape[Undo] = by_kind(
+UNDO: Shape[UndoAdvice] = by_kind(
     "text, or a mapping with `say` and `step`",
-    scalar=converted(TEMPLATE, lambda say, node, problems: Undo(say, None)),
+    scalar=converted(TEMPLATE, lambda say, node, problems: UndoAdvice(say, None)),
     mapping=record(
         "undo",
         (_UNDO_SAY, _UNDO_STEP),
-        lambda given: Undo(given[_UNDO_SAY], given[_UNDO_STEP]),
+        lambda given: UndoAdvice(given[_UNDO_SAY], given[_UNDO_STEP]),
         what="`undo`",
     ),
 )

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass.policy.shell import Command
+from breakglass.policy.shell import SimpleCommand
 from breakglass.policy.stand_ins import EXPANSION, WORDS
 from tests.policy.shell_texts import NAMES
 
@@ -183,7 +183,7 @@ def _calls(notes: bytes) -> Iterable[tuple[str, ...]]:
         at += 2 + count
 
 
-def unexplained(commands: Sequence[Command], ran: Ran) -> list[str]:
+def unexplained(commands: Sequence[SimpleCommand], ran: Ran) -> list[str]:
     """What ran or was written although no command said so."""
     named = [_call_pattern(command.words) for command in commands if command.words]
     targets = [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from breakglass.policy.shell import LONGEST, Command, ShellSyntaxError, parse
+from breakglass.policy.shell import LONGEST, ShellSyntaxError, SimpleCommand, parse
 from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS
 
 E, W = EXPANSION, WORDS
@@ -83,7 +83,7 @@ def test_words_have_their_quotes_removed_and_stand_ins_for_what_is_not_known(
 
 
 def test_a_command_whose_name_is_expanded_begins_with_the_stand_in() -> None:
-    assert parse("x='rm -rf /'; $x") == (Command((), (("x", "rm -rf /"),)), Command((W,)))
+    assert parse("x='rm -rf /'; $x") == (SimpleCommand((), (("x", "rm -rf /"),)), SimpleCommand((W,)))
     assert lines('"$x" a; $(b) c') == [f"{E}|a", "b", f"{W}|c"]
 
 
@@ -94,14 +94,14 @@ def test_braces_are_expanded_as_bash_does_and_left_as_dash_does() -> None:
 
 
 def test_assignments_stand_apart_from_the_words() -> None:
-    assert parse("LC_ALL=C x=$y ls a=b") == (Command(("ls", "a=b"), (("LC_ALL", "C"), ("x", E))),)
-    assert parse("PATH=/evil; ls") == (Command((), (("PATH", "/evil"),)), Command(("ls",)))
-    assert parse("x=$(date +%s)") == (Command(("date", "+%s")), Command((), (("x", E),)))
+    assert parse("LC_ALL=C x=$y ls a=b") == (SimpleCommand(("ls", "a=b"), (("LC_ALL", "C"), ("x", E))),)
+    assert parse("PATH=/evil; ls") == (SimpleCommand((), (("PATH", "/evil"),)), SimpleCommand(("ls",)))
+    assert parse("x=$(date +%s)") == (SimpleCommand(("date", "+%s")), SimpleCommand((), (("x", E),)))
 
 
 def test_a_loop_assigns_each_of_its_words() -> None:
     assigned, command = parse('for i in a b* $c; do ls "$i"; done')
-    assert assigned == Command((), (("i", "a"), ("i", f"b{E}"), ("i", f"b{E}"), ("i", E)))
+    assert assigned == SimpleCommand((), (("i", "a"), ("i", f"b{E}"), ("i", f"b{E}"), ("i", E)))
     assert command.words == ("ls", E)
 
 
@@ -133,13 +133,13 @@ def test_a_loop_assigns_each_of_its_words() -> None:
 )
 def test_what_a_redirection_may_write_is_reported(redirection: str, written: list[str]) -> None:
     (command,) = parse(f"ls {redirection}")
-    assert command == Command(("ls",), (), tuple(written))
+    assert command == SimpleCommand(("ls",), (), tuple(written))
 
 
 @pytest.mark.parametrize("compound", ["(ls)", "{ ls; }", "if ls; then ls; fi", "case a in a) ls;; esac"])
 def test_what_a_compound_command_writes_is_a_command_of_its_own(compound: str) -> None:
-    assert parse(f"{compound} >f 2>&1")[-1] == Command(writes=("f",))
-    assert parse("while read l; do ls; done < f")[-1] == Command(("ls",))
+    assert parse(f"{compound} >f 2>&1")[-1] == SimpleCommand(writes=("f",))
+    assert parse("while read l; do ls; done < f")[-1] == SimpleCommand(("ls",))
 
 
 @pytest.mark.parametrize(

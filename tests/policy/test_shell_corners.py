@@ -2,7 +2,7 @@
 
 import pytest
 
-from breakglass.policy.shell import Command, ShellSyntaxError, parse
+from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
 
 
 def refused(text: str) -> ShellSyntaxError:
@@ -146,7 +146,7 @@ def test_arithmetic_that_ends_elsewhere_is_refused(text: str) -> None:
 
 
 def test_an_assignment_is_one_only_where_its_name_is_bare() -> None:
-    assert parse("a=1 ls") == (Command(("ls",), (("a", "1"),)),)
+    assert parse("a=1 ls") == (SimpleCommand(("ls",), (("a", "1"),)),)
     for text in ("'a'=1 ls", '"a"=1 ls', "\\a=1 ls", "a'='1 ls"):
         try:
             (command,) = parse(text)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from breakglass.policy.shell import Command, ShellSyntaxError, parse
+from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
 from breakglass.policy.stand_ins import EXPANSION, WORDS
 from tests.policy.oracle import Oracle, Ran, installed_shells, unexplained
 from tests.policy.shell_texts import TRAPS, shell_text
@@ -90,22 +90,24 @@ def test_the_oracle_sees_each_program_that_runs_and_each_file_that_is_written(
 @pytest.mark.parametrize(
     ("commands", "ran", "expected"),
     [
-        ([Command(("ls",))], Ran(frozenset({("rm",)}), frozenset()), ["ran ('rm',)"]),
-        ([Command(("ls", "a"))], Ran(frozenset({("ls", "b")}), frozenset()), ["ran ('ls', 'b')"]),
-        ([Command(("ls", EXPANSION))], Ran(frozenset({("ls", "b c")}), frozenset()), []),
+        ([SimpleCommand(("ls",))], Ran(frozenset({("rm",)}), frozenset()), ["ran ('rm',)"]),
+        ([SimpleCommand(("ls", "a"))], Ran(frozenset({("ls", "b")}), frozenset()), ["ran ('ls', 'b')"]),
+        ([SimpleCommand(("ls", EXPANSION))], Ran(frozenset({("ls", "b c")}), frozenset()), []),
         (
-            [Command(("ls", EXPANSION))],
+            [SimpleCommand(("ls", EXPANSION))],
             Ran(frozenset({("ls", "b", "c")}), frozenset()),
             ["ran ('ls', 'b', 'c')"],
         ),
-        ([Command(("ls", WORDS))], Ran(frozenset({("ls", "b", "c"), ("ls",)}), frozenset()), []),
+        ([SimpleCommand(("ls", WORDS))], Ran(frozenset({("ls", "b", "c"), ("ls",)}), frozenset()), []),
         (
-            [Command(("ls", f"a{EXPANSION}", f"a{EXPANSION}"))],
+            [SimpleCommand(("ls", f"a{EXPANSION}", f"a{EXPANSION}"))],
             Ran(frozenset({("ls", "ab")}), frozenset()),
             [],
         ),
-        ([Command(("ls",), (), ("f",))], Ran(frozenset(), frozenset({"f", "g"})), ["wrote g"]),
+        ([SimpleCommand(("ls",), (), ("f",))], Ran(frozenset(), frozenset({"f", "g"})), ["wrote g"]),
     ],
 )
-def test_the_oracle_tells_what_was_not_named(commands: list[Command], ran: Ran, expected: list[str]) -> None:
+def test_the_oracle_tells_what_was_not_named(
+    commands: list[SimpleCommand], ran: Ran, expected: list[str]
+) -> None:
     assert unexplained(commands, ran) == expected

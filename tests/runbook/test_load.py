@@ -9,7 +9,7 @@ from breakglass.runbook.load import load_runbook, read_runbook
 from breakglass.runbook.model import (
     AskAction,
     ChooseAction,
-    Confirm,
+    Confirmation,
     Expression,
     HttpAction,
     KubectlAction,
@@ -19,7 +19,7 @@ from breakglass.runbook.model import (
     SshAction,
     Step,
     Template,
-    Undo,
+    UndoAdvice,
     Uses,
 )
 from breakglass.runbook.risk import judged
@@ -212,8 +212,8 @@ def test_a_change_keeps_all_that_makes_it_safe(everything: Runbook):
 
 def test_one_key_confirms_a_change_and_undo_may_be_text(everything: Runbook):
     post = everything.step("post")
-    assert post.confirm == Confirm(None)
-    assert isinstance(post.undo, Undo)
+    assert post.confirm == Confirmation(None)
+    assert isinstance(post.undo, UndoAdvice)
     assert (post.undo.say.source, post.undo.step) == ("Unsilence it.", None)
     assert everything.step("end").ends == "recovered"
     check = everything.step("check")

@@ -150,10 +150,10 @@ class _Operator:
             second = "second operator" if OPERATOR in state.approvals else OPERATOR
             return c.Confirm(asked.typed or "Y", second)
         if asked.question == "decide":
-            return self._way_on(asked, state)
+            return self._decision(asked, state)
         return answer_for(asked, state, self._script, OPERATOR, self._tried)
 
-    def _way_on(self, asked: e.Asked, state: State) -> c.Command:
+    def _decision(self, asked: e.Asked, state: State) -> c.Command:
         scripted = answer_for(asked, state, self._script, OPERATOR, self._tried)
         if not isinstance(scripted, c.Stop):
             return scripted

@@ -14,7 +14,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from breakglass.engine.checks import Check
+from breakglass.engine.doctor import Check
 from breakglass.engine.opening import Request
 from breakglass.runbook.library import Found
 from breakglass.runbook.load import load_runbook

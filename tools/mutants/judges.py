@@ -64,7 +64,7 @@ TARGETS = (
             f"breakglass/policy/{name}.py"
             for name in ("sed", "awk", "awk_tokens", "jq", "token_parser", "program_text", "conditions")
         ),
-        _policy("sed", "awk", "jq", "word_lists", "value_places", "cases"),
+        _policy("sed", "awk", "jq", "word_lists", "injection", "cases"),
         _SLOW,
         _YAML,
     ),
@@ -72,7 +72,7 @@ TARGETS = (
         "shell",
         ("breakglass/policy/shell*.py",),
         (
-            *_policy("shell", "shell_corners", "word_lists", "cases", "value_places"),
+            *_policy("shell", "shell_corners", "word_lists", "cases", "injection"),
             "tests.runbook.test_shell_text",
         ),
         _SLOW,
@@ -81,7 +81,7 @@ TARGETS = (
     Target(
         "kubectl",
         ("breakglass/policy/kubectl/*.py",),
-        _policy("kubectl", "kubectl_words", "word_lists", "risk", "assessment", "value_places", "cases"),
+        _policy("kubectl", "kubectl_words", "word_lists", "risk", "assessment", "injection", "cases"),
         _SLOW,
         _YAML,
     ),
@@ -90,12 +90,12 @@ TARGETS = (
         tuple(
             f"breakglass/policy/{name}.py"
             for name in (
-                *("commands", "tables", "risk", "site_says", "stand_ins", "interpreters", "value_places"),
+                *("commands", "tables", "risk", "site_says", "stand_ins", "interpreters", "injection"),
                 "login_shell",
             )
         ),
         _policy(
-            *("risk", "tables", "cases", "assessment", "site_says", "value_places", "login_shell", "shell"),
+            *("risk", "tables", "cases", "assessment", "site_says", "injection", "login_shell", "shell"),
             *("word_lists", "sed", "awk", "jq"),
         ),
         _SLOW,
@@ -128,13 +128,17 @@ TARGETS = (
     Target(
         "confirming",
         (
-            *("breakglass/engine/unasked.py", "breakglass/engine/word.py", "breakglass/engine/signature.py"),
+            *(
+                "breakglass/engine/admission.py",
+                "breakglass/engine/confirmation.py",
+                "breakglass/engine/signature.py",
+            ),
             "breakglass/engine/change.py",
         ),
         (
-            *("tests.engine.test_word", "tests.engine.test_changes", "tests.engine.test_unasked"),
+            *("tests.engine.test_confirmation", "tests.engine.test_changes", "tests.engine.test_admission"),
             *("tests.engine.test_unknown_changes", "tests.engine.test_signature", "tests.engine.test_values"),
-            *("tests.engine.test_dry_run", "tests.engine.test_held_to", "tests.engine.test_redact"),
+            *("tests.engine.test_dry_run", "tests.engine.test_drift", "tests.engine.test_redact"),
             *("tests.engine.test_resume", "tests.safety.test_acting_now"),
         ),
         (),

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from breakglass.policy.commands import is_known
+from breakglass.policy.injection import misplaced, reads_program
 from breakglass.policy.shell import ShellSyntaxError, parse
 from breakglass.policy.stand_ins import VALUE
-from breakglass.policy.value_places import misplaced, reads_program
 from breakglass.runbook.arguments import is_json
 from breakglass.runbook.http_text import UNKNOWN_BODY, body_form
 from breakglass.runbook.json_text import NotJsonError, check_json

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from breakglass.engine.checks import Check, checks
+from breakglass.engine.doctor import Check, checks
 from breakglass.journal.folders import state_folder
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import Site

@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from breakglass.engine.checks import Check
+from breakglass.engine.doctor import Check
 from breakglass.errors import UserError
 from breakglass.journal import events as e
 from breakglass.runbook.library import Found, find_scenario, origin_words

@@ -9,11 +9,11 @@ from breakglass.runbook.template import render
 from breakglass.runbook.typed import seen, typing_problem
 
 
-class WordError(Exception):
+class ConfirmationTextError(Exception):
     """Nobody could give a word that means something; the message says why and what to do."""
 
 
-def typed_word(step: Step, scope: Scopes, site: str, count: int | None = None) -> str:
+def text_to_type(step: Step, scope: Scopes, site: str, count: int | None = None) -> str:
     """The text to type before a change is sent; empty where one key is enough.
 
     count: how many elements of a `foreach` the word covers; the text then begins with that number, whatever
@@ -37,7 +37,7 @@ def _written(step: Step, scope: Scopes) -> str:
     else:
         text = step.id if step.risk is Risk.DESTRUCTIVE else ""
     if text and (wrong := typing_problem(text)):
-        raise WordError(
+        raise ConfirmationTextError(
             f"the text to type, {text!r}, {wrong}. Let `confirm` of step {step.id} name the object and its "
             "site, such as {type: NAME@SITE}"
         )
@@ -50,13 +50,13 @@ def _named(template: Template, scope: Scopes) -> str:
         if isinstance(part, Expression) and not seen(
             render(Template("", part.position, (part,)), scope.real)
         ):
-            raise WordError(
+            raise ConfirmationTextError(
                 f"the text to type is {template.source}, and {part.source} is empty, so the text would not "
                 f"name what is changed. Find out why {part.source} is empty, then run the step again"
             )
     text = render(template, scope.real)
     if not scope.same and text != render(scope.shown_template(template), scope.shown):
-        raise WordError(f"the text to type, {template.source}, holds a secret; name the object")
+        raise ConfirmationTextError(f"the text to type, {template.source}, holds a secret; name the object")
     return text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.engine.checks import Check, checks, unused
+from breakglass.engine.doctor import Check, checks, unused
 from breakglass.policy.site_says import ReadPattern
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario

@@ -7,7 +7,7 @@ from breakglass.errors import PreparationError
 from breakglass.policy.risk import Assessment, Judgement, Risk
 
 
-def as_a_read(planned: Assessment, shown: Judgement, sent: Judgement) -> Assessment:
+def require_read(planned: Assessment, shown: Judgement, sent: Judgement) -> Assessment:
     """What a request counts as with its values, which is a read. `sent` is its judgement with its secrets.
 
     Raises PreparationError for what is not a read.
@@ -21,7 +21,7 @@ def as_a_read(planned: Assessment, shown: Judgement, sent: Judgement) -> Assessm
     return found
 
 
-def as_planned(planned: Assessment, shown: Judgement, sent: Judgement) -> None:
+def require_planned_risk(planned: Assessment, shown: Judgement, sent: Judgement) -> None:
     """Raise PreparationError where a request is more with its values than was planned without them."""
     for judgement in (shown, sent):
         found = replace(planned, judgement=judgement)

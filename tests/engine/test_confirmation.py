@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.engine import commands as c
-from breakglass.engine.word import person
+from breakglass.engine.confirmation import person
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.report.postmortem import post_mortem

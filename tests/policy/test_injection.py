@@ -4,9 +4,9 @@ import shlex
 
 import pytest
 
+from breakglass.policy.injection import misplaced, reads_program
 from breakglass.policy.shell import parse
 from breakglass.policy.stand_ins import VALUE
-from breakglass.policy.value_places import misplaced, reads_program
 
 CODE = [
     "bash -eo pipefail -c 'ls -d {}'",

@@ -36,7 +36,7 @@ _DELIMITED = re.compile(r"-[rtpx]*[0d]|--null$|--delimiter")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class CommandWithValues:
     """A command of which some words hold values. tainted: it stands in a script that has values, so that what
     the shell expands in it, or what it reads, may be one."""
 
@@ -54,7 +54,7 @@ class Command:
 def misplaced(words: Sequence[str], *, tainted: bool = False) -> str:
     """Why a value in these words could be code, as a sentence with what to write instead. Empty where none
     can."""
-    return (tainted and _split(words)) or _misplaced(Command(words, tainted), 0)
+    return (tainted and _split(words)) or _misplaced(CommandWithValues(words, tainted), 0)
 
 
 def reads_program(words: Sequence[str]) -> str:
@@ -74,7 +74,7 @@ def _split(words: Sequence[str]) -> str:
     )
 
 
-def _misplaced(command: Command, depth: int) -> str:
+def _misplaced(command: CommandWithValues, depth: int) -> str:
     words = command.words
     if command.tainted and command.name == "xargs" and not (_takes_whole_lines(words) or _only_reads(words)):
         return "xargs makes several words of a value; give it -0, and end each with a NUL"
@@ -82,7 +82,9 @@ def _misplaced(command: Command, depth: int) -> str:
         return f"{reader} reads what comes from a value as a program; {_hint(reader)}"
     if not any(map(command.unsure, words)):
         behind = handed_on(words) if command.tainted else ()
-        found = (_misplaced(Command(each, tainted=True), depth + 1) for each in behind if depth < DEEPEST)
+        found = (
+            _misplaced(CommandWithValues(each, tainted=True), depth + 1) for each in behind if depth < DEEPEST
+        )
         return next((why for why in found if why), "")
     if depth > DEEPEST or command.unsure(words[0]):
         return "a value says which program runs; write the program itself"
@@ -95,25 +97,25 @@ def _misplaced(command: Command, depth: int) -> str:
             f"{option} of {command.name} names a program or more options, and this is a value; leave it out"
         )
     if command.name == "git" and "clone" in words[1:2]:
-        return _misplaced(Command(("git-clone", *words[2:]), command.tainted), depth)
+        return _misplaced(CommandWithValues(("git-clone", *words[2:]), command.tainted), depth)
     if command.name in INTERPRETERS:
         return _in_interpreter(command, INTERPRETERS[command.name], depth)
     if runner := RUNNERS.get(command.name, frozenset()) & set(words[1:]):
         return f"what {command.name} {min(runner)} makes of a value is not known; use a plainer command"
     handed = handed_on(words)
     for each in handed:
-        if why := _misplaced(Command(each, command.tainted), depth + 1):
+        if why := _misplaced(CommandWithValues(each, command.tainted), depth + 1):
             return why
     if handed:
         return _in_wrapper(command, handed[0][0])
     for index in range(1, len(words)):
-        behind = Command(words[index:], command.tainted)
+        behind = CommandWithValues(words[index:], command.tainted)
         if behind.name in INTERPRETERS.keys() - BUILTINS and (why := _misplaced(behind, depth + 1)):
             return why
     return "" if is_known(words[0]) else _in_unknown(command, len(words))
 
 
-def _code_option(command: Command) -> str:
+def _code_option(command: CommandWithValues) -> str:
     """The option of a program whose value it runs, or reads options from, where a value stands for that."""
     own = CODE_OPTIONS_OF.get(command.name, frozenset())
     for before, word in zip(command.words, command.words[1:], strict=False):
@@ -132,7 +134,7 @@ def _option_of(word: str, before: str) -> str:
     return word.partition("=")[0].partition(VALUE)[0] if word.startswith("-") else before
 
 
-def _in_interpreter(command: Command, kind: Interpreter, depth: int) -> str:
+def _in_interpreter(command: CommandWithValues, kind: Interpreter, depth: int) -> str:
     """An interpreter's program is known as it stands, and values are only where no program can be."""
     refusal = f"{command.name} would read a value as a program; {kind.hint}"
     options = _options(command.words, kind)
@@ -146,14 +148,14 @@ def _in_interpreter(command: Command, kind: Interpreter, depth: int) -> str:
     return _in_script(command, command.words[options.end], depth) if script else ""
 
 
-def _in_script(command: Command, script: str, depth: int) -> str:
+def _in_script(command: CommandWithValues, script: str, depth: int) -> str:
     """Behind `sh -c`, the script must not make code of its arguments either."""
     try:
         inner = parse(script)
     except ShellSyntaxError as error:
         return f"what the script of {command.name} does with a value is not understood: {error}"
     found = (
-        _split(each.words) or _misplaced(Command(each.words, tainted=True), depth + 1)
+        _split(each.words) or _misplaced(CommandWithValues(each.words, tainted=True), depth + 1)
         for each in inner
         if each.words
     )
@@ -220,7 +222,7 @@ def _last_of(word: str, kind: Interpreter) -> str | None:
     return "" if known and f"-{last}" in kind.switches else None
 
 
-def _in_wrapper(command: Command, inner: str) -> str:
+def _in_wrapper(command: CommandWithValues, inner: str) -> str:
     """The words of a command up to the one that it hands on."""
     words = command.words
     end = words.index(inner, 1) if inner in words[1:] else len(words)
@@ -229,7 +231,7 @@ def _in_wrapper(command: Command, inner: str) -> str:
     return "" if is_known(words[0]) else _in_unknown(command, end)
 
 
-def _in_unknown(command: Command, end: int) -> str:
+def _in_unknown(command: CommandWithValues, end: int) -> str:
     """A program that nobody knows takes a value as a word of its own, as an option's value, or in a path."""
     for index, word in enumerate(command.words[1:end], 1):
         if not command.unsure(word) or VALUE not in word:

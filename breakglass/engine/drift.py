@@ -29,7 +29,7 @@ PLAIN_FACTS = ("client-certificate", "client-key", "tokenFile", "username", "as"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Baseline:
     """The texts that a session holds to. `site` is empty where the session has no site file."""
 
     runbook: str
@@ -45,12 +45,12 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
+class Drift:
     """What differs from what a session held to. `what` names it; `shown` says how, line by line."""
 
     what: str
     shown: str
-    now: Held
+    now: Baseline
 
 
 def digest(text: str) -> str:
@@ -58,28 +58,28 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def held_now(runbook: Runbook, site: Site) -> Held:
+def current_baseline(runbook: Runbook, site: Site) -> Baseline:
     """The texts as they are now. Reads files, so it blocks."""
-    return Held(whole_text(runbook), "\n".join(_site_lines(site)) + "\n" if site.path is not None else "")
+    return Baseline(whole_text(runbook), "\n".join(_site_lines(site)) + "\n" if site.path is not None else "")
 
 
-def keep(folder: SessionFolder, held: Held) -> None:
+def keep(folder: SessionFolder, baseline: Baseline) -> None:
     """Keep the texts beside the journal. On a full disk only what could be shown of a change is missing."""
     with suppress(OSError):
-        folder.held.mkdir(mode=0o700, exist_ok=True)
-        for text in filter(None, (held.runbook, held.site)):
+        folder.baseline.mkdir(mode=0o700, exist_ok=True)
+        for text in filter(None, (baseline.runbook, baseline.site)):
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-            descriptor = os.open(folder.held / digest(text), flags, 0o600)
+            descriptor = os.open(folder.baseline / digest(text), flags, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="") as file:
                 file.write(text)
 
 
-def changed_since(state: State, folder: SessionFolder, runbook: Runbook, site: Site) -> Changed | None:
+def changed_since(state: State, folder: SessionFolder, runbook: Runbook, site: Site) -> Drift | None:
     """What is not as this session last held to. None: both are the same. Reads files, so it blocks.
 
     A session of a version that kept no digest of its site counts as changed, since nothing is known of it.
     """
-    now = held_now(runbook, site)
+    now = current_baseline(runbook, site)
     parts: list[tuple[str, str]] = []
     for what, path, was, text in (
         ("runbook", runbook.path, state.runbook_digest, now.runbook),
@@ -92,13 +92,13 @@ def changed_since(state: State, folder: SessionFolder, runbook: Runbook, site: S
             parts.append((what, _difference(what, path, _kept(folder, was), text)))
     if not parts:
         return None
-    return Changed(" and ".join(what for what, _ in parts), "\n".join(shown for _, shown in parts), now)
+    return Drift(" and ".join(what for what, _ in parts), "\n".join(shown for _, shown in parts), now)
 
 
 def _kept(folder: SessionFolder, wanted: str) -> str | None:
     """A text that was kept; None where it is missing or is not what was recorded."""
     try:
-        with (folder.held / wanted).open(encoding="utf-8", newline="") as file:
+        with (folder.baseline / wanted).open(encoding="utf-8", newline="") as file:
             text = file.read()
     except (OSError, ValueError):
         return None
