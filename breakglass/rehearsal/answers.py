@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from breakglass.linear import compile_pattern
 from breakglass.rehearsal.commands import CommandLine
 from breakglass.rehearsal.effects import Effects
-from breakglass.rehearsal.model import CommandReply, CommandRule
+from breakglass.rehearsal.spec.effects import CommandReply, CommandRule
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError

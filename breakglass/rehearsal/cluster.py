@@ -6,9 +6,8 @@ from datetime import timedelta
 from breakglass.rehearsal.answers import Answering, Asked, not_found
 from breakglass.rehearsal.commands import read_words
 from breakglass.rehearsal.effects import address_of
-from breakglass.rehearsal.model import (
+from breakglass.rehearsal.spec.clusters import (
     ClusterSpec,
-    Condition,
     ExecRule,
     JobRule,
     LogEntry,
@@ -16,6 +15,7 @@ from breakglass.rehearsal.model import (
     PodRule,
     PodSelector,
 )
+from breakglass.rehearsal.spec.effects import Condition
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World, overlaid
 from breakglass.runbook.expression import EvaluationError
@@ -75,7 +75,7 @@ class ScenarioHooks:
             "user": call.user,
         }
         asked = Asked(line, "exec", place, data)
-        rules = [rule.command for rule in self._exec if self._fits(rule.pod, call.pod, call.container)]
+        rules = [rule for rule in self._exec if self._fits(rule.pod, call.pod, call.container)]
         found = self._answering.rule_for(asked, rules)
         if found is None:
             self._answering.tell(asked, touched=False)
@@ -139,7 +139,7 @@ class ScenarioHooks:
         scope = self._world.scope(request=data)
         for rule in self._specification.faults:
             if rule.on.match(texts) is not None and self._holds(rule.when, scope, rule.position):
-                return ServerFault(rule.kind, rule.code, rule.reason, rule.message, rule.seconds)
+                return ServerFault(rule.fault, rule.code, rule.reason, rule.message, rule.seconds)
         return None
 
     def pod_birth(self, pod: Object) -> PodBirth:
@@ -147,7 +147,7 @@ class ScenarioHooks:
         if rule is None:
             return PodBirth()
         return PodBirth(
-            delay=rule.delay,
+            delay=None if rule.stuck else rule.delay,
             phase=rule.phase,
             ready=rule.ready,
             waiting=rule.waiting,
@@ -158,13 +158,15 @@ class ScenarioHooks:
 
     def pod_ending(self, pod: Object) -> PodEnding:
         rule = self._pod_rule(pod)
-        return PodEnding() if rule is None else PodEnding(rule.ending)
+        if rule is None:
+            return PodEnding()
+        return PodEnding(None if rule.never_ends else rule.ending)
 
     def job_run(self, pod: Object) -> JobRun:
         scope = self._world.scope(request={"cluster": self._name, "pod": pod})
         for rule in self._specification.jobs:
             if self._chosen(rule, pod, scope):
-                return JobRun(rule.seconds, rule.exit, rule.reason)
+                return JobRun(None if rule.never_ends else rule.takes, rule.exit, rule.reason)
         return JobRun()
 
     def stored(self, event: StoreEvent) -> None:

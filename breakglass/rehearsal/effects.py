@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from breakglass.rehearsal.model import Effect, ObjectChange, RegistryChange
+from breakglass.rehearsal.spec.effects import Effect, ObjectChange, RegistryChange
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.model import Template
@@ -61,19 +61,19 @@ class Effects:
 
     def _change_object(self, change: ObjectChange, scope: Scope) -> None:
         store = self._store(change.cluster)
-        if change.verb == "create":
-            body = _mapping(render_tree(change.body, scope), "create")
-            store.load([body])
+        named = change.patch or change.delete
+        if named is None:
+            store.load([_mapping(render_tree(change.create, scope), "create")])
             return
-        kind = _kind(store, _text(change.kind, scope))
-        namespace = _text(change.namespace, scope) if kind.namespaced else ""
-        name = _text(change.name, scope)
+        kind = _kind(store, render(named.kind, scope))
+        namespace = _text(named.namespace, scope) if kind.namespaced else ""
+        name = render(named.name, scope)
         if store.find(kind, namespace, name) is None:
             return
-        if change.verb == "delete":
+        if change.delete is not None:
             store.remove(kind, namespace, name)
         else:
-            store.patch(kind, namespace, name, _mapping(render_tree(change.body, scope), "with"))
+            store.patch(kind, namespace, name, _mapping(render_tree(change.merge, scope), "with"))
 
     def _store(self, cluster: str | None) -> ObjectStore:
         if cluster is None and len(self._stores) == 1:
@@ -86,11 +86,12 @@ class Effects:
         registry = self._registries.get(move.endpoint)
         if registry is None:
             raise WorldFaultError(f"registry: endpoint {move.endpoint} is not a registry")
-        if move.verb == "collect":
-            return registry.collect(delete_untagged=move.delete_untagged, dry_run=move.dry_run)
+        if move.collect is not None:
+            collect = move.collect
+            return registry.collect(delete_untagged=collect.delete_untagged, dry_run=collect.dry_run)
         from breakglass.rehearsal.pushed import image_spec
 
-        registry.push(image_spec(render_tree(move.image, scope)))
+        registry.push(image_spec(render_tree(move.push, scope)))
         return ""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from breakglass.rehearsal.effects import Effects
-from breakglass.rehearsal.model import EndpointSpec, HttpReply, Route
+from breakglass.rehearsal.spec.machines import EndpointSpec, HttpReply, Route
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError
@@ -98,9 +98,9 @@ class SimulatedEndpoint:
     async def _reply(self, request: web.Request, reply: HttpReply, scope: Scope) -> web.StreamResponse:
         if reply.delay:
             await self._world.clock.sleep(reply.delay)
-        if reply.then == "hang":
+        if reply.hang:
             await asyncio.Event().wait()
-        if reply.then == "cut":
+        if reply.cut:
             if request.transport is not None:
                 request.transport.abort()
             raise asyncio.CancelledError

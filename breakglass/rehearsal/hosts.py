@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from breakglass.rehearsal.answers import Answering, Asked, not_found, reads_files
 from breakglass.rehearsal.commands import read_line
-from breakglass.rehearsal.model import HostSpec
+from breakglass.rehearsal.spec.machines import HostSpec
 from breakglass.rehearsal.story import Story
 from breakglass.rehearsal.world import World
 from breakglass.runbook.expression import EvaluationError
@@ -38,7 +38,7 @@ class SimulatedHost:
             self.reachable,
             refuse=self.specification.refuse,
             hang=self.specification.hang,
-            accepts_key=self.specification.key == "accepted",
+            accepts_key=self.specification.login == "accepted",
         )
 
     def reachable(self) -> bool:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from breakglass import linear
+from breakglass.yamlio.record import key, record, shape_of
+from breakglass.yamlio.shape import TEXT, TYPES, Shape, by_kind, list_of, made
 
 _PART = re.compile(r"\{([A-Za-z_]\w*)\}|(\*)|(\s+)")
 _BLANK = r"\s\v\p{Z}\x{1c}-\x{1f}\x{85}"
@@ -54,3 +56,31 @@ def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank")
 def compile_regex(source: str) -> Pattern:
     """A pattern from a regular expression. Raises ValueError where it is not one."""
     return Pattern(source, linear.compile_pattern(source, "(?s)"))
+
+
+@record("regex")
+class _Regex:
+    """A pattern that is not literal text."""
+
+    pattern: Pattern = key(
+        "A regular expression for the whole text.", made(TEXT, compile_regex), named="regex"
+    )
+
+
+_REGEX = made(shape_of(_Regex), lambda regex: regex.pattern)
+
+PATTERN: Shape[Pattern] = by_kind(
+    "a pattern",
+    scalar=made(TEXT, compile_pattern),
+    sequence=made(list_of(TEXT, minimum=1), lambda words: compile_pattern(" ".join(words))),
+    mapping=_REGEX,
+)
+"""Literal text with `{name}` for one word and `*` for anything; a list of words; or `{regex: …}`."""
+
+PATH_PATTERN: Shape[Pattern] = by_kind(
+    "a path with {names} and *",
+    scalar=made(TEXT, lambda path: compile_pattern(path, "slash")),
+    mapping=_REGEX,
+)
+
+TYPES[Pattern] = PATTERN

@@ -20,7 +20,7 @@ from breakglass.rehearsal.drill import Scenario, WorldMove
 from breakglass.rehearsal.effects import Effects, objects_by_plural
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
-from breakglass.rehearsal.model import RegistrySpec
+from breakglass.rehearsal.spec.machines import RegistrySpec
 from breakglass.rehearsal.story import Event, Happening, Listener, Story
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
@@ -267,13 +267,13 @@ class Rehearsal:
             host_key = new_key(self.folder / f"host_{name}_ed25519")
             server = SshServer(host.machine, host_key, client_key, loop)
             self._ssh_servers[name] = server
-            match host.specification.known:
-                case "yes":
+            match host.specification.host_key:
+                case "known":
                     known.append(known_hosts_line(server.port, host_key))
                 case "changed":
                     other = new_key(self.folder / f"host_{name}_before_ed25519")
                     known.append(known_hosts_line(server.port, other))
-                case "no":
+                case "unknown":
                     pass
             hosts[name] = Host(
                 name,

@@ -33,125 +33,19 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import cast
 
-from breakglass.rehearsal.drill import Expected, Scenario, Walk
-from breakglass.rehearsal.model import ClusterSpec, EndpointSpec, HostSpec, SiteSpec
-from breakglass.rehearsal.shapes.clusters import CLUSTER, EXEC, LOG
-from breakglass.rehearsal.shapes.drill import EXPECTED, RULE, TRAP, WALK
-from breakglass.rehearsal.shapes.machines import ENDPOINT, HOST
+from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.world import NAMES
-from breakglass.runbook.actions import EXPRESSION
 from breakglass.runbook.expression import check, expect
 from breakglass.runbook.model import Expression, Template
-from breakglass.site.reads import HELP as READS_HELP
-from breakglass.site.reads import READS
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Problem
-from breakglass.yamlio.shape import (
-    BOOLEAN,
-    JSON,
-    SITE_NAME,
-    TEXT,
-    Fields,
-    Unreadable,
-    list_of,
-    mapping_of,
-    number,
-    optional,
-    record,
-    required,
-    schema_of,
-    text,
-)
+from breakglass.yamlio.record import shape_of
+from breakglass.yamlio.shape import Unreadable, schema_of
 from breakglass.yamlio.source import MappingNode, Node, ScalarNode, compose
 from breakglass.yamlio.text_file import ReadText, read_trusted_text
 
 MOST_BASES = 4
 """Scenarios in a row, each based on the next."""
-
-_NAME = text("a name in lower case with dashes", pattern=r"[a-z0-9][a-z0-9-]*")
-_SITE_TITLE = optional("name", _NAME, default="rehearsal")
-_DESCRIPTION = optional("description", TEXT, default="")
-_VARIABLES = optional("variables", mapping_of(JSON), default=dict[str, Json]())
-_SECRETS = optional("secrets", mapping_of(TEXT), default=dict[str, str](), help="Made up, for the drill.")
-_READS = optional("reads", READS, default=(), help=READS_HELP)
-_SITE = record(
-    "site of a rehearsal",
-    (_SITE_TITLE, _DESCRIPTION, _VARIABLES, _SECRETS, _READS),
-    lambda given: SiteSpec(
-        given[_SITE_TITLE], given[_DESCRIPTION], given[_VARIABLES], given[_SECRETS], given[_READS]
-    ),
-)
-
-_BASE = optional("base", TEXT, help="A scenario in the same folder from which this one differs.")
-_SCENARIO = required("scenario", _NAME, help="The scenario's name.")
-_TITLE = required("title", TEXT)
-_SUMMARY = required("summary", TEXT, help="What the drill is about; it must not give the cause away.")
-_RUNBOOK = required("runbook", _NAME)
-_RECORDED = optional("recorded", BOOLEAN, default=False, help="The incident as it really went.")
-_SPEED = optional("speed", number(0.1, 10_000), default=1.0, help="Simulated seconds in a real one.")
-_SITE_FIELD = optional("site", _SITE, default=SiteSpec())
-_WORLD = optional("world", mapping_of(JSON), default=dict[str, Json](), help="Variables, as they begin.")
-_CLUSTERS = optional("kubernetes", mapping_of(CLUSTER, key=SITE_NAME), default=dict[str, ClusterSpec]())
-_HOSTS = optional("hosts", mapping_of(HOST, key=SITE_NAME), default=dict[str, HostSpec]())
-_ENDPOINTS = optional("endpoints", mapping_of(ENDPOINT, key=SITE_NAME), default=dict[str, EndpointSpec]())
-_EXEC = optional("exec", list_of(EXEC), default=(), help="Commands in containers; the first that fits.")
-_LOGS = optional("logs", list_of(LOG), default=(), help="What containers write; the first that fits.")
-_RULES = optional("rules", list_of(RULE), default=())
-_TRAPS = optional("traps", list_of(TRAP), default=())
-_RECOVERED = required("recovered", EXPRESSION, help="Holds when the incident is over.")
-_WALK = optional("walk", WALK, default=Walk())
-_EXPECT = optional("expect", EXPECTED, default=Expected())
-
-
-def _scenario(given: Fields) -> Scenario:
-    return Scenario(
-        name=given[_SCENARIO],
-        title=given[_TITLE],
-        summary=given[_SUMMARY],
-        runbook=given[_RUNBOOK],
-        path=given.position.file,
-        recovered=given[_RECOVERED],
-        recorded=given[_RECORDED],
-        speed=given[_SPEED],
-        world=given[_WORLD],
-        site=given[_SITE_FIELD],
-        clusters=given[_CLUSTERS],
-        hosts=given[_HOSTS],
-        endpoints=given[_ENDPOINTS],
-        exec=given[_EXEC],
-        logs=given[_LOGS],
-        rules=given[_RULES],
-        traps=given[_TRAPS],
-        walk=given[_WALK],
-        expect=given[_EXPECT],
-    )
-
-
-_SHAPE = record(
-    "scenario",
-    (
-        _BASE,
-        _SCENARIO,
-        _TITLE,
-        _SUMMARY,
-        _RUNBOOK,
-        _RECORDED,
-        _SPEED,
-        _SITE_FIELD,
-        _WORLD,
-        _CLUSTERS,
-        _HOSTS,
-        _ENDPOINTS,
-        _EXEC,
-        _LOGS,
-        _RULES,
-        _TRAPS,
-        _RECOVERED,
-        _WALK,
-        _EXPECT,
-    ),
-    _scenario,
-)
 
 
 def load_scenario(path: Path, *, read: ReadText = read_trusted_text) -> Scenario:
@@ -161,7 +55,7 @@ def load_scenario(path: Path, *, read: ReadText = read_trusted_text) -> Scenario
     """
     problems: list[Problem] = []
     node = _with_base(compose(read(path), path, problems), path, problems, read, MOST_BASES)
-    scenario = _SHAPE.read(node, problems) if node is not None else None
+    scenario = shape_of(Scenario).read(node, problems) if node is not None else None
     if isinstance(scenario, Scenario):
         problems += _wrong_expressions(scenario)
         problems += _wrong_references(scenario)
@@ -207,7 +101,7 @@ def _merged(below: Node, above: Node) -> Node:
 
 def scenario_schema() -> dict[str, Json]:
     """The JSON Schema of a scenario file. One with a `base` may leave out what that one says."""
-    schema = schema_of(_SHAPE, "A breakglass scenario")
+    schema = schema_of(shape_of(Scenario), "A breakglass scenario")
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     scenario = definitions["scenario"]
@@ -250,7 +144,7 @@ def _wrong_references(scenario: Scenario) -> Iterator[Problem]:
         if wanted is not None and wanted not in scenario.site.secrets:
             yield Problem(start, f"endpoint {name} uses the secret {wanted!r}, which `site.secrets` lacks")
     seen: set[str] = set()
-    for rule in [*(trap.rule for trap in scenario.traps), *scenario.rules]:
+    for rule in [*scenario.traps, *scenario.rules]:
         if rule.name in seen:
             yield Problem(rule.position, f"two rules or traps are called {rule.name!r}")
         seen.add(rule.name)

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from breakglass.rehearsal.drill import Trap
-from breakglass.rehearsal.model import Effect, Rule
+from breakglass.rehearsal.drill import Rule, Trap
+from breakglass.rehearsal.spec.effects import Effect
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import Expression
@@ -71,10 +71,7 @@ class Story:
         self.touched: list[str] = []
         self.faults: list[str] = []
         self._world = world
-        self._rules: list[tuple[Rule, Trap | None]] = [
-            *((trap.rule, trap) for trap in traps),
-            *((rule, None) for rule in rules),
-        ]
+        self._rules: list[Rule] = [*traps, *rules]
         self._recovered = recovered
         self._was_recovered = True
         self._apply = apply
@@ -88,7 +85,7 @@ class Story:
     def begin(self) -> None:
         """Start the rules of time, and take the world as it stands for what it was."""
         self._was_recovered = self.recovered()
-        for rule, _ in self._rules:
+        for rule in self._rules:
             if _is_on(rule, "world") and self._holds(rule, self._world.scope()):
                 self._held.add(rule.name)
         self.emit(Event(TIME))
@@ -161,7 +158,7 @@ class Story:
             self._settling.cancel()
 
     def _work(self, event: Event) -> None:
-        for rule, trap in self._rules:
+        for rule in self._rules:
             kept = self._match(rule, event)
             if kept is None or (rule.once and rule.name in self._acted):
                 continue
@@ -170,7 +167,7 @@ class Story:
             if not later and not self._holds(rule, self._world.scope(event=data)):
                 continue
             self._acted.add(rule.name)
-            self._schedule(rule, trap, data)
+            self._schedule(rule, data)
 
     def _match(self, rule: Rule, event: Event) -> dict[str, str] | None:
         for pattern in rule.on:
@@ -179,27 +176,27 @@ class Story:
                 return kept
         return None
 
-    def _schedule(self, rule: Rule, trap: Trap | None, data: dict[str, Json]) -> None:
+    def _schedule(self, rule: Rule, data: dict[str, Json]) -> None:
         def due() -> None:
             if rule.every is not None:
                 self._world.clock.call_later(rule.every, due)
             if data["text"] != "time" or self._holds(rule, self._world.scope(event=data)):
-                self._act_now(rule, trap, data)
+                self._act_now(rule, data)
 
         wait = rule.after or rule.every
         if wait:
             self._world.clock.call_later(wait, due)
         else:
-            self._act(rule, trap, data)
+            self._act(rule, data)
 
-    def _act_now(self, rule: Rule, trap: Trap | None, data: dict[str, Json]) -> None:
+    def _act_now(self, rule: Rule, data: dict[str, Json]) -> None:
         try:
-            self._act(rule, trap, data)
+            self._act(rule, data)
         except WorldFaultError as error:
             self.fault(str(error))
         self.changed()
 
-    def _act(self, rule: Rule, trap: Trap | None, data: dict[str, Json]) -> None:
+    def _act(self, rule: Rule, data: dict[str, Json]) -> None:
         scope = self._world.scope(event=data)
         self._apply(rule.effect, scope, rule.name)
         say = ""
@@ -208,8 +205,8 @@ class Story:
                 say = render(rule.effect.say, scope)
             except EvaluationError as error:
                 raise WorldFaultError(f"{rule.name}: say: {error}") from error
-        if trap is not None:
-            self._tell("trap", rule.name, say or trap.title)
+        if isinstance(rule, Trap):
+            self._tell("trap", rule.name, say or rule.title)
         elif say:
             self._tell("rule", rule.name, say)
 
@@ -220,9 +217,9 @@ class Story:
             risen = self._risen()
             if not risen:
                 break
-            for rule, trap in risen:
+            for rule in risen:
                 try:
-                    self._schedule(rule, trap, {"text": "world", "match": {}})
+                    self._schedule(rule, {"text": "world", "match": {}})
                 except WorldFaultError as error:
                     self.fault(str(error))
         else:
@@ -232,9 +229,9 @@ class Story:
             self._tell("recovered", "recovered", "The simulated incident is over.")
         self._was_recovered = recovered
 
-    def _risen(self) -> list[tuple[Rule, Trap | None]]:
-        risen: list[tuple[Rule, Trap | None]] = []
-        for rule, trap in self._rules:
+    def _risen(self) -> list[Rule]:
+        risen: list[Rule] = []
+        for rule in self._rules:
             if not _is_on(rule, "world") or (rule.once and rule.name in self._acted):
                 continue
             if not self._holds(rule, self._world.scope()):
@@ -242,7 +239,7 @@ class Story:
             elif rule.name not in self._held:
                 self._held.add(rule.name)
                 self._acted.add(rule.name)
-                risen.append((rule, trap))
+                risen.append(rule)
         return risen
 
     def _holds(self, rule: Rule, scope: Scope) -> bool:

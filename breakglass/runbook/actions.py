@@ -2,13 +2,11 @@
 
 from typing import Literal
 
-from breakglass.linear import compile_pattern
 from breakglass.runbook.model import (
     Action,
     AskAction,
     ChooseAction,
     ChooseOption,
-    Expression,
     HttpAction,
     InputType,
     KubectlAction,
@@ -18,18 +16,23 @@ from breakglass.runbook.model import (
     Template,
     TemplateTree,
 )
-from breakglass.runbook.template import OPEN, parse_template, split_words
-from breakglass.yamlio.position import InvalidFileError, Problem
+from breakglass.runbook.written import (
+    COMMAND_LINE,
+    EXPRESSION,
+    MAYBE_EMPTY_TEMPLATE,
+    PATTERN,
+    STEP_ID,
+    TEMPLATE,
+    TREE,
+)
+from breakglass.yamlio.position import Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,
     SITE_NAME,
-    TEXT,
     UNREADABLE,
-    Definitions,
     Entry,
     Field,
     Fields,
-    Schema,
     Shape,
     Unreadable,
     by_kind,
@@ -41,74 +44,8 @@ from breakglass.yamlio.shape import (
     optional,
     record,
     required,
-    text,
 )
-from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
-
-STEP_ID = text("a step's id in lower case", pattern=r"[a-z0-9][a-z0-9_-]*")
-
-
-def _expression(source: str, node: Node, problems: list[Problem]) -> Expression | Unreadable:
-    if OPEN in source:
-        problems.append(Problem(node.position, "an expression stands here as it is, without ${{ }}"))
-        return UNREADABLE
-    assert isinstance(node, ScalarNode)
-    return Expression(source.rstrip(), node.text_position)
-
-
-EXPRESSION: Shape[Expression] = converted(text("a CEL expression", as_written=True), _expression)
-
-
-def parsed(node: ScalarNode, problems: list[Problem]) -> Template | Unreadable:
-    """The template that a scalar holds."""
-    try:
-        return parse_template(node.text, node.text_position)
-    except InvalidFileError as error:
-        problems.extend(error.problems)
-        return UNREADABLE
-
-
-def _template(source: str, node: Node, problems: list[Problem]) -> Template | Unreadable:
-    assert isinstance(node, ScalarNode)
-    return parsed(node, problems)
-
-
-TEMPLATE: Shape[Template] = converted(text("text", as_written=True), _template)
-MAYBE_EMPTY_TEMPLATE: Shape[Template] = converted(text("text", as_written=True, may_be_empty=True), _template)
-
-
-class _Tree(Shape[TemplateTree]):
-    """JSON whose strings are templates."""
-
-    def read(self, node: Node, problems: list[Problem]) -> "TemplateTree | Unreadable":
-        match node:
-            case ScalarNode(value=value):
-                return parsed(node, problems) if isinstance(value, str) else value
-            case SequenceNode():
-                items = [self.read(item, problems) for item in node.items]
-                return [item for item in items if not isinstance(item, Unreadable)]
-            case MappingNode():
-                entries = [(key.text, self.read(value, problems)) for key, value in node.entries]
-                return {name: value for name, value in entries if not isinstance(value, Unreadable)}
-
-    def schema(self, definitions: Definitions) -> Schema:
-        return {}
-
-
-TREE: Shape[TemplateTree] = _Tree()
-
-
-def _words(source: str, node: Node, problems: list[Problem]) -> tuple[Template, ...] | Unreadable:
-    assert isinstance(node, ScalarNode)
-    try:
-        return split_words(node.text, node.text_position)
-    except InvalidFileError as error:
-        problems.extend(error.problems)
-        return UNREADABLE
-
-
-COMMAND_LINE: Shape[tuple[Template, ...]] = converted(text("a command line"), _words)
-"""Text that is split into words before anything is put in."""
+from breakglass.yamlio.source import MappingNode, Node
 
 _RUN = required("run", COMMAND_LINE, help="The command line, without the word kubectl.")
 _CLUSTER = optional("cluster", SITE_NAME, help="A cluster of the site, where the runbook uses several.")
@@ -248,18 +185,6 @@ CHOOSE_ACTION = converted(
     _choose,
 )
 
-
-def _pattern(source: str, node: Node, problems: list[Problem]) -> str | Unreadable:
-    try:
-        compile_pattern(source)
-    except ValueError as error:
-        problems.append(Problem(node.position, str(error)))
-        return UNREADABLE
-    return source
-
-
-PATTERN: Shape[str] = converted(TEXT, _pattern)
-"""A regular expression that the whole of a value must match."""
 
 _TYPES: dict[str, InputType] = {
     "string": "string",

@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 from breakglass.linear import compile_pattern
-from breakglass.runbook.actions import (
-    EXPRESSION,
-    PATTERN,
-    STEP_ID,
-    TYPE,
-)
+from breakglass.runbook.actions import TYPE
 from breakglass.runbook.includes import Included, with_includes
 from breakglass.runbook.lint import lint_read
 from breakglass.runbook.model import Expression, Input, InputType, Runbook, TriageCheck, Uses
 from breakglass.runbook.probes import KnownProbes
 from breakglass.runbook.steps import STEP, ReadStep
+from breakglass.runbook.written import EXPRESSION, PATTERN, STEP_ID
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.shape import (

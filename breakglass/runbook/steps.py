@@ -5,16 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar, get_args
 
 from breakglass.policy.risk import Assessment, Risk
-from breakglass.runbook.actions import (
-    ACTION,
-    ACTIONS,
-    EXPRESSION,
-    REACHING_ACTIONS,
-    STEP_ID,
-    TEMPLATE,
-    TREE,
-    action_of,
-)
+from breakglass.runbook.actions import ACTION, ACTIONS, REACHING_ACTIONS, action_of
 from breakglass.runbook.model import (
     OUTPUT_LIMIT,
     Confirmation,
@@ -33,6 +24,7 @@ from breakglass.runbook.model import (
 )
 from breakglass.runbook.risk import judged
 from breakglass.runbook.template import with_expressions, with_templates
+from breakglass.runbook.written import EXPRESSION, STEP_ID, TEMPLATE, TREE
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import (
     BOOLEAN,

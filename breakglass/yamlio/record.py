@@ -214,9 +214,9 @@ def inlined(*, default: T) -> T:
     return _field(_Inlined(), default)
 
 
-def inlined_first() -> Any:
-    """As `inlined`, without a default for values made elsewhere."""
-    return _field(_Inlined(), MISSING)
+def placed() -> Any:
+    """A field that says where the record stands in its file."""
+    return derived(lambda given: given.position)
 
 
 def _field(role: object, default: Any, factory: Any = MISSING, compare: bool = True) -> Any:
@@ -225,28 +225,30 @@ def _field(role: object, default: Any, factory: Any = MISSING, compare: bool = T
     return field(default=default, metadata={_ROLE: role}, compare=compare, repr=compare)
 
 
-@dataclass_transform(
-    frozen_default=True, field_specifiers=(key, one_of, derived, inlined, inlined_first, field)
-)
+@dataclass_transform(frozen_default=True, field_specifiers=(key, one_of, derived, inlined, placed, field))
 def record(
     name: str,
     *,
     what: str = "",
     short: str = "",
+    exactly_one_of: Sequence[str] = (),
     at_most_one_of: Sequence[str] = (),
     refusal: str = "",
+    kw_only: bool = False,
 ) -> Callable[[type[T]], type[T]]:
     """Make a class a frozen dataclass that can be read from a mapping, and described.
 
     `name` is its name in the schema's definitions and, with an article, in messages, unless `what` is given
     for those. `short` is the key whose value may stand for the whole mapping. Of the keys in
-    `at_most_one_of` there may be one. `refusal` is what to say of anything but a mapping.
+    `exactly_one_of` there must be one, of those in `at_most_one_of` there may be. `refusal` is what to say of
+    anything but a mapping. With `kw_only`, keys may stand in any order, whatever has a default.
     """
 
     def declare(cls: type[T]) -> type[T]:
         doc = cls.__doc__ or ""
-        made = dataclass(frozen=True, slots=True)(cls)
-        TYPES[made] = _Record(made, name, what, doc, short, at_most_one_of, refusal)
+        made = dataclass(frozen=True, slots=True, kw_only=kw_only)(cls)
+        choices = [(list(exactly_one_of), True), (list(at_most_one_of), False)]
+        TYPES[made] = _Record(made, name, what, doc, short, [each for each in choices if each[0]], refusal)
         return made
 
     return declare
@@ -289,7 +291,7 @@ class _Record(Shape[T], Generic[T]):
         what: str,
         doc: str,
         short: str,
-        at_most_one_of: Sequence[str],
+        choices: list[tuple[list[str], bool]],
         refusal: str,
     ) -> None:
         self._class = cls
@@ -297,7 +299,7 @@ class _Record(Shape[T], Generic[T]):
         self._label = what or f"{'an' if name.startswith(_VOWELS) else 'a'} {name}"
         self._doc = " ".join(doc.split("\n\n")[0].split())
         self._short = short
-        self._at_most_one_of = at_most_one_of
+        self._choices_of_keys = choices
         self._refusal = refusal
         self._check: Callable[[T, Given], T | Unreadable] | None = getattr(cls, "checked", None)
 
@@ -330,14 +332,12 @@ class _Record(Shape[T], Generic[T]):
     @cached_property
     def _choices(self) -> list[tuple[list[str], bool]]:
         """Keys of which one must be there, or may."""
-        found = [
+        ways = [
             (list(role.ways), each.default is MISSING)
             for each, role in self._fields
             if isinstance(role, _OneOf)
         ]
-        if self._at_most_one_of:
-            found.append((list(self._at_most_one_of), False))
-        return found
+        return ways + self._choices_of_keys
 
     @property
     def what(self) -> str:
@@ -393,8 +393,7 @@ class _Record(Shape[T], Generic[T]):
             return not must
         if must and not given.chosen(*keys):
             given.problem(given.position, f"{self._label} needs one of {', '.join(keys)}")
-            return False
-        return True
+        return not must or any(key in given.values for key in keys)
 
     def make(self, given: Given) -> T | Unreadable:
         """The value, from keys that were read."""

@@ -20,6 +20,7 @@ from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.shape_base import (
     LONGEST_TEXT,
+    TYPES,
     UNREADABLE,
     Definitions,
     Schema,
@@ -62,6 +63,7 @@ __all__ = [
     "PATH",
     "SITE_NAME",
     "TEXT",
+    "TYPES",
     "UNREADABLE",
     "Definitions",
     "Entry",
@@ -191,6 +193,9 @@ class _Converted(Shape[U], Generic[T, U]):
     def read(self, node: Node, problems: list[Problem]) -> U | Unreadable:
         value = self._inner.read(node, problems)
         return UNREADABLE if isinstance(value, Unreadable) else self._convert(value, node, problems)
+
+    def written(self, value: object) -> Json:
+        return self._inner.written(value)
 
     def schema(self, definitions: Definitions) -> Schema:
         return self._inner.schema(definitions)

@@ -128,7 +128,7 @@ async def test_the_guard_refuses_less_memory_than_the_volume_and_the_working_set
 
 async def test_the_size_alone_comes_up_and_is_killed_again_a_minute_later(tmp_path: Path) -> None:
     async with drill(tmp_path, "oom-follow-on-fix") as walk:
-        trap = next(each for each in walk.rehearsal.scenario.traps if each.rule.name == "size-without-memory")
+        trap = next(each for each in walk.rehearsal.scenario.traps if each.name == "size-without-memory")
         await walk.take(trap)
         await walk.rehearsal.clock.sleep(40)
         assert (await walk.http("GET", "protected-app")).status_code == 302
@@ -150,10 +150,10 @@ def outside_traps() -> list[tuple[str, str]]:
         for trap in load_scenario(path).traps:
             if (
                 trap.caught == "review"
-                and trap.rule.name not in WITHIN_THE_WALK
+                and trap.name not in WITHIN_THE_WALK
                 and all(isinstance(each.move, HttpMove | KubectlMove) for each in trap.take)
             ):
-                found.append((path.stem, trap.rule.name))
+                found.append((path.stem, trap.name))
     return found
 
 
@@ -162,7 +162,7 @@ async def test_a_trap_taken_on_purpose_is_recorded_with_its_lesson(
     tmp_path: Path, scenario: str, name: str
 ) -> None:
     async with drill(tmp_path, scenario) as walk:
-        trap = next(each for each in walk.rehearsal.scenario.traps if each.rule.name == name)
+        trap = next(each for each in walk.rehearsal.scenario.traps if each.name == name)
         await walk.take(trap)
         assert walk.rehearsal.traps_met() == [name]
         (told,) = (each for each in walk.rehearsal.happened if each.kind == "trap")

@@ -8,6 +8,7 @@ from breakglass.rehearsal.scenario import load_scenario, scenario_schema
 from breakglass.yamlio.position import InvalidFileError
 from tests.rehearsal.support import HEAD, read
 
+EVERYTHING = Path(__file__).parent / "everything.yaml"
 SHIPPED = sorted((Path(__file__).parents[2] / "runbooks").glob("*/scenarios/*.yaml"))
 
 
@@ -23,6 +24,32 @@ def test_every_shipped_scenario_loads() -> None:
         scenario = load_scenario(path)
         assert scenario.name == path.stem, "the file is called as the scenario"
         assert scenario.runbook == path.parent.parent.name
+
+
+def test_a_scenario_with_every_key_loads() -> None:
+    scenario = load_scenario(EVERYTHING)
+    rule, unnamed = scenario.rules
+    assert (rule.name, rule.once) == ("r1", True)
+    assert unnamed.name == f"rule on line {unnamed.position.line}"
+    assert scenario.traps[0].caught == "guard"
+    assert len(scenario.traps[0].take) == 9
+    first, _, stuck, lost = scenario.hosts["pve"].commands
+    assert first.stdin and first.effect.say is not None and len(first.effect.objects) == 3
+    assert (first.reply.then, stuck.reply.then, lost.reply.then) == ("exit", "stuck", "close")
+    registry = scenario.endpoints["hub"].registry
+    assert registry is not None and registry.images[0].seed == "s"
+
+
+def test_a_trap_acts_once_and_a_rule_each_time_unless_told_otherwise(tmp_path: Path) -> None:
+    scenario = read(
+        tmp_path,
+        """\
+        rules: [{on: world}]
+        traps: [{name: a, title: t, on: world, caught: review}]
+        """,
+    )
+    assert not scenario.rules[0].once
+    assert scenario.traps[0].once
 
 
 def test_all_problems_are_told_at_once_each_with_its_place(tmp_path: Path) -> None:
@@ -75,6 +102,16 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         ("traps: [{name: a, title: t, on: time, caught: guard, take: [{at: x}]}]", "needs one of"),
         ("walk: {on_failure: {x: explode}}", "skip|retry|stop"),
         ("hosts: {pve: {commands: [{match: {regex: '('}}]}}", "pattern"),
+        ("traps: [{title: t, on: time, caught: guard}]", "a trap needs 'name'"),
+        (
+            "traps: [{name: a, title: t, on: time, caught: guard, take: [{kubectl: {run: 'get \"x'}}]}]",
+            "cannot be split",
+        ),
+        (
+            "endpoints: {r: {url: 'http://r.lab', registry: {images: [{repository: r, tags: [[]]}]}}}",
+            "expected a tag",
+        ),
+        ("site: {secrets: {../token: x}}", "a name of letters"),
         ("world: {a: 1}\nbase: ../other.yaml", "same folder"),
         ("base: nowhere.yaml", "cannot be read"),
     ],

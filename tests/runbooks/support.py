@@ -103,7 +103,7 @@ def traps_of(runbook: str) -> Iterator[tuple[str, str]]:
     """Every trap of every scenario, as the names of both."""
     for path in scenario_paths(runbook):
         for trap in load_scenario(path).traps:
-            yield path.stem, trap.rule.name
+            yield path.stem, trap.name
 
 
 async def walk_scenario(
@@ -123,7 +123,7 @@ async def walk_scenario(
     shipped = RUNBOOKS / runbook / "scenarios"
     path = scenario if isinstance(scenario, Path) else shipped / f"{scenario}.yaml"
     loaded = load_scenario(path)
-    taken = next((each for each in loaded.traps if each.rule.name == trap), None)
+    taken = next((each for each in loaded.traps if each.name == trap), None)
     assert (taken is None) == (trap is None), f"{scenario} has no trap {trap!r}"
     state_folder = folder / "state"
     state_folder.mkdir(mode=0o700)
@@ -171,10 +171,10 @@ def check_trap(walked: Walked, trap: Trap) -> None:
     """A trap that was taken on purpose was refused by the step named, or is in the review with its lesson."""
     assert walked.faults == ()
     if trap.caught == "review":
-        assert trap.rule.name in walked.traps
-        assert f"- {trap.rule.name}: " in walked.review
+        assert trap.name in walked.traps
+        assert f"- {trap.name}: " in walked.review
         return
-    assert trap.rule.name not in walked.traps
+    assert trap.name not in walked.traps
     assert trap.refused_at is not None
     view = walked.state.steps[trap.refused_at]
     assert view.status == "failed", (trap.refused_at, view.status)
@@ -225,7 +225,7 @@ class _Walk:
         assert session.rehearsal is not None
         self._world = session.rehearsal
         self._script = script
-        self._met = trap.rule.name if trap is not None and trap.caught == "review" else ""
+        self._met = trap.name if trap is not None and trap.caught == "review" else ""
         self._left = list(_moves(trap))
         self._halts = {
             each.at

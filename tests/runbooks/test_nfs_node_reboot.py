@@ -80,7 +80,7 @@ async def test_the_right_walk_comes_to_what_the_scenario_expects(scenario: str, 
 async def test_a_trap_taken_on_purpose_is_refused_or_is_in_the_review(
     scenario: str, name: str, tmp_path: Path
 ) -> None:
-    trap = next(each for each in load_scenario(PATHS[scenario]).traps if each.rule.name == name)
+    trap = next(each for each in load_scenario(PATHS[scenario]).traps if each.name == name)
     check_trap(await walk_scenario(NAME, scenario, tmp_path, trap=name), trap)
 
 

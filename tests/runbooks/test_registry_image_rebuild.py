@@ -42,7 +42,7 @@ async def test_a_trap_taken_on_purpose_is_refused_or_reviewed(
     scenario: str, trap: str, tmp_path: Path
 ) -> None:
     loaded = load_scenario(next(path for path in PATHS if path.stem == scenario))
-    taken = next(each for each in loaded.traps if each.rule.name == trap)
+    taken = next(each for each in loaded.traps if each.name == trap)
     check_trap(await walk_scenario(NAME, scenario, tmp_path, trap=trap, speed=SPEED), taken)
 
 

@@ -75,7 +75,7 @@ async def test_a_trap_taken_on_purpose_is_refused_or_reviewed(
     scenario: str, name: str, tmp_path: Path
 ) -> None:
     path = next(each for each in SCENARIOS if each.stem == scenario)
-    trap = next(each for each in load_scenario(path).traps if each.rule.name == name)
+    trap = next(each for each in load_scenario(path).traps if each.name == name)
     check_trap(await walk_scenario(RUNBOOK, scenario, tmp_path, trap=name), trap)
 
 
