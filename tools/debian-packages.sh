@@ -3,6 +3,7 @@
 set -eu
 missing=
 for pair in /usr/sbin/sshd:openssh-server /usr/bin/ssh:openssh-client /usr/bin/docker-registry:docker-registry \
+            /usr/bin/skopeo:skopeo \
             /usr/bin/openssl:openssl /usr/bin/git:git /usr/bin/tmux:tmux /usr/bin/rsvg-convert:librsvg2-bin \
             /sbin/ip:iproute2 /usr/bin/sudo:sudo /usr/bin/gawk:gawk /usr/bin/mawk:mawk /bin/busybox:busybox \
             /usr/bin/jq:jq /usr/bin/zsh:zsh /usr/bin/fish:fish /usr/bin/tcsh:tcsh; do

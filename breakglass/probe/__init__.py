@@ -37,6 +37,13 @@ PROBES: Mapping[str, ProbeKind] = {
         {
             "endpoint": Argument("endpoint", "The registry's root, without /v2.", required=True),
             "repositories": Argument("names", "Only these; without it, all of the catalog."),
+            "also": Argument(
+                "names", "Repositories that are walked although the catalog does not list them."
+            ),
+            "against": Argument("names", "Digests: every reference to one of them is listed as `named`."),
+            "deep": Argument(
+                "boolean", "Whether every blob is read whole and hashed. Slow: all of the store.", False
+            ),
             "tags": Argument("integer", "At most so many tags a repository, in list order; 0 is all.", 0),
             "layers": Argument("boolean", "Whether configs and layers are looked at too.", True),
             "parallel": Argument("integer", "Requests at a time, 1 to 64.", 12),

@@ -28,6 +28,12 @@ from breakglass.transport.base import Delivery, Fault, Result, Sink
 from breakglass.transport.http.endpoint import Forward, Secrets
 from breakglass.values import Json, parse_json
 
+_CHECKED = {
+    "contents": "contents checked",
+    "sizes": "sizes checked, contents not",
+    "manifests": "layers not looked at",
+}
+
 SAID_EVERY = 1.0
 """Seconds between two lines of progress."""
 
@@ -91,6 +97,9 @@ class _Walk:
         self._only = cast("list[str] | None", arguments["repositories"])
         self._most_tags = cast(int, arguments["tags"])
         self._layers = cast(bool, arguments["layers"])
+        self._deep = cast(bool, arguments["deep"])
+        self._also = cast("list[str] | None", arguments["also"]) or []
+        self._against = frozenset(cast("list[str] | None", arguments["against"]) or ())
         self._parallel = parallel
         self._sink = sink
         self._work: asyncio.LifoQueue[Work] = asyncio.LifoQueue()
@@ -127,9 +136,11 @@ class _Walk:
         names = self._only
         if names is None:
             names, wrong = await self._pages("/v2/_catalog?n=1000", "repositories")
+            if wrong is not None and wrong.code == 400:  # catalog.maxentries is less than a thousand
+                names, wrong = await self._pages("/v2/_catalog", "repositories")
             if wrong is not None:
                 return wrong.fault or Fault("server-error", f"the catalog answers {wrong.why or wrong.code}")
-        for name in sorted(set(names), reverse=True):
+        for name in sorted({*names, *self._also}, reverse=True):
             repository = self._repositories.setdefault(name, Repository(name))
             self._add(self._list, repository)
         return None
@@ -182,7 +193,7 @@ class _Walk:
     async def _list(self, repository: Repository) -> None:
         path = f"/v2/{quote(repository.name)}/tags/list"
         tags, wrong = await self._pages(path, "tags")
-        if wrong is not None and wrong.code != 404:
+        if wrong is not None and not (wrong.code == 404 and wrong.own):
             self._faults.append(f"{repository.name}: its tags cannot be listed: {wrong.why or wrong.code}")
         repository.listed = True
         for tag in reversed(tags[: self._most_tags] if self._most_tags else tags):
@@ -209,8 +220,9 @@ class _Walk:
             if look.ok:
                 self._descend(repository, target, edges, answer.media_type)
         else:
-            answer = await self._client.blob(repository.name, edge.digest)
-            target.looks.append(look_at_blob(answer, edge.size))
+            look = self._client.content if self._deep else self._client.blob
+            answer = await look(repository.name, edge.digest)
+            target.looks.append(look_at_blob(answer, edge.digest, edge.size))
 
     def _descend(
         self, repository: Repository, target: Target, edges: tuple[Edge, ...], media_type: str
@@ -245,15 +257,18 @@ class _Walk:
 
     def data(self, endpoint: str, *, complete: bool) -> dict[str, Json]:
         """The findings as the runbook sees them."""
-        found = findings_of(iter(self._repositories.values()))
+        found = findings_of(iter(self._repositories.values()), self._against)
         return {
             "endpoint": endpoint,
             "verdict": self._verdict or self._judged(found, complete=complete),
             "anonymous_status": self._anonymous,
             "complete": complete and not self._faults,
+            "checked": self._checked,
             "counts": self.counts(),
             "broken": [*found.broken],
+            "unreadable": [*found.unreadable],
             "unsettled": [*found.unsettled],
+            "named": [*found.named],
             "digests": [*found.digests],
             "faults": [*self._faults],
         }
@@ -265,7 +280,16 @@ class _Walk:
             return "empty"
         if found.broken:
             return "broken"
+        if found.unreadable:
+            return "unreadable"
         return "unsettled" if found.unsettled else "healthy"
+
+    @property
+    def _checked(self) -> str:
+        """What was looked at of a blob. Of manifests the contents always are."""
+        if not self._layers:
+            return "manifests"
+        return "contents" if self._deep else "sizes"
 
     def _say_progress(self) -> None:
         if time.monotonic() - self._said_at >= SAID_EVERY:
@@ -277,15 +301,17 @@ class _Walk:
         if data is None:
             return
         broken = cast("list[dict[str, Json]]", data["broken"])
-        unsettled = cast("list[dict[str, Json]]", data["unsettled"])
-        for word, rows in (("BROKEN", broken), ("UNSETTLED", unsettled)):
+        for word in ("BROKEN", "UNREADABLE", "UNSETTLED"):
+            rows = cast("list[dict[str, Json]]", data[word.lower()])
             for row in rows[:ROWS_SAID]:
                 self._say(f"{word} {_row_words(row)}")
             if len(rows) > ROWS_SAID:
                 self._say(f"{word} … and {len(rows) - ROWS_SAID} more")
         for fault in self._faults:
             self._say(f"FAULT {fault}")
-        self._say(f"{data['verdict']}: {len(broken)} broken; looked at {self.words()}")
+        self._say(
+            f"{data['verdict']}: {len(broken)} broken; looked at {self.words()}; {_CHECKED[self._checked]}"
+        )
 
     def _say(self, line: str) -> None:
         self._sink("stdout", f"{line}\n".encode())

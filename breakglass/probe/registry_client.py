@@ -5,10 +5,12 @@ Facts about the API are from the Docker Registry HTTP API V2 specification and f
 which the tests hold this.
 """
 
+import hashlib
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import quote
 
 import aiohttp
@@ -52,6 +54,7 @@ class Answer:
 
     size: bytes of the content that the registry says and shows that it has; None where it does not say.
     own: whether it is the registry's own answer, and not one of a proxy in front of it.
+    actual: the digest of the content, where it was read whole as a blob's.
     """
 
     code: int
@@ -62,6 +65,7 @@ class Answer:
     next_page: str = ""
     why: str = ""
     own: bool = False
+    actual: str = ""
     fault: Fault | None = None
 
 
@@ -119,31 +123,39 @@ class RegistryClient:
         its first byte distribution 2.8 would read 4 MiB from the disk, for its last one no more than that.
         """
         return await self._send(
-            f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {"Range": "bytes=-1"}, whole=False
+            f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {"Range": "bytes=-1"}, _read_little
+        )
+
+    async def content(self, repository: str, digest: str) -> Answer:
+        """A blob read to its end, and the digest of what came."""
+        return await self._send(
+            f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {}, _read_and_hash
         )
 
     async def _whole(self, path: str, headers: Mapping[str, str], *, anonymous: bool = False) -> Answer:
-        return await self._send(path, headers, whole=True, anonymous=anonymous)
+        return await self._send(path, headers, _read_whole, anonymous=anonymous)
 
     async def _send(
-        self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool = False
+        self, path: str, headers: Mapping[str, str], read: "Reader", *, anonymous: bool = False
     ) -> Answer:
         """Send a request; once more where the connection broke, as kept ones may.
 
         Where it broke before the answer began, aiohttp has sent it again already.
         """
         try:
-            return await self._once(path, headers, whole=whole, anonymous=anonymous)
+            return await self._once(path, headers, read, anonymous=anonymous)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError, TimeoutError, ValueError) as error:
             return await self._unanswered(error)
         except aiohttp.ClientError:
             pass
         try:
-            return await self._once(path, headers, whole=whole, anonymous=anonymous)
+            return await self._once(path, headers, read, anonymous=anonymous)
         except (aiohttp.ClientError, TimeoutError) as error:
             return await self._unanswered(error)
 
-    async def _once(self, path: str, headers: Mapping[str, str], *, whole: bool, anonymous: bool) -> Answer:
+    async def _once(
+        self, path: str, headers: Mapping[str, str], read: "Reader", *, anonymous: bool
+    ) -> Answer:
         sent = self._headers.copy()
         sent.update(headers)
         if anonymous:
@@ -153,9 +165,9 @@ class RegistryClient:
             headers=sent,
             allow_redirects=False,
             server_hostname=self._door.name,
-            auto_decompress=whole,
+            auto_decompress=read is _read_whole,
         ) as response:
-            return await (_read_whole(response) if whole else _read_little(response))
+            return await read(response)
 
     async def _counted(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
@@ -181,6 +193,10 @@ class RegistryClient:
             case _:
                 fault = await fault_of(error, self._endpoint, self._door)
         return Answer(0, why=str(error) or type(error).__name__, fault=fault)
+
+
+Reader: TypeAlias = Callable[[aiohttp.ClientResponse], Awaitable[Answer]]
+"""What takes an answer in."""
 
 
 async def _read_whole(response: aiohttp.ClientResponse) -> Answer:
@@ -216,6 +232,22 @@ async def _read_little(response: aiohttp.ClientResponse) -> Answer:
             return Answer(response.status, size=0, why=why, own=_own(response, b""))
         raise
     return Answer(response.status, size=size, own=_own(response, bytes(read)))
+
+
+async def _read_and_hash(response: aiohttp.ClientResponse) -> Answer:
+    """Read a blob to its end. Only its digest and its size are kept."""
+    if response.status != 200:
+        return await _read_little(response)
+    hashed, size = hashlib.sha256(), 0
+    try:
+        async for part in response.content.iter_any():
+            hashed.update(part)
+            size += len(part)
+    except aiohttp.ClientPayloadError:
+        why = f"breaks off after {size} bytes"
+        return Answer(response.status, size=size, why=why, own=_own(response, b""))
+    actual = "sha256:" + hashed.hexdigest()
+    return Answer(response.status, size=size, own=_own(response, b""), actual=actual)
 
 
 def _own(response: aiohttp.ClientResponse, body: bytes) -> bool:

@@ -5,14 +5,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from breakglass.probe.registry_client import Answer
+from breakglass.probe.registry_client import MEDIA_TYPES, Answer
 from breakglass.values import Json, parse_json
 
 Kind: TypeAlias = Literal["manifest", "index-child", "config", "layer"]
-State: TypeAlias = Literal["ok", "broken", "unsettled", "unseen"]
+State: TypeAlias = Literal["ok", "broken", "unreadable", "unsettled", "unseen"]
 
 CONFIRMED_BY = 2
 """Looks that must agree before a reference counts as broken: a deletion may rest on it."""
+
+MANIFEST_TYPES = (*MEDIA_TYPES, "application/vnd.docker.distribution.manifest.v1+prettyjws", "")
+"""What an entry of an index may be when it is a manifest. BuildKit's caches list layers there instead."""
+
+OTHER_CONTENT = "the content is not that of its digest"
+
+CACHE_CONFIG = "application/vnd.buildkit.cacheconfig.v0"
+
+NO_PLATFORM = "unknown/unknown"
+"""What buildx writes beside an attestation, which nobody pulls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +41,14 @@ class Look:
 
     certain: whether what is wrong is the registry's own word that the content is not there or not whole; an
     error or a lost connection is not.
+    own_error: whether it is the registry's own 500, as it gives for a file that it cannot make sense of.
     """
 
     code: int
     size: int | None
     why: str
     certain: bool
+    own_error: bool = False
 
     @property
     def ok(self) -> bool:
@@ -58,8 +70,11 @@ class Target:
         if all(look.ok for look in self.looks):
             return "ok"
         agree = len({(look.code, look.why) for look in self.looks}) == 1
-        if agree and self.looks[0].certain and len(self.looks) >= CONFIRMED_BY:
-            return "broken"
+        if agree and len(self.looks) >= CONFIRMED_BY:
+            if self.looks[0].certain:
+                return "broken"
+            if self.looks[0].own_error:
+                return "unreadable"
         return "unsettled"
 
     @property
@@ -103,15 +118,29 @@ class Findings:
     """What was found, as the runbook sees it in `result.json`."""
 
     broken: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
+    unreadable: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
     unsettled: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
     digests: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
+    named: list[dict[str, Json]] = field(default_factory=list[dict[str, Json]])
+    """References to content that was asked about with `against`."""
+
+    def rows(self, state: State) -> list[dict[str, Json]] | None:
+        """Where a reference of this state is listed; None for one that is well or was not looked at."""
+        match state:
+            case "broken":
+                return self.broken
+            case "unreadable":
+                return self.unreadable
+            case "unsettled":
+                return self.unsettled
+            case _:
+                return None
 
 
 def look_at_manifest(answer: Answer, digest: str = "") -> tuple[Look, tuple[Edge, ...], str]:
     """Judge an answer to a request for a manifest; with it what the manifest names, and its own digest."""
     if answer.code != 200 or answer.why:
-        why = answer.why or ("not found" if answer.code == 404 else f"status {answer.code}")
-        return Look(answer.code, answer.size, why, certain=answer.code == 404 and answer.own), (), ""
+        return _not_given(answer, answer.size), (), ""
     actual = "sha256:" + hashlib.sha256(answer.body).hexdigest()
     try:
         body = parse_json(answer.body)
@@ -122,16 +151,27 @@ def look_at_manifest(answer: Answer, digest: str = "") -> tuple[Look, tuple[Edge
     signed = "fsLayers" in body
     said = digest or answer.digest or actual
     if said.startswith("sha256:") and said != actual and not signed:
-        return Look(200, answer.size, "the content is not that of its digest", certain=True), (), said
+        return Look(200, answer.size, OTHER_CONTENT, certain=True), (), said
     return Look(200, answer.size, "", certain=True), tuple(_edges(body)), said
 
 
-def look_at_blob(answer: Answer, expected: int | None) -> Look:
-    """Judge an answer to a request for a blob. A redirect leads to where the registry keeps it."""
+def _not_given(answer: Answer, size: int | None) -> Look:
+    """A look at what the registry did not give."""
+    why = answer.why or ("not found" if answer.code == 404 else f"status {answer.code}")
+    own_error = answer.own and answer.code == 500
+    if own_error and not answer.why:
+        why = "the registry cannot read it (status 500)"
+    return Look(answer.code, size, why, certain=answer.code == 404 and answer.own, own_error=own_error)
+
+
+def look_at_blob(answer: Answer, digest: str, expected: int | None) -> Look:
+    """Judge an answer to a request for a blob. A redirect leads to where the registry keeps it. Only where
+    the content was read whole does the answer say whether it is that of the digest."""
     there = answer.code in (200, 206, 307, 302, 301, 308) or (answer.code == 416 and answer.size == 0)
     if not there:
-        why = answer.why or ("not found" if answer.code == 404 else f"status {answer.code}")
-        return Look(answer.code, None, why, certain=answer.code == 404 and answer.own)
+        return _not_given(answer, None)
+    if answer.actual and answer.actual != digest:
+        return Look(answer.code, answer.size, OTHER_CONTENT, certain=True)
     if answer.size is None:
         return Look(answer.code, None, answer.why, certain=True)
     if answer.size == 0 and expected != 0:
@@ -144,7 +184,11 @@ def look_at_blob(answer: Answer, expected: int | None) -> Look:
 
 def _edges(body: dict[str, Json]) -> Iterator[Edge]:
     for entry in _mappings(body.get("manifests")):
-        yield from _edge(entry, "index-child", _platform(entry.get("platform")))
+        media_type = entry.get("mediaType") or ""
+        if media_type in MANIFEST_TYPES:
+            yield from _edge(entry, "index-child", _platform(entry.get("platform")))
+        else:
+            yield from _edge(entry, "config" if media_type == CACHE_CONFIG else "layer", "")
     config = body.get("config")
     if isinstance(config, dict):
         yield from _edge(config, "config", "")
@@ -176,24 +220,29 @@ def _platform(platform: Json) -> str:
     return "/".join(str(part) for part in parts if part)
 
 
-def findings_of(repositories: Iterator[Repository]) -> Findings:
-    """Every reference that is broken or not settled, and the tags by digest."""
+def findings_of(repositories: Iterator[Repository], against: frozenset[str] = frozenset()) -> Findings:
+    """Every reference that is not well, the tags by digest, and every reference to what is in `against`."""
     found = Findings()
     for repository in repositories:
         for tag, target in sorted(repository.by_tag.items()):
-            if target.state in ("broken", "unsettled"):
-                row = _row(repository.name, [tag], "", Edge("", "manifest", None), "", target)
-                (found.broken if target.state == "broken" else found.unsettled).append(row)
+            rows = found.rows(target.state)
+            if rows is not None:
+                rows.append(_row(repository.name, [tag], "", Edge("", "manifest", None), "", target))
         for digest, tags in sorted(repository.groups().items()):
-            _group(repository, digest, tags, found)
+            _group(repository, digest, tags, found, against)
     return found
 
 
-def _group(repository: Repository, root: str, tags: list[str], found: Findings) -> None:
+def _group(
+    repository: Repository, root: str, tags: list[str], found: Findings, against: frozenset[str]
+) -> None:
     """The rows of everything below one tagged digest, each reference once."""
-    broken = unsettled = 0
+    count = {"broken": 0, "unreadable": 0, "unsettled": 0}
+    children: list[Json] = []
     seen: set[tuple[str, str]] = set()
     below: list[tuple[str, str]] = [(root, "")]
+    if root in against:
+        found.named.append({"repository": repository.name, "tags": [*tags], "digest": root})
     while below:
         parent, platform = below.pop()
         target = repository.manifests.get(parent) or Target()
@@ -201,25 +250,67 @@ def _group(repository: Repository, root: str, tags: list[str], found: Findings) 
             if (parent, edge.digest) in seen:
                 continue
             seen.add((parent, edge.digest))
+            if edge.digest in against:
+                found.named.append({"repository": repository.name, "tags": [*tags], "digest": edge.digest})
             child = repository.target(edge)
-            if child.state in ("broken", "unsettled"):
+            rows = found.rows(child.state)
+            if rows is not None:
                 row = _row(repository.name, tags, parent, edge, edge.platform or platform, child)
-                is_broken = child.state == "broken"
-                (found.broken if is_broken else found.unsettled).append({**row, "root": root})
-                broken, unsettled = broken + is_broken, unsettled + (not is_broken)
-            if edge.kind == "index-child" and child.edges:
-                below.append((edge.digest, edge.platform or platform))
+                rows.append({**row, "root": root})
+                count[child.state] += 1
+            if edge.kind == "index-child":
+                children.append(edge.digest)
+                if child.edges:
+                    below.append((edge.digest, edge.platform or platform))
     top = repository.manifests.get(root) or Target()
+    platforms = [*_platforms(repository, root, "")]
+    wanted = [each for each in platforms if each[0] != NO_PLATFORM] or platforms
     found.digests.append(
         {
             "repository": repository.name,
             "digest": root,
             "tags": [*tags],
             "index": any(edge.kind == "index-child" for edge in top.edges),
+            "cache": _is_cache(top),
             "media_type": top.media_type,
-            "broken": broken,
-            "unsettled": unsettled,
+            "children": children,
+            "platforms": [
+                {"platform": name, "digest": digest, "state": state} for name, digest, state in wanted
+            ],
+            "pulls": _pulls([state for _, _, state in wanted]),
+            **count,
         }
+    )
+
+
+def _platforms(repository: Repository, digest: str, platform: str) -> Iterator[tuple[str, str, State]]:
+    """Each manifest that a client may end up with below a digest: its platform, digest and state, which is
+    the worst of itself and all that it names."""
+    target = repository.manifests.get(digest) or Target()
+    children = [edge for edge in target.edges if edge.kind == "index-child"]
+    if not children:
+        states = [target.state, *(repository.target(edge).state for edge in target.edges)]
+        yield platform, digest, next(each for each in _WORST_FIRST if each in states)
+    for edge in children:
+        yield from _platforms(repository, edge.digest, edge.platform or platform)
+
+
+_WORST_FIRST: tuple[State, ...] = ("broken", "unreadable", "unsettled", "unseen", "ok")
+
+
+def _pulls(states: list[State]) -> Literal["all", "some", "none", "unknown"]:
+    """On which platforms an image can be pulled. `none` only where the registry itself says so of each."""
+    if all(state == "ok" for state in states):
+        return "all"
+    if "ok" in states:
+        return "some"
+    return "none" if all(state == "broken" for state in states) else "unknown"
+
+
+def _is_cache(top: Target) -> bool:
+    """Whether this is what BuildKit keeps between builds: an index of layers and not of manifests."""
+    return top.media_type in (MEDIA_TYPES[0], MEDIA_TYPES[2]) and any(
+        edge.kind != "index-child" for edge in top.edges
     )
 
 

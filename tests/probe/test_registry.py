@@ -245,7 +245,9 @@ async def test_a_layer_that_was_cut_short_since_the_registry_remembers_it_is_fou
         assert [(row["kind"], row["size"]) for row in rows(result)] == [("layer", 0)]
 
 
-async def test_a_manifest_that_cannot_be_read_is_unsettled_and_never_broken(shared: DockerRegistry) -> None:
+async def test_a_manifest_that_cannot_be_read_is_called_unreadable_and_never_broken(
+    shared: DockerRegistry,
+) -> None:
     name = new_repository()
     index = shared.push_image(name, "it", tags=["latest"])
     shared.blob(index.children[0].digest).write_bytes(b"")
@@ -253,8 +255,8 @@ async def test_a_manifest_that_cannot_be_read_is_unsettled_and_never_broken(shar
     result = await walked(endpoint_of(shared), repositories=[name])
 
     assert rows(result) == []
-    assert [row["code"] for row in rows(result, "unsettled")] == [500]
-    assert findings(result)["verdict"] == "unsettled"
+    assert [row["code"] for row in rows(result, "unreadable")] == [500]
+    assert findings(result)["verdict"] == "unreadable"
 
 
 async def test_a_blob_is_looked_at_once_in_each_repository(shared: DockerRegistry) -> None:
@@ -425,4 +427,17 @@ async def test_any_faults_are_found_as_the_disk_has_them(
     result = await walked(endpoint_of(shared), repositories=[name])
 
     assert faults(result) == faults_on_disk(shared, name)
-    assert rows(result, "unsettled") == []
+    assert rows(result, "unsettled") == [] == rows(result, "unreadable")
+
+
+async def test_a_cache_of_buildkit_is_looked_at_as_the_layers_that_it_is(shared: DockerRegistry) -> None:
+    name = new_repository()
+    cache = shared.push_cache(name, "it", tags=["cache"])
+    well = findings(await walked(endpoint_of(shared), repositories=[name]))
+    shared.blob(cache[0]).unlink()
+
+    result = await walked(endpoint_of(shared), repositories=[name])
+
+    assert well["verdict"] == "healthy"
+    assert [(row["kind"], row["child"]) for row in rows(result)] == [("layer", cache[0])]
+    assert [row["cache"] for row in rows(result, "digests")] == [True]

@@ -98,7 +98,7 @@ async def test_a_variant_is_part_of_the_platform() -> None:
         (CHILD, [error(404, "MANIFEST_UNKNOWN"), content(MANIFEST)]),
         (BLOB, [error(404, "BLOB_UNKNOWN"), content(LAYER)]),
         (CHILD, [error(404, "MANIFEST_UNKNOWN"), error(500, "UNKNOWN")]),
-        (CHILD, [error(500, "UNKNOWN")]),
+        (CHILD, [error(500, "UNKNOWN"), error(503, "UNAVAILABLE")]),
         (BLOB, [error(503, "UNAVAILABLE")]),
         (BLOB, [error(401, "UNAUTHORIZED")]),
         (CHILD, [PROXY_404]),
@@ -109,7 +109,7 @@ async def test_a_variant_is_part_of_the_platform() -> None:
         "child comes back",
         "layer comes back",
         "child 404 then 500",
-        "child 500",
+        "child 500 then 503",
         "layer 503",
         "layer 401",
         "child 404 of a proxy",
@@ -344,3 +344,20 @@ async def test_a_forwarded_endpoint_is_reached_through_the_forward() -> None:
 def test_every_probe_says_what_its_arguments_are() -> None:
     assert all(kind.summary and kind.arguments for kind in PROBES.values())
     assert all(argument.help for kind in PROBES.values() for argument in kind.arguments.values())
+
+
+async def test_a_proxys_page_for_a_tag_list_does_not_mean_that_there_are_no_tags() -> None:
+    async with scripted({**registry_with(), "/v2/app/tags/list": PROXY_404}) as (_, endpoint):
+        found = findings(await walked(endpoint))
+
+    assert found["verdict"] == "incomplete"
+    assert "its tags cannot be listed" in str(found["faults"])
+
+
+async def test_a_catalog_of_smaller_pages_than_a_thousand_is_read_in_those() -> None:
+    answers = {**registry_with(), "/v2/_catalog?n=1000": error(400, "PAGINATION_NUMBER_INVALID")}
+    async with scripted({**answers, "/v2/_catalog": answer({"repositories": ["app"]})}) as (_, endpoint):
+        found = findings(await walked(endpoint))
+
+    assert found["verdict"] == "healthy"
+    assert isinstance(found["counts"], dict) and found["counts"]["repositories"] == 1

@@ -163,6 +163,20 @@ class DockerRegistry:
         ]
         return self.push_index(repository, children, tags=tags, docker=docker)
 
+    def push_cache(self, repository: str, seed: str, *, tags: Sequence[str]) -> tuple[str, ...]:
+        """Push what BuildKit keeps between builds: an index of layers and a configuration. Gives their
+        digests."""
+        contents = [f"{seed} cached {number}".encode() for number in range(2)]
+        config = b'{"layers":[],"records":[]}'
+        entries = [_described("application/vnd.oci.image.layer.v1.tar+gzip", each) for each in contents]
+        entries.append(_described("application/vnd.buildkit.cacheconfig.v0", config))
+        for content in (*contents, config):
+            self.push_blob(repository, content)
+        body = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}).encode()
+        for tag in tags:
+            self.put_manifest(repository, tag, body, OCI_INDEX)
+        return tuple(digest_of(content) for content in (*contents, config))
+
     def put_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> None:
         answer = self.client.put(
             f"/v2/{repository}/manifests/{reference}", content=content, headers={"Content-Type": media_type}
