@@ -228,15 +228,22 @@ def findings_of(repositories: Iterator[Repository], against: frozenset[str] = fr
             rows = found.rows(target.state)
             if rows is not None:
                 rows.append(_row(repository.name, [tag], "", Edge("", "manifest", None), "", target))
+        told: set[str] = set()
         for digest, tags in sorted(repository.groups().items()):
-            _group(repository, digest, tags, found, against)
+            _group(repository, digest, tags, found, against, told)
     return found
 
 
 def _group(
-    repository: Repository, root: str, tags: list[str], found: Findings, against: frozenset[str]
+    repository: Repository,
+    root: str,
+    tags: list[str],
+    found: Findings,
+    against: frozenset[str],
+    told: set[str],
 ) -> None:
-    """The rows of everything below one tagged digest, each reference once."""
+    """The rows of everything below one tagged digest, each reference once. `told` are the digests of this
+    repository that have a row already; the first row of each says so."""
     count = {"broken": 0, "unreadable": 0, "unsettled": 0}
     children: list[Json] = []
     seen: set[tuple[str, str]] = set()
@@ -256,7 +263,8 @@ def _group(
             rows = found.rows(child.state)
             if rows is not None:
                 row = _row(repository.name, tags, parent, edge, edge.platform or platform, child)
-                rows.append({**row, "root": root})
+                rows.append({**row, "root": root, "first": edge.digest not in told})
+                told.add(edge.digest)
                 count[child.state] += 1
             if edge.kind == "index-child":
                 children.append(edge.digest)
@@ -332,6 +340,7 @@ def _row(
         "size": first_bad.size,
         "expected": edge.size,
         "why": first_bad.why,
+        "first": True,
     }
     if target.state == "unsettled":
         then = "looked at once" if len(target.looks) == 1 else f"then {last.why or 'well'}"

@@ -220,8 +220,8 @@ class Rehearsal:
         specification = self.scenario.endpoints[name]
         registry = self._registries.get(name)
 
-        def deleted(path: str) -> None:
-            self._story.touch(f"http DELETE {name} {path}")
+        def changed(method: str, path: str) -> None:
+            self._story.touch(f"http {method} {name} {path}")
 
         endpoint = SimulatedEndpoint(
             name,
@@ -230,7 +230,7 @@ class Rehearsal:
             self._story,
             self._effects,
             self.scenario.site.secrets,
-            registry_answers(registry, deleted) if registry is not None else None,
+            registry_answers(registry, changed) if registry is not None else None,
         )
         server = HttpServer(endpoint.handle, refuse=specification.refuse, hang=specification.hang)
         tls = None

@@ -93,7 +93,7 @@ SSH_ACTION = record("ssh action", (_HOST, _SSH_RUN, _SUDO, _STDIN), _ssh)
 
 _METHODS = tuple(
     optional(method, SITE_NAME, help=f"{method.upper()} from this endpoint of the site.")
-    for method in ("get", "head", "post", "put", "patch", "delete")
+    for method in ("get", "head", "options", "post", "put", "patch", "delete")
 )
 _PATH = optional(
     "path",

@@ -312,7 +312,7 @@ def test_every_fault_at_the_top_of_a_file_is_told_at_its_place(text: str, messag
         ("ssh: §uptime", ["expected an ssh action (a mapping)"]),
         ("ssh: {host: pve, run: §[]}", ["and this one is empty"]),
         ("ssh: {host: pve, run: [echo, §{}]}", ["expected text, not a mapping"]),
-        ("http: §{path: /}", ["needs one of get, head, post"]),
+        ("http: §{path: /}", ["needs one of get, head, options, post"]),
         ("http: {get: app, §put: app}", ["one of get or put"]),
         ("http: {get: §'${{ x }}'}", ["a name of the site"]),
         ("http: {get: app, body: x, json: §{}}", ["`body` or `json`, not both"]),

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import bcrypt
@@ -48,6 +48,17 @@ class PushedIndex:
     children: tuple[PushedManifest, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a registry is set up. port: 0 for any. cache: whether it remembers blobs in memory."""
+
+    port: int = 0
+    authentication: bool = False
+    cache: bool = False
+    readonly: bool = False
+    deletes: bool = True
+
+
 @dataclass(slots=True)
 class DockerRegistry:
     """A running registry and its folder on the disk."""
@@ -55,12 +66,16 @@ class DockerRegistry:
     folder: Path
     port: int
     process: "subprocess.Popen[str]"
-    authentication: bool
+    settings: "Settings"
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
         credentials = (USER, PASSWORD) if self.authentication else None
         self.client = httpx.Client(base_url=self.url, auth=credentials, timeout=20.0, trust_env=False)
+
+    @property
+    def authentication(self) -> bool:
+        return self.settings.authentication
 
     @property
     def url(self) -> str:
@@ -88,8 +103,10 @@ class DockerRegistry:
         layers: int = 2,
         docker: bool = False,
         extra_layers: "Sequence[Json]" = (),
+        asking_first: bool = False,
     ) -> PushedManifest:
-        """Push a config, layers and a manifest whose contents follow from the seed."""
+        """Push a config, layers and a manifest whose contents follow from the seed. asking_first: leave out
+        the blobs that the registry says it has, as Docker does."""
         system, _, architecture = platform.partition("/")
         name = f"{repository} {seed} {platform}"
         config = json.dumps({"os": system, "architecture": architecture, "comment": name}).encode()
@@ -113,7 +130,9 @@ class DockerRegistry:
             ],
         }
         for content in (config, *contents):
-            self.push_blob(repository, content)
+            place = f"/v2/{repository}/blobs/{digest_of(content)}"
+            if not asking_first or self.client.head(place).status_code != 200:
+                self.push_blob(repository, content)
         encoded = json.dumps(body).encode()
         for reference in tags or (digest_of(encoded),):
             self.put_manifest(repository, reference, encoded, str(body["mediaType"]))
@@ -177,6 +196,14 @@ class DockerRegistry:
             self.put_manifest(repository, tag, body, OCI_INDEX)
         return tuple(digest_of(content) for content in (*contents, config))
 
+    def restart(self, **changes: bool) -> None:
+        """End the process and start another at the same port: its memory is empty. changes: `readonly`,
+        `deletes`, which stay as they are where they are not given."""
+        _end(self.process)
+        self.settings = replace(self.settings, **changes)
+        self.process = _serve(self.folder, self.settings)
+        assert _port_of(self.process) == self.port
+
     def put_manifest(self, repository: str, reference: str, content: bytes, media_type: str) -> None:
         answer = self.client.put(
             f"/v2/{repository}/manifests/{reference}", content=content, headers={"Content-Type": media_type}
@@ -231,38 +258,50 @@ def docker_registry(
     is still claimed to be there.
     """
     (folder / "data").mkdir(parents=True, exist_ok=True)
-    (folder / "config.yml").write_text(_configuration(folder, authentication=authentication, cache=cache))
+    settings = Settings(authentication=authentication, cache=cache)
+    process = _serve(folder, settings)
+    registry = None
+    try:
+        port = _port_of(process)
+        registry = DockerRegistry(folder, port, process, replace(settings, port=port))
+        with registry.client:
+            yield registry
+    finally:
+        _end(registry.process if registry is not None else process)
+
+
+def _serve(folder: Path, settings: Settings) -> "subprocess.Popen[str]":
+    (folder / "config.yml").write_text(_configuration(folder, settings))
     program = shutil.which(PROGRAM)
     assert program is not None, "docker-registry is not installed; run tools/debian-packages.sh"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("REGISTRY_")}
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [program, "serve", str(folder / "config.yml")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         env=clean,
     )
-    try:
-        registry = DockerRegistry(folder, _port_of(process), process, authentication)
-        with registry.client:
-            yield registry
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
 
 
-def _configuration(folder: Path, *, authentication: bool, cache: bool) -> str:
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    process.wait(timeout=10)
+
+
+def _configuration(folder: Path, settings: Settings) -> str:
     lines = [
         "version: 0.1",
         "log: {level: info, formatter: text, accesslog: {disabled: true}}",
         "storage:",
         f"  filesystem: {{rootdirectory: {json.dumps(str(folder / 'data'))}}}",
-        "  delete: {enabled: true}",
-        *(["  cache: {blobdescriptor: inmemory}"] if cache else []),
+        f"  delete: {{enabled: {json.dumps(settings.deletes)}}}",
+        f"  maintenance: {{readonly: {{enabled: {json.dumps(settings.readonly)}}}}}",
+        *(["  cache: {blobdescriptor: inmemory}"] if settings.cache else []),
         "validation: {manifests: {urls: {allow: ['^https://elsewhere[.]example/']}}}",
-        "http: {addr: '127.0.0.1:0', secret: 'only for this test'}",
+        f"http: {{addr: '127.0.0.1:{settings.port}', secret: 'only for this test'}}",
     ]
-    if authentication:
+    if settings.authentication:
         hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(rounds=4)).decode()
         (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
         place = json.dumps(str(folder / "htpasswd"))

@@ -1,6 +1,8 @@
 """Damage to a registry's store on disk, as it comes about in life or by hand: one fault each, by name."""
 
+import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -20,6 +22,12 @@ def flip(path: Path) -> None:
     content = path.read_bytes() if path.exists() else b""
     if content:
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def set_age(path: Path, seconds: float) -> None:
+    """Date a file back."""
+    then = time.time() - seconds
+    os.utime(path, (then, then))
 
 
 def _cut(path: Path, size: int) -> None:

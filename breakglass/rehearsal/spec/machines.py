@@ -97,6 +97,7 @@ class Platform(ImagePlatform):
     missing_layers: tuple[int, ...] = key(
         "Positions of layers whose content is gone.", list_of(integer(0)), default=()
     )
+    config: bool = key("Whether the content of its config is there.", default=True)
     attestation: bool = key("It holds an attestation instead of a program.", default=False)
 
 

@@ -29,7 +29,8 @@ _LAYER = {
 
 @dataclass(frozen=True, slots=True)
 class ImagePlatform:
-    """One child of an index. link, blob: whether its revision link and its content are there.
+    """One child of an index. link, blob, config: whether its revision link, its content and that of its config
+    are there.
 
     layers: sizes in bytes. missing_layers: positions of those whose content is gone.
     """
@@ -39,6 +40,7 @@ class ImagePlatform:
     blob: bool = True
     layers: tuple[int, ...] = (1024,)
     missing_layers: tuple[int, ...] = ()
+    config: bool = True
     attestation: bool = False
 
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from aiohttp import web
 
 from breakglass.simulator.kubernetes.objects import Object, objects, text, texts
-from breakglass.simulator.registry.images import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, Blob
+from breakglass.simulator.registry.images import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, Blob, digest_of
 from breakglass.simulator.registry.store import RegistryStore
 from breakglass.values import Json
 
@@ -25,21 +25,21 @@ _BLOB = re.compile(rf"/v2/{_NAME}/blobs/(?P<digest>[A-Za-z0-9:]+)")
 Answers: TypeAlias = Callable[[web.Request, bytes], Awaitable[web.StreamResponse]]
 
 
-def registry_answers(store: RegistryStore, deleted: Callable[[str], None]) -> Answers:
-    """What answers the requests to one registry. `deleted` is told the path of each deletion."""
+def registry_answers(store: RegistryStore, changed: Callable[[str, str], None]) -> Answers:
+    """What answers the requests to one registry. `changed` is told the method and path of each change."""
 
     async def answer(request: web.Request, body: bytes) -> web.StreamResponse:
         if store.state.get("backend") == "wrong":
             return _of_the_wrong_backend(request)
-        response = _answered(store, request)
-        if request.method == "DELETE" and response.status == 202:
-            deleted(request.path)
+        response = _answered(store, request, body)
+        if request.method in ("DELETE", "PUT") and response.status in (201, 202):
+            changed(request.method, request.path)
         return response
 
     return answer
 
 
-def _answered(store: RegistryStore, request: web.Request) -> web.Response:
+def _answered(store: RegistryStore, request: web.Request, body: bytes) -> web.Response:
     path = request.path
     if path in ("/v2/", "/v2"):
         return _json({})
@@ -53,6 +53,8 @@ def _answered(store: RegistryStore, request: web.Request) -> web.Response:
         listed: list[Json] = [*sorted(tags)]
         return _json({"name": found["name"], "tags": listed or None})
     if found := _MANIFEST.fullmatch(path):
+        if request.method == "PUT":
+            return _put(store, found["name"], found["reference"], body)
         return _manifest(store, request, found["name"], found["reference"])
     if found := _BLOB.fullmatch(path):
         return _blob(store, request, found["name"], found["digest"])
@@ -87,6 +89,9 @@ def _catalog(store: RegistryStore, request: web.Request) -> web.Response:
 
 def _manifest(store: RegistryStore, request: web.Request, name: str, reference: str) -> web.Response:
     by_digest = DIGEST.fullmatch(reference) is not None
+    if request.method == "OPTIONS":
+        taken = "GET, HEAD" if _readonly(store) else "DELETE, GET, HEAD, PUT"
+        return web.Response(headers={**VERSION, "Allow": taken})
     if request.method == "DELETE":
         return _delete(store, name, reference, by_digest=by_digest)
     if request.method not in ("GET", "HEAD"):
@@ -135,8 +140,26 @@ def _accepted(request: web.Request) -> set[str]:
     }
 
 
+def _readonly(store: RegistryStore) -> bool:
+    return store.state.get("readonly") is True
+
+
+def _put(store: RegistryStore, name: str, reference: str, body: bytes) -> web.Response:
+    """Only manifests that there were can come: what a runbook puts back, byte for byte."""
+    if _readonly(store):
+        return _unsupported()
+    digest = digest_of(body)
+    by_digest = DIGEST.fullmatch(reference) is not None
+    if (by_digest and reference != digest) or not store.knows(digest):
+        return _error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+    missing = store.put(name, digest, None if by_digest else reference)
+    if missing is not None:
+        return _error(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", missing)
+    return web.Response(status=201, headers={**VERSION, "Docker-Content-Digest": digest})
+
+
 def _delete(store: RegistryStore, name: str, reference: str, *, by_digest: bool) -> web.Response:
-    if store.state.get("deletes") is not True:
+    if store.state.get("deletes") is not True or _readonly(store):
         return _unsupported()
     if not by_digest:
         return _error(400, "DIGEST_INVALID", "provided digest did not match uploaded content")

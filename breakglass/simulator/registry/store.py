@@ -4,8 +4,10 @@ The state is plain data that belongs to whoever runs the registry, who may move 
 
     backend        `right`; `wrong` while the proxy in front talks to another, empty backend
     deletes        whether DELETE is enabled
+    readonly       whether it takes neither pushes nor deletes
     repositories   by name: `tags` (name: digest), `revisions` (digests with a link), `layers` (the same)
     blobs          digest: size of what is on the disk; 0 for a file that is there and empty
+    contents       digest: text of each manifest that there was, for a machine whose files show it
     cached         digests that the registry remembers although the disk lost them, until it restarts: HEAD
                    finds them, GET gives nothing, and a push leaves them out
 
@@ -15,13 +17,21 @@ Source: registry/storage/garbagecollect.go and the handlers of distribution 2.8.
 from collections.abc import Callable, Iterable
 
 from breakglass.simulator.kubernetes.objects import Object, mapping, strings, texts
-from breakglass.simulator.registry.images import Blob, ImageSpec, build
+from breakglass.simulator.registry.images import DOCKER_LIST, OCI_INDEX, Blob, ImageSpec, build
 from breakglass.values import Json
 
 
 def empty_state(*, deletes: bool) -> Object:
     """A registry that holds nothing yet."""
-    return {"backend": "right", "deletes": deletes, "repositories": {}, "blobs": {}, "cached": []}
+    return {
+        "backend": "right",
+        "deletes": deletes,
+        "readonly": False,
+        "repositories": {},
+        "blobs": {},
+        "contents": {},
+        "cached": [],
+    }
 
 
 class RegistryStore:
@@ -44,8 +54,12 @@ class RegistryStore:
     def push(self, specification: ImageSpec) -> None:
         """Put an image in, with what its description leaves out left out, and its tags on it."""
         image = build(specification)
+        contents = mapping(self.state, "contents")
         for blob in image.blobs():
             self._contents[blob.digest] = blob
+            if blob.manifest:
+                contents[blob.digest] = blob.content.decode()
+        self.state["contents"] = contents
         blobs = mapping(self.state, "blobs")
         repositories = mapping(self.state, "repositories")
         repository = mapping(repositories, specification.repository)
@@ -61,7 +75,8 @@ class RegistryStore:
             if child.platform.blob:
                 blobs[child.manifest.digest] = len(child.manifest.content)
             layers += [child.config.digest, *(layer.digest for layer in child.layers)]
-            blobs[child.config.digest] = len(child.config.content)
+            if child.platform.config:
+                blobs[child.config.digest] = len(child.config.content)
             for number, layer in enumerate(child.layers):
                 if number not in child.platform.missing_layers and layer.digest not in remembered:
                     blobs[layer.digest] = len(layer.content)
@@ -96,6 +111,26 @@ class RegistryStore:
         if isinstance(size, int):
             return content, size
         return (content, 0) if digest in texts(self.state, "cached") else None
+
+    def put(self, repository: str, digest: str, tag: str | None) -> str | None:
+        """Link a manifest whose content was sent, and put a tag on it. Gives the first thing that it names
+        and that the repository does not serve; then nothing is changed."""
+        blob = self._contents[digest]
+        known = self.manifest if blob.media_type in (OCI_INDEX, DOCKER_LIST) else self.blob
+        for reference in blob.references:
+            if known(repository, reference) is None:
+                return reference
+        found = mapping(self.state, "repositories", repository)
+        found["revisions"] = [*dict.fromkeys([*texts(found, "revisions"), digest])]
+        mapping(self.state, "blobs").setdefault(digest, len(blob.content))
+        if tag is not None:
+            found["tags"] = {**strings(found, "tags"), tag: digest}
+        return None
+
+    def knows(self, digest: str) -> bool:
+        """Whether this is the digest of a manifest that there was."""
+        blob = self._contents.get(digest)
+        return blob is not None and blob.manifest
 
     def delete(self, repository: str, digest: str) -> bool:
         """Take a manifest's link away, and every tag that points at it. False where there is none."""
