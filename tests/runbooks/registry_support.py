@@ -49,6 +49,8 @@ class World:
     environment: list[str] = field(default_factory=list[str])
     forgetful: bool = False
     """Whether the person who is told to make the registry read-only does not."""
+    data: str = ""
+    """Where the runbook is told that the registry's files are; where they are, unless given."""
     failing: tuple[str, ...] = ()
     """Images that pods wait for, as REPOSITORY:TAG."""
 
@@ -179,7 +181,7 @@ def _scenario(world: World) -> dict[str, Json]:
                 "registry_names": ["registry.lab.example"],
                 "registry_mirrored": ["registry.lab.example"],
                 "registry_push_name": "registry.lab.example",
-                "registry_data": str(world.registry.data),
+                "registry_data": world.data or str(world.registry.data),
                 "ci_images": ci_images,
                 "ci_sources": {"app": {"clone": "https://git.lab.example/app.git", "folder": "app"}},
             },

@@ -205,6 +205,24 @@ async def test_no_collection_while_a_part_of_a_kept_image_is_on_the_disk_without
     assert can_pull(registry, "app", held.children[1].digest, "linux/arm64"), "what could be put back, was"
 
 
+@pytest.mark.parametrize("place", ["empty", "of another registry"])
+async def test_nothing_is_deleted_where_the_disk_cannot_be_read(
+    registry: DockerRegistry, tmp_path: Path, place: str
+) -> None:
+    index = registry.push_image("app", "it", tags=["v1"])
+    for child in index.children:
+        registry.unlink_revision("app", child.digest)
+    other = tmp_path / "elsewhere"
+    (other / "repositories" / "other" / "_manifests").mkdir(parents=True)
+    (other / "empty" / "repositories").mkdir(parents=True)
+    world = World(registry, [("app", "v1")], data=str(other / "empty" if place == "empty" else other))
+
+    real = await walk_real(world, tmp_path)
+
+    assert not {"delete", "remove-tags", "collect"} & set(real.confirmed), ended(real)
+    assert tags_of(registry, "app") == ["v1"]
+
+
 async def test_a_repository_that_the_catalog_leaves_out_loses_nothing(
     registry: DockerRegistry, tmp_path: Path
 ) -> None:
