@@ -8,7 +8,7 @@ import hashlib
 import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -235,9 +235,14 @@ def _scenario(world: World) -> dict[str, Json]:
 
 
 async def walk_real(
-    world: World, folder: Path, *, asked: Callable[[e.Asked], None] | None = None
+    world: World,
+    folder: Path,
+    *,
+    asked: Callable[[e.Asked], None] | None = None,
+    skips: Collection[str] = (),
 ) -> RealWalk:
-    """Walk the runbook on the real registry of a world. `asked` hears of every change before its word."""
+    """Walk the runbook on the real registry of a world. `asked` hears of every change before its word; the
+    changes in `skips` are skipped instead of confirmed."""
     place = folder / f"walk-{next(NUMBERS)}"
     place.mkdir(mode=0o700)
     path = place / "real.yaml"
@@ -254,6 +259,8 @@ async def walk_real(
         question: e.Asked, state: State, script: Script, operator: str, tried: dict[str, int]
     ) -> c.Command:
         if question.question == "confirm":
+            if question.step in skips:
+                return c.Skip("not tonight", operator)
             confirmed[question.step] = question
             if asked is not None:
                 asked(question)

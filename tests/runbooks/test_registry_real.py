@@ -95,6 +95,29 @@ async def test_links_and_tags_are_put_back_with_what_they_lead_to(
     assert world.pulled() == {("app", tag, each) for tag in images for each in PLATFORMS}
 
 
+async def test_what_could_be_put_back_and_was_not_is_neither_deleted_nor_collected(
+    registry: DockerRegistry, tmp_path: Path
+) -> None:
+    for child in registry.push_image("app", "it", tags=["child"]).children:
+        registry.unlink_revision("app", child.digest)
+    layerless = registry.push_image("app", "other", tags=["layer"])
+    for number in range(len(PLATFORMS)):
+        DAMAGES["layer-link-gone"](registry, "app", layerless, number)
+    registry.push_image("app", "third", tags=["tag"])
+    tag_link(registry, "app", "tag").write_text("")
+    lose_layers(registry, registry.push_image("app", "doomed", tags=["doomed"]))
+    registry.restart()
+    make_old(registry)
+
+    real = await walk_real(
+        World(registry, []), tmp_path, skips=("relink", "put-back", "tags-still-lost", "put-tags-back")
+    )
+
+    assert {"delete", "remove-tags"} <= set(real.confirmed), ended(real)
+    assert "collect" not in real.confirmed
+    assert tags_of(registry, "app") == ["child", "layer", "tag"]
+
+
 async def test_only_what_nobody_names_and_nobody_can_pull_is_deleted(
     registry: DockerRegistry, tmp_path: Path
 ) -> None:

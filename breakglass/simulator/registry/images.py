@@ -29,8 +29,7 @@ _LAYER = {
 
 @dataclass(frozen=True, slots=True)
 class ImagePlatform:
-    """One child of an index. link, blob, config: whether its revision link, its content and that of its config
-    are there.
+    """One child of an index. link, blob, config: whether its revision link, content and config are there.
 
     layers: sizes in bytes. missing_layers: positions of those whose content is gone.
     """
