@@ -18,7 +18,7 @@ from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.rehearsal import Rehearsal
 from breakglass.simulator.answer import Answer
 from breakglass.simulator.ssh_server import Machine, SshServer, known_hosts_line, new_key
-from breakglass.site.model import Endpoint, Host
+from breakglass.site.model import BasicLogin, Endpoint, Host
 from tests.support.docker_registry import USER, DockerRegistry
 
 COMMAND_WITHIN = 60.0
@@ -133,7 +133,7 @@ def rehearsals_with(vm: RegistryVm, manual: Callable[[str], None]) -> Generator[
             ssh_config=configuration,
             connections_per_minute=6000.0,
         )
-        endpoint = Endpoint("registry", vm.registry.url, basic=(USER, "registry_password"))
+        endpoint = Endpoint("registry", vm.registry.url, basic=BasicLogin(USER, "registry_password"))
         reaches = world.site.reaches or frozenset()
         world.site = replace(
             world.site,
