@@ -115,7 +115,7 @@ class Changer:
         except EvaluationError as error:
             return ChangeOutcome("failed", f"assume: {error}")
         if values:
-            self._writer.capture(step.id, attempt, values)
+            await self._writer.capture(step.id, attempt, values)
         return ChangeOutcome("shown", "; ".join(said))
 
     async def _ready(self, step: Step, attempt: int, scope: Scopes) -> "PreparedChange | ChangeOutcome":
@@ -132,7 +132,7 @@ class Changer:
         wrong = await in_thread(lambda: signers_problem(signers)) if step.approve > 1 and signers else ""
         if wrong:
             return ChangeOutcome("failed", f"not sent: {wrong}")
-        self._record_prepared(step, attempt, prepared)
+        await self._record_prepared(step, attempt, prepared)
         return PreparedChange(prepared, typed)
 
     async def look_again(
@@ -149,7 +149,7 @@ class Changer:
         polled = await self._reader.poll(step, attempt, replace(step.verify, within=left), scope)
         if polled.held:
             inner = ActionEnd(polled.look).within(scope)
-            wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
+            wrong = await self._reader.capture(step, attempt, inner, {**step.verify.capture})
             if wrong:
                 return ChangeOutcome("failed", f"done and verified, but: {wrong}")
             return ChangeOutcome("ok", "verification shows that it was done; nothing was sent again")
@@ -192,9 +192,11 @@ class Changer:
             await self._preparer.change(action, step.assessed, each, step.timeout, pinned) for each in scopes
         ]
 
-    def _record_prepared(self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]) -> None:
+    async def _record_prepared(
+        self, step: Step, attempt: int, prepared: list[tuple[Prepared, Prepared]]
+    ) -> None:
         for index, (shown, _) in enumerate(prepared):
-            self._writer.record(
+            await self._writer.record(
                 e.ActionPrepared(
                     step=step.id,
                     attempt=attempt,
@@ -236,7 +238,7 @@ class Changer:
             return words, ""
         same = uid == request.uid
         message = "" if same else f"{target.name} was replaced: its uid was {request.uid} and is now {uid}"
-        self._writer.record(
+        await self._writer.record(
             e.NeedRead(
                 step=step.id,
                 attempt=attempt,
@@ -304,22 +306,19 @@ class Changer:
         index = 0
         try:
             for index, (shown, sent) in enumerate(prepared):
-                if index and self._writer.stop_wanted is not None:
+                if self._writer.stop_wanted is not None:
+                    if not index:
+                        return ChangeOutcome("cancelled", "told to end before anything was sent")
                     why = f"told to end after {index} of {len(prepared)} were sent; not verified"
                     return ChangeOutcome("unknown", self._unknown_words(step, scope, why))
                 intent = e.ActionIntended(step.id, attempt, shown.command, shown.where, step.risk.word, index)
-                self._writer.record(intent)
-                try:
-                    self._writer.journal.require()
-                except JournalUnwritableError as error:
-                    outcome, message = "not-sent", str(error)
-                    self._writer.record(
-                        e.ActionFinished(step.id, attempt, outcome, 0.0, index, message=message)
-                    )
+                message = await self._on_disk(intent)
+                if message:
+                    outcome = "not-sent"
                     break
                 response, interrupted = await self._to_its_end(sent.request, step)
                 outcome = outcome_of(response, step)
-                self._writer.record(finished(step.id, attempt, index, response, outcome))
+                await self._writer.record(finished(step.id, attempt, index, response, outcome))
                 if interrupted is not None:
                     raise interrupted
                 looks.append(look_at(response))
@@ -338,6 +337,22 @@ class Changer:
                 "failed", f"refused by the far side{before or ', nothing changed'}: {message}"
             )
         return await self._verified(step, attempt, scope, outcome, message, ActionEnd(look, tuple(looks)))
+
+    async def _on_disk(self, intent: e.ActionIntended) -> str:
+        """Put an intent on record, and on the disk itself. Returns why it cannot be kept, and so is not acted
+        on. Cancelled meanwhile, it is on record that nothing was sent."""
+        try:
+            await self._writer.record(intent)
+            await self._writer.on_disk()
+        except JournalUnwritableError as error:
+            why = str(error)
+        except asyncio.CancelledError:
+            self._writer.record_soon(not_sent(intent, "the walk was ended before it was sent"))
+            raise
+        else:
+            return ""
+        await self._writer.record(not_sent(intent, why))
+        return why
 
     async def _to_its_end(
         self, request: Request, step: Step
@@ -373,7 +388,7 @@ class Changer:
         polled = await self._reader.poll(step, attempt, step.verify, seen.within(scope))
         if polled.held:
             inner = replace(seen, look=polled.look).within(scope)
-            wrong = self._reader.capture(step, attempt, inner, {**step.verify.capture})
+            wrong = await self._reader.capture(step, attempt, inner, {**step.verify.capture})
             if wrong:
                 return ChangeOutcome("failed", f"done and verified, but: {wrong}")
             said = {
@@ -393,6 +408,11 @@ class Changer:
     def _unknown_words(self, step: Step, scope: Scopes, message: str) -> str:
         guidance = text_or_reason(step.unknown, scope)
         return f"may have happened: {message}. {guidance}".strip()
+
+
+def not_sent(intent: e.ActionIntended, why: str) -> e.ActionFinished:
+    """The end of an intent on which nobody acted."""
+    return e.ActionFinished(intent.step, intent.attempt, "not-sent", 0.0, intent.item, message=why)
 
 
 def outcome_of(response: Response, step: Step) -> e.Outcome:

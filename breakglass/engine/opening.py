@@ -107,15 +107,17 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
     baseline = await in_thread(lambda: current_baseline(runbook, site)) if from_file else None
     if baseline is not None and rehearsal is None and not nowhere:
         await in_thread(lambda: keep(folder, baseline))
-    writer = JournalWriter(
-        unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True)
+    writer = await in_thread(
+        lambda: JournalWriter(
+            unkept_journal(folder.path, nowhere) if nowhere else open_journal(folder.path, create=True)
+        )
     )
     gateway = Gateway(site, folder.output, clock, prompts or Prompts())
     find_others = None if nowhere else _find_others(folder, runbook, site, request.mode, stack)
     engine = Engine(runbook, site, writer, gateway, clock, request.pace, find_others)
     if rehearsal is not None:
         join(engine, rehearsal)
-    engine.writer.record(
+    await engine.writer.record(
         e.SessionStarted(
             session=folder.name,
             runbook=runbook.name,
@@ -174,7 +176,9 @@ async def _resumed(
     gateway = Gateway(site, folder.output, clock, prompts or Prompts())
     find_others = _find_others(folder, runbook, site, first.mode, stack)
     engine = Engine(runbook, site, writer, gateway, clock, request.pace, find_others, changed)
-    engine.writer.record(e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn))
+    await engine.writer.record(
+        e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn)
+    )
     return Session(engine, folder, None)
 
 
@@ -260,7 +264,7 @@ def join(engine: Engine, rehearsal: "Rehearsal") -> None:
     """Tell the session what happens in its simulated world, and the world what was done in it by hand."""
 
     def happened(kind: Literal["rule", "trap", "recovered", "change"], name: str, say: str) -> None:
-        engine.writer.record(e.Happened(kind, name, say))
+        engine.writer.record_soon(e.Happened(kind, name, say))
 
     def told(recorded: Recorded, state: State) -> None:
         event = recorded.event

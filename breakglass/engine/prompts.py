@@ -1,13 +1,16 @@
 """The one who writes the journal: puts events on record, tells observers, and asks people.
 
-An event is in the journal before anyone hears of it, and no known secret is in it by then:
-`JournalWriter.record` is the one place where an event becomes a record. A command is checked against the open
-question the moment it comes; one that does not apply is refused with the reason, and changes nothing.
+An event is in the journal before anyone hears of it, and no known secret is in it by then: `JournalWriter` is
+the one place where an event becomes a record. A disk may take its time, so a thread writes, one record at a
+time; what an event changes is part of the state, and told, once its record is there. A command is checked at
+once against the open question; one that does not apply is refused with the reason, and changes nothing.
 """
 
 import asyncio
 import getpass
+import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar, cast, get_origin
@@ -17,15 +20,23 @@ from breakglass.engine.confirmation import person
 from breakglass.engine.signature import armoured, check_signature
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
-from breakglass.journal.state import Observer, Recorded, apply, fold
+from breakglass.journal.state import Observer, Recorded, State, apply, fold
 from breakglass.journal.store import Journal
 from breakglass.linear import compile_pattern
 from breakglass.site.redaction import Redactor
+from breakglass.threads import in_thread
 from breakglass.values import Json
 
 E = TypeVar("E", bound=e.Event)
+T = TypeVar("T")
 
 Busy: TypeAlias = Literal["", "reading", "changing"]
+
+SLOW_DISK = 2.0
+"""Seconds after which it is said that the journal's disk does not answer."""
+
+LAST_WORDS = 10.0
+"""Seconds that the disk has for the last records of a session that ends."""
 
 WAITS_FOR: dict[e.Question, str] = {
     "confirm": "a change to be confirmed or declined",
@@ -58,6 +69,13 @@ class JournalWriter:
         self._observers: list[Observer] = []
         self._answer: asyncio.Future[c.Command] | None = None
         self._reading: asyncio.Task[object] | None = None
+        self._turn = asyncio.Lock()
+        self._writing: set[asyncio.Task[None]] = set()
+        """Events on their way to the record."""
+        self._word_under_way = False
+        """Whether a person's word is on its way to the record; no other answer is taken beside it."""
+        self._asked_disk: float | None = None
+        """Since when the disk has been asked for what it has not answered, by `time.monotonic`."""
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         """Be told of every event after it is on record. Returns how to stop being told."""
@@ -69,26 +87,73 @@ class JournalWriter:
 
         return unsubscribe
 
-    def record(self, event: e.Event) -> Recorded:
+    async def record(self, event: e.Event) -> None:
         """Put an event on record, fold it into the state, and tell the observers.
 
-        An observer that cannot show it, because its terminal or pipe is gone, is told no more. The walk is
-        not broken off by that: a change under way comes to its end on record, and then the walk stops.
+        Returns when that is done. Cancelled, it is still done, in its turn.
         """
-        recorded = self.journal.append(without_secrets(event, self.redactor))
-        self.state = apply(self.state, recorded)
+        await asyncio.shield(self.record_soon(event))
+
+    def record_soon(self, event: e.Event) -> "asyncio.Task[None]":
+        """Put an event on record after those that came before it, for whoever cannot wait for it."""
+        task = asyncio.get_running_loop().create_task(self._write(event))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+        return task
+
+    async def _write(self, event: e.Event) -> None:
+        async with self._turn:
+            recorded = await self._in_writing_thread(
+                lambda: self.journal.append(without_secrets(event, self.redactor))
+            )
+            self.state = apply(self.state, recorded)
+            if isinstance(recorded.event, e.Confirmed):
+                self._agreed(recorded.event)
+            self._tell(recorded, self.state)
+
+    async def _in_writing_thread(self, function: Callable[[], T]) -> T:
+        self._asked_disk = time.monotonic()
+        try:
+            return await in_thread(function)
+        finally:
+            self._asked_disk = None
+
+    def _tell(self, recorded: Recorded, state: State) -> None:
+        """An observer that cannot show it, because its terminal or pipe is gone, is told no more. The walk is
+        not broken off by that: a change under way comes to its end on record, and then the walk stops."""
         for observer in tuple(self._observers):
             try:
-                observer(recorded, self.state)
+                observer(recorded, state)
             except OSError as error:
                 self._observers.remove(observer)
                 why = f"what happens cannot be shown any more: {error.strerror or error}"
                 self.stop_wanted = self.stop_wanted or c.Stop(why, self.state.operator)
-        return recorded
 
-    def capture(self, step: str, attempt: int, values: Mapping[str, tuple[Json, Json]]) -> None:
+    async def on_disk(self) -> None:
+        """Return when everything recorded so far is on disk. Raises JournalUnwritableError where it cannot be
+        put there."""
+        async with self._turn:
+            await self._in_writing_thread(self.journal.require)
+
+    @property
+    def fault(self) -> str:
+        """Why what happens is not on disk now; empty while it is."""
+        asked = self._asked_disk
+        waited = time.monotonic() - asked if asked is not None else 0.0
+        return f"its disk has not answered for {waited:.0f} s" if waited >= SLOW_DISK else self.journal.fault
+
+    async def close(self) -> None:
+        """Let what is being recorded come to its end, and let go of the journal. A disk that takes longer
+        than LAST_WORDS is left to itself."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                while self._writing:
+                    await asyncio.wait(self._writing)
+                await in_thread(self.journal.close)
+
+    async def capture(self, step: str, attempt: int, values: Mapping[str, tuple[Json, Json]]) -> None:
         """Put captured values on record: each as it is, and what may be shown of it."""
-        self.record(e.Captured(step, attempt, {name: shown for name, (_, shown) in values.items()}))
+        await self.record(e.Captured(step, attempt, {name: shown for name, (_, shown) in values.items()}))
         for name, (value, _) in values.items():
             self.secret_values.pop(name, None)
             if value != self.state.values.get(name):
@@ -97,10 +162,12 @@ class JournalWriter:
     async def ask(self, asked: e.Asked) -> c.Command:
         """Put a question and wait, for as long as it takes, for the command that answers it."""
         self._answer = asyncio.get_running_loop().create_future()
-        self.record(asked)
-        if self.stop_wanted is not None:
-            self._resolve(self.stop_wanted)
         try:
+            if self.stop_wanted is not None:
+                self._resolve(self.stop_wanted)
+            await self.record(asked)
+            if self.stop_wanted is not None:  # somebody said so while the question was being recorded
+                self._resolve(self.stop_wanted)
             return await self._answer
         finally:
             self._answer = None
@@ -110,37 +177,47 @@ class JournalWriter:
         self._reading = task
         self.busy = "reading" if task is not None else ""
 
-    def command(self, command: c.Command) -> None:
-        """Take a command. Raises CommandRefusedError when it does not apply now."""
+    def command(self, command: c.Command) -> "asyncio.Future[None]":
+        """Take a command. Raises CommandRefusedError when it does not apply now.
+
+        Returns what is done once the command's own record is there; most commands have none.
+        """
         if self.state.ended is not None and not isinstance(command, c.Note | c.HandOver):
             raise CommandRefusedError("the session has ended; resume it first")
         match command:
             case c.Note():
-                self.record(e.NoteAdded(self.state.current, command.text, command.by))
+                return self.record_soon(e.NoteAdded(self.state.current, command.text, command.by))
             case c.HandOver():
-                self.record(e.HandedOver(command.by, command.to))
+                return self.record_soon(e.HandedOver(command.by, command.to))
             case c.Hint():
-                self._hint()
+                return self._hint()
+            case c.Confirm() if self.state.waiting is None or self.state.waiting.question != "accept":
+                return self._confirm(command)
             case c.Pause():
                 if self._answer is not None:
                     raise CommandRefusedError("the walk already waits for you")
                 self.pause_wanted = True
             case c.CancelRead():
                 self._cancel_read()
-            case c.Stop() if self._answer is None:
+            case c.Stop() if not self._asking:
                 self.stop_wanted = command
                 if self._reading is not None:
                     self._reading.cancel()
-            case c.Confirm():
-                self._confirm(command)
             case _:
                 self._resolve(self._checked(command))
+        return nothing_to_record()
 
-    def _hint(self) -> None:
+    @property
+    def _asking(self) -> bool:
+        """Whether somebody has been asked, and nobody has answered yet."""
+        told = self.state.waiting is not None and not self._word_under_way
+        return told and self._answer is not None and not self._answer.done()
+
+    def _hint(self) -> "asyncio.Future[None]":
         text = self.hint_for(self.state.current)
         if self.state.mode != "rehearsal" or not text:
             raise CommandRefusedError("there is no hint here")
-        self.record(e.HintShown(self.state.current, text))
+        return self.record_soon(e.HintShown(self.state.current, text))
 
     def _cancel_read(self) -> None:
         if self._reading is None:
@@ -152,10 +229,7 @@ class JournalWriter:
             )
         self._reading.cancel()
 
-    def _confirm(self, command: c.Confirm) -> None:
-        if self.state.waiting is not None and self.state.waiting.question == "accept":
-            self._accept(command, self.state.waiting)
-            return
+    def _confirm(self, command: c.Confirm) -> "asyncio.Future[None]":
         waiting = self._confirmable()
         approvals = self.state.approvals
         if approvals and waiting.sign:
@@ -168,12 +242,8 @@ class JournalWriter:
         if person(command.by) in map(person, approvals):
             raise CommandRefusedError(f"{command.by} has already agreed; a second person must")
         proof: e.Proof = "none" if approvals else ""
-        self._agreed(waiting, e.Confirmed(waiting.step, waiting.attempt, command.by, command.typed, proof))
-
-    def _accept(self, command: c.Confirm, waiting: e.Asked) -> None:
-        if command.typed != waiting.typed:
-            raise CommandRefusedError(f"that is not {waiting.typed!r}; nothing has been sent")
-        self._resolve(command)
+        confirmed = e.Confirmed(waiting.step, waiting.attempt, command.by, command.typed, proof)
+        return self._give(confirmed)
 
     async def sign(self, command: c.Sign, signers: Path | None) -> None:
         """Take a second person's signature. Raises CommandRefusedError when it does not hold, or when none is
@@ -198,25 +268,41 @@ class JournalWriter:
             fingerprint=signed.fingerprint,
             signature=armoured(command.signature),
         )
-        self._agreed(waiting, confirmed)
+        await asyncio.shield(self._give(confirmed))
 
     def _confirmable(self) -> e.Asked:
         waiting = self.state.waiting
         if waiting is None or waiting.question != "confirm" or self._answer is None or self._answer.done():
             raise CommandRefusedError("nothing waits to be confirmed")
+        self._refuse_beside_a_word()
         return waiting
 
-    def _agreed(self, waiting: e.Asked, confirmed: e.Confirmed) -> None:
-        self.record(confirmed)
-        if self.state.waiting is None:
-            self._resolve(c.Confirm(waiting.typed or "Y", confirmed.by))
+    def _refuse_beside_a_word(self) -> None:
+        if self._word_under_way:
+            raise CommandRefusedError("a word is being put on record; what comes now is not taken")
+
+    def _give(self, word: e.Confirmed) -> "asyncio.Task[None]":
+        """Put a person's word on record. It counts once it is there."""
+        self._refuse_beside_a_word()
+        self._word_under_way = True
+        return self.record_soon(word)
+
+    def _agreed(self, word: e.Confirmed) -> None:
+        self._word_under_way = False
+        if self.state.waiting is None:  # it was the last that was asked for
+            self._resolve(c.Confirm(word.typed, word.by))
 
     def _checked(self, command: c.Command) -> c.Command:
         waiting = self.state.waiting
         if waiting is None or self._answer is None:
             raise CommandRefusedError("the walk is under way; pause it first")
+        self._refuse_beside_a_word()
         question = waiting.question
         match command:
+            case c.Confirm() if question == "accept":
+                if command.typed != waiting.typed:
+                    raise CommandRefusedError(f"that is not {waiting.typed!r}; nothing has been sent")
+                return command
             case c.Continue() if question == "continue":
                 return command
             case c.Skip() | c.Jump() if question == "accept":
@@ -261,6 +347,13 @@ def without_secrets(event: E, redactor: Redactor) -> E:
         if safe != value:
             changed[field.name] = safe
     return replace(event, **changed) if changed else event
+
+
+def nothing_to_record() -> "asyncio.Future[None]":
+    """What a command returns that leaves no record of its own."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
 
 def login_name() -> str:

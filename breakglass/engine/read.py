@@ -164,7 +164,7 @@ class Reader:
             shown, sent, found = await self._preparer.read(step.action, step.assessed, scope, step.timeout)
         except PreparationError as error:
             return ActionEnd(look_of_fault("configuration", str(error)), fault=str(error))
-        self._writer.record(
+        await self._writer.record(
             e.ActionPrepared(
                 step=step.id,
                 attempt=attempt,
@@ -184,7 +184,7 @@ class Reader:
         fault = response.result.fault
         trusted = fault is None or fault.kind in step.tolerate
         outcome = "succeeded" if trusted else self.outcome_of_read(response)
-        self._writer.record(finished(step.id, attempt, item, response, outcome))
+        await self._writer.record(finished(step.id, attempt, item, response, outcome))
         return ActionEnd(look_at(response), fault="" if trusted or fault is None else fault.message)
 
     @staticmethod
@@ -255,7 +255,7 @@ class Reader:
                 or elapsed - said[2] >= POLL_SAID_EVERY
             ):
                 said = (signal.holds, fingerprint, elapsed)
-                self._writer.record(
+                await self._writer.record(
                     e.VerifyPolled(
                         step=step.id,
                         attempt=attempt,
@@ -323,7 +323,9 @@ class Reader:
             message = fault.message if fault else inner.why_not(verification.until, error)
         return _Signal(look, shown.command, held, saw, seen, message, found.vouched)
 
-    def capture(self, step: Step, attempt: int, scope: Scopes, captures: Mapping[str, Expression]) -> str:
+    async def capture(
+        self, step: Step, attempt: int, scope: Scopes, captures: Mapping[str, Expression]
+    ) -> str:
         """Evaluate the captures and put them on record. Returns what was wrong, or nothing."""
         values: dict[str, tuple[Json, Json]] = {}
         try:
@@ -334,7 +336,7 @@ class Reader:
             return str(error)
         finally:
             if values:
-                self._writer.capture(step.id, attempt, values)
+                await self._writer.capture(step.id, attempt, values)
         return ""
 
     def _keep_out(self, value: Json, shown: Json) -> None:
@@ -346,12 +348,12 @@ class Reader:
         for text in [each for each in set(texts_of(value)) - there if redactor.redact(each) not in there]:
             redactor.add(text)
 
-    def judge(self, step: Step, attempt: int, scope: Scopes) -> ExpectationOutcome:
+    async def judge(self, step: Step, attempt: int, scope: Scopes) -> ExpectationOutcome:
         """Hold every expectation against what was seen, and put each on record."""
         verdict = ExpectationOutcome(True)
         for expectation in step.expect:
             judged = judged_expectation(step.id, attempt, expectation, scope)
-            self._writer.record(judged)
+            await self._writer.record(judged)
             if not judged.holds and verdict.holds:
                 verdict = ExpectationOutcome(False, judged.message)
         return verdict
@@ -366,13 +368,13 @@ class Reader:
         refusal = ""
         for name in step.needs:
             read, overlay = await self._read_need(step, attempt, self.runbook.step(name), scope)
-            self._writer.record(read)
+            await self._writer.record(read)
             fresh = fresh.plus(**overlay)
             if not read.holds and not refusal:
                 refusal = read.message
         for guard in step.guards:
             judged = judged_expectation(step.id, attempt, Expectation(guard.that, guard.otherwise), fresh)
-            self._writer.record(
+            await self._writer.record(
                 e.NeedRead(
                     step.id, attempt, "guard", judged.that, judged.holds, judged.observed, {}, judged.message
                 )

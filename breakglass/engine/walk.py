@@ -4,6 +4,7 @@ It knows nothing of any screen. Everything that it does is an event on record; e
 is a command. Resuming is the same walk from the state that the journal folds to.
 """
 
+from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -124,16 +125,17 @@ class Engine:
     @property
     def journal_fault(self) -> str:
         """Why the journal cannot be written now; empty when it can."""
-        return self.writer.journal.fault
+        return self.writer.fault
 
     def subscribe(self, observer: Observer) -> Callable[[], None]:
         return self.writer.subscribe(observer)
 
-    def command(self, command: c.Command) -> None:
-        """Take a command. Raises CommandRefusedError when it does not apply now, with what would."""
+    def command(self, command: c.Command) -> Future[None]:
+        """Take a command. Returns what is done once the command's own record is there. Raises
+        CommandRefusedError when it does not apply now, with what would."""
         if isinstance(command, c.Jump) and command.goto not in self._steps:
             raise CommandRefusedError(f"there is no step {command.goto!r}")
-        self.writer.command(command)
+        return self.writer.command(command)
 
     async def sign(self, command: c.Sign) -> None:
         """Take a second person's signature. Raises CommandRefusedError when it does not hold."""
@@ -146,13 +148,13 @@ class Engine:
         )
         while isinstance(next_step, Go):
             next_step = await self._visit(self._steps[next_step.step])
-        self.writer.record(e.SessionEnded(next_step.result, next_step.reason))
+        await self.writer.record(e.SessionEnded(next_step.result, next_step.reason))
         return next_step.result
 
     async def close(self) -> None:
         """Close every connection and let go of the journal."""
         await self._gateway.close()
-        self.writer.journal.close()
+        await self.writer.close()
 
     async def _accept_drift(self) -> NextStep | None:
         """Where the runbook or the site is not what the session held to, have that accepted before anything
@@ -177,17 +179,19 @@ class Engine:
             now = changed.now
             digests = (now.runbook_digest, now.site_digest)
             site = self.site
-            self.writer.record(e.Accepted(command.by, changed.what, *digests, site.name, site.production))
+            await self.writer.record(
+                e.Accepted(command.by, changed.what, *digests, site.name, site.production)
+            )
             return None
         why = command.reason if isinstance(command, c.Stop) else "not accepted"
-        return self._stopped(c.Stop(f"{asked.text}: {why}", command.by))
+        return await self._stopped(c.Stop(f"{asked.text}: {why}", command.by))
 
     async def _warn_of_others(self) -> NextStep | None:
         """Warn where others are in the same runbook on the same site. None goes on, beside them."""
         arrival = await self._find_others() if self._find_others is not None else OthersPresent()
         at = self.runbook.step(self.state.current) if self.state.current else self.runbook.steps[0]
         for note in arrival.notes:
-            self.writer.record(e.NoteAdded(at.id, note, "breakglass"))
+            await self.writer.record(e.NoteAdded(at.id, note, "breakglass"))
         if not arrival.others:
             return None
         here = f"{self.runbook.name} on {self.site.name}"
@@ -195,9 +199,11 @@ class Engine:
         options = {"continue": "go on beside them", "stop": self._available_decisions()["stop"]}
         command = await self.writer.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
         if isinstance(command, c.Continue):
-            self.writer.record(e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}"))
+            await self.writer.record(
+                e.Decided(at.id, "continue", command.by, f"beside {len(arrival.others)}")
+            )
             return None
-        return self._decided(at, command)
+        return await self._decided(at, command)
 
     async def _first_step(self) -> NextStep:
         """Where to begin: the first step, or where the journal leaves off."""
@@ -211,7 +217,7 @@ class Engine:
         if view.status == "unknown" and last is not None and last.state is None:
             words = text_or_reason(step.unknown, self._reader.scopes())
             say = f"the program ended while this was under way: it may have happened. {words}".strip()
-            self.writer.record(e.StepFinished(step.id, last.number, "unknown", say))
+            await self.writer.record(e.StepFinished(step.id, last.number, "unknown", say))
             return await self._decide(step, say)
         if state.following:
             return Go(state.following) if state.following != "done" else End("completed")
@@ -230,12 +236,12 @@ class Engine:
         try:
             if step.when is not None and not holds(step.when, scope.real):
                 next_step = self._after(step)
-                self._finish(step, 0, "skipped", f"does not apply: {step.when.source}", next_step)
+                await self._finish(step, 0, "skipped", f"does not apply: {step.when.source}", next_step)
                 return next_step
         except EvaluationError as error:
             return await self._failed(step, 0, "failed", str(error))
         attempt = self._attempts(step) + 1
-        self.writer.record(e.StepStarted(step.id, attempt))
+        await self.writer.record(e.StepStarted(step.id, attempt))
         match step.action:
             case None:
                 return await self._concluded(step, attempt, ActionEnd(NOTHING_SEEN), scope)
@@ -251,7 +257,7 @@ class Engine:
     async def _halt_before(self, step: Step) -> NextStep | None:
         """Wait at a pause and at the end of a phase. None goes on with the step."""
         if self.writer.stop_wanted is not None:
-            return self._stopped(self.writer.stop_wanted)
+            return await self._stopped(self.writer.stop_wanted)
         new_phase = self._pace == "phase" and self._phase is not None and step.phase != self._phase
         if not (self.writer.pause_wanted or new_phase):
             return None
@@ -261,14 +267,14 @@ class Engine:
         asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
         command = await self.writer.ask(asked)
         if isinstance(command, c.Continue):
-            self.writer.record(e.Decided(self.state.current, "continue", command.by, goto=step.id))
+            await self.writer.record(e.Decided(self.state.current, "continue", command.by, goto=step.id))
             return None
         if isinstance(command, c.Skip):
-            self.writer.record(e.Decided(step.id, "skip", command.by, command.reason))
+            await self.writer.record(e.Decided(step.id, "skip", command.by, command.reason))
             next_step = self._after(step)
-            self._finish(step, 0, "skipped", command.reason, next_step)
+            await self._finish(step, 0, "skipped", command.reason, next_step)
             return next_step
-        return self._decided(self.runbook.step(self.state.current), command)
+        return await self._decided(self.runbook.step(self.state.current), command)
 
     async def _change(self, step: Step, attempt: int, scope: Scopes) -> NextStep:
         if self.state.mode == "dry-run":
@@ -290,21 +296,21 @@ class Engine:
         if changed.state != "ok":
             if changed.state in ("shown", "nothing-to-do"):
                 next_step = self._next(step)
-                self._finish(step, attempt, changed.state, changed.say, next_step)
+                await self._finish(step, attempt, changed.state, changed.say, next_step)
                 return self._ends(step) or next_step
             return await self._failed(step, attempt, changed.state, changed.say)
         if changed.look is None:
             next_step = self._next(step)
-            self._finish(step, attempt, "ok", changed.say, next_step)
+            await self._finish(step, attempt, "ok", changed.say, next_step)
             return self._ends(step) or next_step
         return await self._concluded(step, attempt, seen_of(changed), scope, changed.say)
 
     async def _declined(self, step: Step, attempt: int, command: c.Command) -> NextStep:
-        self.writer.record(e.Declined(step.id, attempt, command.by))
+        await self.writer.record(e.Declined(step.id, attempt, command.by))
         if isinstance(command, c.Decline):
             return await self._failed(step, attempt, "cancelled", CANCELLED)
-        self._finish(step, attempt, "cancelled", CANCELLED, None)
-        return self._decided(step, command)
+        await self._finish(step, attempt, "cancelled", CANCELLED, None)
+        return await self._decided(step, command)
 
     async def _asked(self, step: Step, attempt: int, scope: Scopes) -> NextStep:
         try:
@@ -313,26 +319,26 @@ class Engine:
             return await self._failed(step, attempt, "failed", str(error))
         command = await self.writer.ask(asked)
         if not isinstance(command, c.Answer):
-            self._finish(step, attempt, "cancelled", "Not answered.", None)
-            return self._decided(step, command)
+            await self._finish(step, attempt, "cancelled", "Not answered.", None)
+            return await self._decided(step, command)
         kept: Json = "«not kept»" if asked.secret else command.value
         too_short = False
         if asked.secret:
             too_short = not self._gateway.secrets.redactor.add_value(command.value)
-        self.writer.record(e.Answered(step.id, attempt, kept, command.by, command.note))
+        await self.writer.record(e.Answered(step.id, attempt, kept, command.by, command.note))
         if too_short:
-            self.writer.record(e.NoteAdded(step.id, TOO_SHORT, "breakglass"))
+            await self.writer.record(e.NoteAdded(step.id, TOO_SHORT, "breakglass"))
         choice = asked.question == "choose"
         value = answer_value(command.value, command.note, choice=choice)
         shown = answer_value(MARK, command.note, choice=choice) if asked.secret else value
         seen = ActionEnd(ResultValue(value, shown))
         chosen = options.get(str(command.value)) if asked.question == "choose" else None
         if chosen is not None and chosen.goto is not None:
-            wrong = self._reader.capture(step, attempt, seen.within(scope), step.capture)
+            wrong = await self._reader.capture(step, attempt, seen.within(scope), step.capture)
             if wrong:
                 return await self._failed(step, attempt, "failed", wrong)
             next_step = _goto(chosen.goto)
-            self._finish(step, attempt, "ok", f"chosen: {chosen.name}", next_step)
+            await self._finish(step, attempt, "ok", f"chosen: {chosen.name}", next_step)
             return next_step
         return await self._concluded(step, attempt, seen, scope)
 
@@ -341,15 +347,15 @@ class Engine:
     ) -> NextStep:
         """Capture, judge, and choose the way on, after an action that reached its end."""
         if self.writer.stop_wanted is not None and seen.fault:
-            self._finish(step, attempt, "failed", seen.fault, None)
-            return self._stopped(self.writer.stop_wanted)
+            await self._finish(step, attempt, "failed", seen.fault, None)
+            return await self._stopped(self.writer.stop_wanted)
         if seen.fault:
             return await self._failed(step, attempt, "failed", seen.fault)
-        wrong = self._reader.capture(step, attempt, seen.within(scope), step.capture)
+        wrong = await self._reader.capture(step, attempt, seen.within(scope), step.capture)
         if wrong:
             return await self._failed(step, attempt, "failed", wrong)
         inner = seen.within(self._reader.scopes())
-        judgement = self._reader.judge(step, attempt, inner)
+        judgement = await self._reader.judge(step, attempt, inner)
         if not judgement.holds:
             return await self._failed(step, attempt, "failed", judgement.say)
         try:
@@ -357,7 +363,7 @@ class Engine:
         except EvaluationError as error:
             return await self._failed(step, attempt, "failed", str(error))
         words = "; ".join(part for part in (say, said) if part)
-        self._finish(step, attempt, "ok", words, next_step)
+        await self._finish(step, attempt, "ok", words, next_step)
         return self._ends(step) or next_step
 
     def _chosen(self, step: Step, scope: Scopes) -> tuple[NextStep, str]:
@@ -378,7 +384,7 @@ class Engine:
         return self._after(step)
 
     async def _failed(self, step: Step, attempt: int, state: e.StepState, say: str) -> NextStep:
-        self._finish(step, attempt, state, say, None)
+        await self._finish(step, attempt, state, say, None)
         return await self._decide(step, say)
 
     async def _decide(self, step: Step, say: str) -> NextStep:
@@ -388,7 +394,7 @@ class Engine:
         if step.undo is not None and step.undo.step is not None and sent:
             options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
-        return self._decided(step, await self.writer.ask(asked))
+        return await self._decided(step, await self.writer.ask(asked))
 
     def _available_decisions(self) -> dict[str, str]:
         """What a person may decide; a rehearsal's world is not there any more to be resumed in."""
@@ -398,37 +404,39 @@ class Engine:
             else dict(AVAILABLE_DECISIONS)
         )
 
-    def _decided(self, step: Step, command: c.Command) -> NextStep:
+    async def _decided(self, step: Step, command: c.Command) -> NextStep:
         match command:
             case c.Retry():
-                self.writer.record(e.Decided(step.id, "retry", command.by, goto=step.id))
+                await self.writer.record(e.Decided(step.id, "retry", command.by, goto=step.id))
                 return Go(step.id)
             case c.Jump():
-                self.writer.record(e.Decided(step.id, "jump", command.by, command.reason, command.goto))
+                await self.writer.record(e.Decided(step.id, "jump", command.by, command.reason, command.goto))
                 return Go(command.goto)
             case c.Undo() if step.undo is not None and step.undo.step is not None:
-                self.writer.record(e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step))
+                await self.writer.record(
+                    e.Decided(step.id, "jump", command.by, "to put it back", step.undo.step)
+                )
                 return Go(step.undo.step)
             case c.Skip():
                 next_step = self._after(step)
                 goto = next_step.step if isinstance(next_step, Go) else "done"
-                self.writer.record(e.Decided(step.id, "skip", command.by, command.reason, goto))
+                await self.writer.record(e.Decided(step.id, "skip", command.by, command.reason, goto))
                 return next_step
             case c.Stop():
-                return self._stopped(command)
+                return await self._stopped(command)
             case _:
                 raise AssertionError(f"{command} is no way on")
 
-    def _stopped(self, command: c.Stop) -> End:
+    async def _stopped(self, command: c.Stop) -> End:
         self.writer.stop_wanted = None
-        self.writer.record(e.Decided(self.state.current, "stop", command.by, command.reason))
+        await self.writer.record(e.Decided(self.state.current, "stop", command.by, command.reason))
         return End("stopped", command.reason)
 
-    def _finish(
+    async def _finish(
         self, step: Step, attempt: int, state: e.StepState, say: str, next_step: NextStep | None
     ) -> None:
         goto = "" if next_step is None else next_step.step if isinstance(next_step, Go) else "done"
-        self.writer.record(e.StepFinished(step.id, attempt, state, say, goto))
+        await self.writer.record(e.StepFinished(step.id, attempt, state, say, goto))
 
     def _after(self, step: Step) -> NextStep:
         following = self._following.get(step.id)

@@ -3,6 +3,7 @@
 The engine is one. A follower that only reads a journal is another; it refuses every command.
 """
 
+from asyncio import Future
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
@@ -30,8 +31,9 @@ class Walking(Protocol):
     @property
     def journal_fault(self) -> str: ...
     def subscribe(self, observer: Observer) -> Callable[[], None]: ...
-    def command(self, command: Command) -> None:
-        """Raises CommandRefusedError when it does not apply now."""
+    def command(self, command: Command) -> Future[None]:
+        """Returns what is done once the command's own record is there. Raises CommandRefusedError when it
+        does not apply now."""
         ...
 
     async def sign(self, command: Sign) -> None:

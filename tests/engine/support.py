@@ -173,8 +173,8 @@ def session_of(
     far_side = answers if isinstance(answers, FarSide) else FarSide(answers)
     session = folder / "session"
     (session / "output").mkdir(parents=True)
-    engine = engine_on(session, runbook, far_side, create=True, pace=pace, prompts=prompts, site=site)
-    engine.writer.record(
+    recorded_first(
+        session,
         e.SessionStarted(
             session="session",
             runbook=runbook.name,
@@ -191,9 +191,16 @@ def session_of(
             version="test",
             host="test",
             pid=1,
-        )
+        ),
     )
-    return engine, far_side
+    return engine_on(session, runbook, far_side, pace=pace, prompts=prompts, site=site), far_side
+
+
+def recorded_first(session: Path, event: e.Event) -> None:
+    """Put an event on record before there is an engine."""
+    journal = open_journal(session, create=not (session / FILE_NAME).exists())
+    journal.append(event)
+    journal.close()
 
 
 def engine_on(
@@ -201,7 +208,6 @@ def engine_on(
     runbook: Runbook,
     far_side: FarSide,
     *,
-    create: bool = False,
     pace: Pace = "never",
     prompts: Prompts | None = None,
     site: Site = SITE,
@@ -211,16 +217,16 @@ def engine_on(
     kinds: tuple[type[Request], ...] = (KubectlRequest, SshRequest, HttpRequest, ProbeRequest)
     transports = dict.fromkeys(kinds, far_side)
     gateway = Gateway(site, session / "output", clock, prompts or Prompts(), transports=transports)
-    return Engine(runbook, site, JournalWriter(open_journal(session, create=create)), gateway, clock, pace)
+    return Engine(runbook, site, JournalWriter(open_journal(session)), gateway, clock, pace)
 
 
 def resumed(engine: Engine, far_side: FarSide) -> Engine:
     """The same session, opened by another process after this one is gone."""
     folder = engine.writer.journal.path.parent
     engine.writer.journal.close()
-    again = engine_on(folder, load_runbook(engine.runbook.path), far_side, site=engine.site)
-    again.writer.record(e.SessionResumed("operator", "test", 2, again.writer.journal.torn))
-    return again
+    torn = read(folder / FILE_NAME).torn
+    recorded_first(folder, e.SessionResumed("operator", "test", 2, torn))
+    return engine_on(folder, load_runbook(engine.runbook.path), far_side, site=engine.site)
 
 
 Reply = c.Command | Callable[[e.Asked], c.Command]

@@ -140,7 +140,7 @@ async def test_notes_are_kept_at_any_time_also_after_the_end(tmp_path: Path) -> 
         return c.Answer(True, "operator", "seen")
 
     await walk(engine, note)
-    engine.command(c.Note("written down", "operator"))
+    await engine.command(c.Note("written down", "operator"))
     assert [n.event.text for n in engine.state.notes if isinstance(n.event, e.NoteAdded)] == [
         "the fan is loud",
         "written down",

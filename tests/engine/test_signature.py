@@ -103,7 +103,7 @@ async def asking(folder: Path, keys: Keys, steps: str = STEPS) -> Asking:
     while engine.state.waiting is None:
         await asyncio.sleep(0)
     assert engine.state.waiting.question == "confirm", engine.state.waiting
-    engine.command(c.Confirm(engine.state.waiting.typed, "operator"))
+    await engine.command(c.Confirm(engine.state.waiting.typed, "operator"))
     return made
 
 
@@ -227,9 +227,19 @@ async def test_a_signature_counts_once_and_for_no_other_question(tmp_path: Path,
     made.engine.command(c.Retry("operator"))
     await waiting_for(made.engine, "confirm")
     assert made.engine.state.waiting is not None
-    made.engine.command(c.Confirm(made.engine.state.waiting.typed, "operator"))
+    await made.engine.command(c.Confirm(made.engine.state.waiting.typed, "operator"))
     assert made.text != first
     await made.refuses(signature, "does not hold for this text")
+    made.walking.cancel()
+
+
+async def test_a_signature_that_is_given_twice_at_once_counts_once(tmp_path: Path, keys: Keys) -> None:
+    made = await asking(tmp_path, keys, STEPS.replace("approve: 2", "approve: 3"))
+    signature = c.Sign(keys.sign(made.text))
+    taken = await asyncio.gather(*[made.engine.sign(signature) for _ in range(2)], return_exceptions=True)
+    assert sorted(type(each).__name__ for each in taken) == ["CommandRefusedError", "NoneType"]
+    assert made.engine.state.approvals == ("operator", "bob@example.com")
+    assert not made.sent
     made.walking.cancel()
 
 
@@ -252,7 +262,7 @@ async def test_typing_a_name_is_no_signature(tmp_path: Path, keys: Keys) -> None
     made = await asking(tmp_path, keys)
     assert made.engine.state.waiting is not None
     with pytest.raises(CommandRefusedError, match="is a signature"):
-        made.engine.command(c.Confirm(made.engine.state.waiting.typed, "bob"))
+        await made.engine.command(c.Confirm(made.engine.state.waiting.typed, "bob"))
     assert not made.sent
     made.walking.cancel()
 

@@ -43,7 +43,7 @@ class Interrupted(FarSide):
     """A far side at which a look of the verification hangs, and something happens meanwhile."""
 
     at: int = 1
-    happens: Callable[[], None] = lambda: None
+    happens: Callable[[], object] = lambda: None
     looks: int = 0
 
     async def send(self, request: Request, sink: Sink) -> Result:

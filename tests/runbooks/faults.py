@@ -273,9 +273,9 @@ def _engine(
     if journal:
         (folder / FILE_NAME).write_bytes(journal)
         return Engine(runbook, site, JournalWriter(open_journal(folder)), gateway, clock, "never")
-    engine = Engine(runbook, site, JournalWriter(open_journal(folder, create=True)), gateway, clock, "never")
     inputs = {name: str(value) for name, value in scenario.walk.inputs.items()}
-    engine.writer.record(
+    begun = open_journal(folder, create=True)
+    begun.append(
         e.SessionStarted(
             session=f"20260420T060000Z-{runbook.name}-0a1b",
             runbook=runbook.name,
@@ -296,7 +296,7 @@ def _engine(
             incident_began="",
         )
     )
-    return engine
+    return Engine(runbook, site, JournalWriter(begun), gateway, clock, "never")
 
 
 def _forget(descriptor: int) -> None:

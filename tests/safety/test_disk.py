@@ -1,10 +1,12 @@
 """Full and failing disks, clocks that jump, and files that others could read."""
 
+import asyncio
 import contextlib
 import errno
 import os
 import stat
 import subprocess
+import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,15 +16,19 @@ import pytest
 
 from breakglass.cli.telling import telling_of_the_disk
 from breakglass.engine import commands as c
+from breakglass.engine import prompts as prompts_module
 from breakglass.engine.prompts import JournalWriter
+from breakglass.engine.walk import Engine
+from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal import store as journal_module
 from breakglass.journal.folders import StateFolderError, new_session, prepare
 from breakglass.journal.state import Recorded, State, fold
 from breakglass.journal.store import FILE_NAME, JournalError, JournalUnwritableError, open_journal, read
 from breakglass.report.timeline import timeline
+from breakglass.threads import in_thread
 from breakglass.transport.base import Request, Result, Sink
-from tests.engine.support import FarSide, command_of, confirm, events_of, resumed, session_of, walk
+from tests.engine.support import FarSide, command_of, confirm, events_of, refolded, resumed, session_of, walk
 from tests.engine.test_changes import ANSWERS, DELETE, PURGE
 
 
@@ -184,17 +190,19 @@ def test_what_a_failed_sync_may_have_lost_is_written_again(
     assert [each.sequence for each in read(journal.path).records] == [1, 2, 3, 4]
 
 
-def test_decisions_intents_and_outcomes_are_on_the_disk_before_anybody_is_told(
+async def test_decisions_intents_and_outcomes_are_on_the_disk_before_anybody_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = JournalWriter(open_journal(tmp_path, create=True))
     calls: list[str] = []
     monkeypatch.setattr(journal_module, "os", Noting(calls))
     writer.subscribe(lambda recorded, state: calls.append("told"))
-    writer.record(e.ActionIntended("purge", 1, "kubectl delete pod web-1", "cluster main", "destructive"))
+    await writer.record(
+        e.ActionIntended("purge", 1, "kubectl delete pod web-1", "cluster main", "destructive")
+    )
     assert calls == ["pwrite", "fsync", "told"]
     calls.clear()
-    writer.record(e.Captured("purge", 1, {}))
+    await writer.record(e.Captured("purge", 1, {}))
     assert calls == ["pwrite", "told"]
 
 
@@ -218,9 +226,12 @@ AFTER = """
 """
 
 
-@pytest.mark.parametrize("kind", [e.Confirmed, e.ActionIntended, e.ActionFinished])
-async def test_an_observer_whose_terminal_is_gone_breaks_no_change_off(
-    tmp_path: Path, kind: type[e.Event]
+@pytest.mark.parametrize(
+    ("kind", "outcomes"),
+    [(e.Confirmed, []), (e.ActionIntended, ["succeeded"]), (e.ActionFinished, ["succeeded"])],
+)
+async def test_an_observer_whose_terminal_is_gone_breaks_no_change_off_and_begins_none(
+    tmp_path: Path, kind: type[e.Event], outcomes: list[str]
 ) -> None:
     engine, far = session_of(tmp_path, PURGE + AFTER, ANSWERS)
     told: list[e.Event] = []
@@ -235,8 +246,8 @@ async def test_an_observer_whose_terminal_is_gone_breaks_no_change_off(
     assert isinstance(told[-1], kind)
     (attempt,) = state.steps["purge"].attempts
     assert not attempt.open_intents
-    assert [each.outcome for each in attempt.finished] == ["succeeded"]
-    assert far.commands.count(DELETE) == 1
+    assert [each.outcome for each in attempt.finished] == outcomes
+    assert far.commands.count(DELETE) == len(outcomes)
     assert state.ended is not None
     assert state.ended.reason == "what happens cannot be shown any more: Input/output error"
 
@@ -319,3 +330,95 @@ def test_a_state_folder_that_is_anothers_or_open_to_others_is_refused(
     spoil(state / which)
     with pytest.raises(StateFolderError, match=why):
         prepare(state)
+
+
+class StuckDisk:
+    """A disk that takes the journal only when it is let go, once it is told to be stuck."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.stuck, self.reached, self.go = False, threading.Event(), threading.Event()
+        real = os.fsync
+
+        def fsync(descriptor: int) -> None:
+            if self.stuck and Path(f"/proc/self/fd/{descriptor}").readlink().name == FILE_NAME:
+                self.reached.set()
+                assert self.go.wait(60), "nobody let the disk go"
+            real(descriptor)
+
+        monkeypatch.setattr(os, "fsync", fsync)
+
+    async def asked(self) -> None:
+        assert await in_thread(lambda: self.reached.wait(60))
+
+
+def stuck_when(engine: Engine, disk: StuckDisk, kind: type[e.Event]) -> None:
+    """Let the disk be stuck from the first record after one of this kind."""
+
+    def told(recorded: Recorded, _: State) -> None:
+        disk.stuck = disk.stuck or isinstance(recorded.event, kind)
+
+    engine.subscribe(told)
+
+
+async def test_a_disk_that_does_not_answer_stops_no_screen_and_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, far = session_of(tmp_path, PURGE, ANSWERS)
+    disk = StuckDisk(monkeypatch)
+    monkeypatch.setattr(prompts_module, "SLOW_DISK", 1e-9)
+    stuck_when(engine, disk, e.Confirmed)
+    walking = asyncio.ensure_future(walk(engine, confirm))
+    await disk.asked()
+    assert "has not answered" in engine.journal_fault
+    assert DELETE not in far.commands
+    disk.go.set()
+    await walking
+    assert engine.journal_fault == ""
+    assert far.commands.count(DELETE) == 1
+
+
+async def test_a_walk_that_is_ended_while_the_intent_is_written_has_sent_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, far = session_of(tmp_path, PURGE, ANSWERS)
+    disk = StuckDisk(monkeypatch)
+    stuck_when(engine, disk, e.Confirmed)
+    walking = asyncio.ensure_future(walk(engine, confirm))
+    await disk.asked()
+    walking.cancel()
+    await asyncio.wait([walking])
+    disk.go.set()
+    await engine.close()
+    assert DELETE not in far.commands
+    (attempt,) = refolded(engine).steps["purge"].attempts
+    assert [each.outcome for each in attempt.finished] == ["not-sent"]
+    assert not attempt.open_intents
+
+
+async def test_while_a_word_is_being_written_no_other_answer_is_taken_and_a_stop_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, far = session_of(tmp_path, PURGE, ANSWERS)
+    disk = StuckDisk(monkeypatch)
+    asked: asyncio.Future[e.Asked] = asyncio.get_running_loop().create_future()
+    engine.subscribe(
+        lambda recorded, _: (
+            asked.set_result(recorded.event)
+            if isinstance(recorded.event, e.Asked) and recorded.event.question == "confirm"
+            else None
+        )
+    )
+    walking = asyncio.ensure_future(engine.run())
+    question = await asked
+    disk.stuck = True
+    word = engine.command(c.Confirm(question.typed, "operator"))
+    await disk.asked()
+    for other in (c.Confirm(question.typed, "another"), c.Decline("operator"), c.Skip("why", "operator")):
+        with pytest.raises(CommandRefusedError, match="being put on record"):
+            engine.command(other)
+    engine.command(c.Stop("the terminal is gone", "operator"))
+    disk.go.set()
+    await word
+    assert await walking == "stopped"
+    assert DELETE not in far.commands
+    assert engine.state.steps["purge"].status == "cancelled"

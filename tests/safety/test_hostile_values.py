@@ -162,7 +162,7 @@ async def _walk(door: Door, values: list[str], wanted: tuple[str, ...]) -> Walke
     engine = Engine(
         runbook, site, JournalWriter(open_journal(folder / "session", create=True)), gateway, clock, "never"
     )
-    engine.writer.record(
+    await engine.writer.record(
         e.SessionStarted(
             "s", runbook.name, runbook.title, "sev2", str(path), runbook.digest, "lab", "", False, "live",
             "operator", {}, "test", "test", 1,

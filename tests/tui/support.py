@@ -1,5 +1,6 @@
 """A session for screens, told event by event: fixed times, no engine, nothing outside."""
 
+from asyncio import Future
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from textual.app import App
 from textual.screen import Screen
 
 from breakglass.engine import commands as c
+from breakglass.engine.prompts import nothing_to_record
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import EMPTY, Observer, Recorded, State, apply
@@ -63,12 +65,13 @@ class ToldSession:
         self._observers.append(observer)
         return lambda: self._observers.remove(observer)
 
-    def command(self, command: c.Command) -> None:
+    def command(self, command: c.Command) -> Future[None]:
         if self.refuse:
             raise CommandRefusedError(self.refuse)
         self.commands.append(command)
         if self.answers is not None:
             self.answers(command)
+        return nothing_to_record()
 
     async def sign(self, command: c.Sign) -> None:
         self.signatures.append(command.signature)

@@ -11,8 +11,10 @@ no other key around it.
 Where a second person signs, pasting is how the signature comes in, and nothing else does.
 """
 
+import asyncio
 import sys
 import termios
+from asyncio import Future
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
@@ -328,12 +330,18 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             self._hint = "read to the end first: Down, PgDn. Nothing has been sent"
             return
         try:
-            self._walk.command(c.Confirm(typed, self._approver))
+            on_record = self._walk.command(c.Confirm(typed, self._approver))
         except CommandRefusedError as error:
             self._hint = plain(str(error))
             self._typed = ""
             self._stage = self._first_stage()
             return
+        self._checking = True
+        self.run_worker(self._once_on_record(on_record))
+
+    async def _once_on_record(self, word: Future[None]) -> None:
+        await asyncio.shield(word)
+        self._checking = False
         self._taken()
 
     def _taken(self) -> None:
