@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.linear import MOST_MATCHES, compile_pattern
-from breakglass.runbook.expression import evaluate
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import Expression, evaluate
 from breakglass.yamlio.position import Position
 
 HERE = Position(Path("test"), 1, 1)

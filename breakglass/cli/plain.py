@@ -22,7 +22,7 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.confirmation import what_and_where
-from breakglass.runbook.risk import vouched_steps
+from breakglass.runbook.assessed import vouched_steps
 from breakglass.transport.visible import visible_line
 
 Given: TypeAlias = c.Command | c.Sign

@@ -9,10 +9,11 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
+from breakglass.runbook.assessed import vouched_words
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Runbook, Step
-from breakglass.runbook.risk import vouched_words
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.runbook.words import command_of
 
 

@@ -14,17 +14,11 @@ from pathlib import Path
 from breakglass.errors import UserError
 from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Assessment, Risk
-from breakglass.runbook.model import (
-    Action,
-    Confirmation,
-    HttpAction,
-    KubectlAction,
-    Runbook,
-    SshAction,
-    Step,
-    Template,
-)
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
+from breakglass.runbook.model import Runbook
 from breakglass.runbook.risk import judged
+from breakglass.runbook.steps import Confirmation, Step
+from breakglass.runbook.template import Template
 from breakglass.runbook.typed import typing_problem
 from breakglass.yamlio.position import Position
 

@@ -30,9 +30,10 @@ from breakglass.journal.state import DEFINITE_REFUSALS, Attempt
 from breakglass.journal.store import JournalUnwritableError
 from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import NOT_ASSESSED, Risk
+from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import Pin, Step, TemplateTree, reaches_outside
-from breakglass.runbook.template import render, render_tree
+from breakglass.runbook.steps import Pin, Step
+from breakglass.runbook.template import TemplateTree, render, render_tree
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, KubectlRequest, Request
 from breakglass.values import Json, Scope

@@ -4,8 +4,9 @@ import unicodedata
 
 from breakglass.engine.scope import Scopes
 from breakglass.policy.risk import Risk
-from breakglass.runbook.model import Expression, Step, Template
-from breakglass.runbook.template import render
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.steps import Step
+from breakglass.runbook.template import Template, render
 from breakglass.runbook.typed import seen, typing_problem
 
 

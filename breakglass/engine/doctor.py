@@ -19,8 +19,10 @@ from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.signature import signers_problem
 from breakglass.journal.folders import StateFolderError, prepare
 from breakglass.policy.kubectl.parse import understood
-from breakglass.runbook.model import Runbook, SshAction, Step
+from breakglass.runbook.actions import SshAction
+from breakglass.runbook.model import Runbook
 from breakglass.runbook.rights import Right, rights_of
+from breakglass.runbook.steps import Step
 from breakglass.site.model import Endpoint, Host, PromptSecret, Site
 from breakglass.site.secrets import SecretError
 from breakglass.threads import in_thread

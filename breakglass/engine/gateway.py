@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, cast
 from breakglass.engine.clock import Clock
 from breakglass.engine.scope import result_value
 from breakglass.reach import only_to
-from breakglass.runbook.model import OUTPUT_LIMIT, Action, Expression, Template
+from breakglass.runbook.actions import Action
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.faults import OUTPUT_LIMIT
+from breakglass.runbook.template import Template
 from breakglass.site.model import KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError, SecretStore
 from breakglass.threads import in_thread

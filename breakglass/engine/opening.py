@@ -31,8 +31,9 @@ from breakglass.journal.folders import (
 )
 from breakglass.journal.state import Recorded, State
 from breakglass.journal.store import open_journal, unkept_journal
+from breakglass.runbook.actions import ManualAction
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Input, ManualAction, Runbook
+from breakglass.runbook.model import Input, Runbook
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.threads import in_thread

@@ -20,20 +20,13 @@ from breakglass.policy.commands import judge_method
 from breakglass.policy.kubectl.operations import KubectlCommand
 from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Assessment, Judgement, Knowledge
+from breakglass.runbook.actions import HttpAction, KubectlAction, ProbeAction, ReachingAction, SshAction
 from breakglass.runbook.arguments import render_stdin, render_words
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.http_text import render_body, render_header, render_path
-from breakglass.runbook.model import (
-    HttpAction,
-    KubectlAction,
-    ProbeAction,
-    ReachingAction,
-    SshAction,
-    Template,
-)
 from breakglass.runbook.risk import HARMLESS, judged_kubectl, judged_ssh
 from breakglass.runbook.shell_text import render_shell
-from breakglass.runbook.template import render, render_tree, render_values, with_templates
+from breakglass.runbook.template import Template, render, render_tree, render_values, with_templates
 from breakglass.site.model import Endpoint, Site
 from breakglass.site.redaction import MARK, Redactor, texts_of
 from breakglass.site.secrets import SecretError

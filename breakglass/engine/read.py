@@ -13,21 +13,18 @@ from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.scope import Scopes, base_scope
 from breakglass.errors import PreparationError
 from breakglass.journal import events as e
-from breakglass.runbook.expression import EvaluationError, holds, observed
-from breakglass.runbook.model import (
+from breakglass.runbook.actions import (
     Action,
-    Expectation,
-    Expression,
-    FaultKind,
     HttpAction,
     KubectlAction,
     ProbeAction,
-    Runbook,
     SshAction,
-    Step,
-    Verification,
     reaches_outside,
 )
+from breakglass.runbook.expression import EvaluationError, Expression, holds, observed
+from breakglass.runbook.faults import FaultKind
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Expectation, Step, Verification
 from breakglass.site.redaction import MARK, replaced, texts_of
 from breakglass.transport.base import Delivery, Fault, Result
 from breakglass.values import Json, Scope
@@ -228,7 +225,12 @@ class Reader:
         assert step.wait is not None and step.action is not None
         wait = step.wait
         verification = Verification(
-            step.action, wait.until, wait.every, wait.within, wait.soak, assessed=step.assessed
+            action=step.action,
+            until=wait.until,
+            every=wait.every,
+            within=wait.within,
+            soak=wait.soak,
+            assessed=step.assessed,
         )
         polled = await self.poll(step, attempt, verification, scope)
         look = polled.look

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from breakglass.journal.state import State
-from breakglass.runbook.expression import EvaluationError, evaluate
-from breakglass.runbook.model import Expression, Template
-from breakglass.runbook.template import with_expressions
+from breakglass.runbook.expression import EvaluationError, Expression, evaluate
+from breakglass.runbook.template import Template, with_expressions
 from breakglass.site.model import Site
 from breakglass.site.redaction import MARK
 from breakglass.transport.base import Result

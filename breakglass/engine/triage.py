@@ -22,16 +22,12 @@ from breakglass.engine.scope import Scopes, alike, base_scope
 from breakglass.errors import PreparationError
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Risk
-from breakglass.runbook.expression import EvaluationError, holds, names
+from breakglass.runbook.actions import reaches_outside
+from breakglass.runbook.assessed import assessed_on
+from breakglass.runbook.expression import EvaluationError, Expression, holds, names
 from breakglass.runbook.lint.names import expressions_of
-from breakglass.runbook.model import (
-    Expression,
-    Runbook,
-    Step,
-    TriageCheck,
-    reaches_outside,
-)
-from breakglass.runbook.risk import assessed_on
+from breakglass.runbook.model import Runbook, TriageCheck
+from breakglass.runbook.steps import Step
 from breakglass.site.secrets import SecretError
 from breakglass.values import Json, Scope
 

@@ -25,16 +25,11 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, State
 from breakglass.policy.risk import Risk
+from breakglass.runbook.actions import AskAction, ChooseAction, ChooseOption, ManualAction
+from breakglass.runbook.assessed import assessed_on
 from breakglass.runbook.expression import EvaluationError, holds
-from breakglass.runbook.model import (
-    AskAction,
-    ChooseAction,
-    ChooseOption,
-    ManualAction,
-    Runbook,
-    Step,
-)
-from breakglass.runbook.risk import assessed_on
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.site.model import Site
 from breakglass.site.redaction import MARK, SHORTEST_SECRET
 from breakglass.transport.output import Recorder

@@ -11,8 +11,7 @@ from breakglass.rehearsal.spec.effects import CommandReply, CommandRule
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import Template
-from breakglass.runbook.template import render, render_tree
+from breakglass.runbook.template import Template, render, render_tree
 from breakglass.simulator.answer import Answer
 from breakglass.values import Json, Scope
 

@@ -11,8 +11,7 @@ from breakglass.rehearsal.patterns import PATTERN, Pattern
 from breakglass.rehearsal.spec.clusters import ClusterSpec, ExecRule, LogRule
 from breakglass.rehearsal.spec.effects import NO_EFFECT, Condition, Effect
 from breakglass.rehearsal.spec.machines import EndpointSpec, HostSpec
-from breakglass.runbook.model import Expression
-from breakglass.site.model import Identifier, SiteName
+from breakglass.runbook.expression import Expression
 from breakglass.site.reads import HELP as READS_HELP
 from breakglass.site.reads import READS
 from breakglass.values import Json
@@ -22,7 +21,9 @@ from breakglass.yamlio.shape import (
     DURATION,
     JSON,
     TEXT,
+    Identifier,
     Shape,
+    SiteName,
     by_kind,
     list_of,
     made,

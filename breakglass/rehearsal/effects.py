@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from breakglass.rehearsal.spec.effects import Effect, ObjectChange, RegistryChange
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError, evaluate
-from breakglass.runbook.model import Template
-from breakglass.runbook.template import render, render_tree
+from breakglass.runbook.template import Template, render, render_tree
 from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.objects import Object, name_of, namespace_of
 from breakglass.simulator.kubernetes.statuses import ApiError

@@ -35,8 +35,8 @@ from typing import cast
 
 from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.world import NAMES
-from breakglass.runbook.expression import check, expect
-from breakglass.runbook.model import Expression, Template
+from breakglass.runbook.expression import Expression, check, expect
+from breakglass.runbook.template import Template
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.record import shape_of

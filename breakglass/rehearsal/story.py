@@ -25,8 +25,7 @@ from typing import Literal, TypeAlias
 from breakglass.rehearsal.drill import Rule, Trap
 from breakglass.rehearsal.spec.effects import Effect
 from breakglass.rehearsal.world import World, WorldFaultError
-from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import EvaluationError, Expression
 from breakglass.runbook.template import render
 from breakglass.values import Json, Scope
 

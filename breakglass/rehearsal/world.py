@@ -16,8 +16,7 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from breakglass.runbook.expression import holds
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import Expression, holds
 from breakglass.simulator.clock import Clock
 from breakglass.simulator.kubernetes.objects import timestamp
 from breakglass.values import Json, Scope

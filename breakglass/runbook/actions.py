@@ -1,248 +1,226 @@
-"""The shapes of expressions, templates and actions, as they are written in a runbook."""
+"""What a step does, and how that is written in a runbook."""
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeAlias, TypeGuard
 
-from breakglass.runbook.model import (
-    Action,
-    AskAction,
-    ChooseAction,
-    ChooseOption,
-    HttpAction,
-    InputType,
-    KubectlAction,
-    ManualAction,
-    ProbeAction,
-    SshAction,
-    Template,
-    TemplateTree,
-)
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.template import Template, TemplateTree
 from breakglass.runbook.written import (
     COMMAND_LINE,
-    EXPRESSION,
     MAYBE_EMPTY_TEMPLATE,
     PATTERN,
     STEP_ID,
     TEMPLATE,
-    TREE,
+    template,
 )
-from breakglass.yamlio.position import Problem
+from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.record import Given, derived, key, one_of, placed, record, shape_of
 from breakglass.yamlio.shape import (
-    BOOLEAN,
     SITE_NAME,
     UNREADABLE,
-    Entry,
-    Field,
-    Fields,
     Shape,
+    SiteName,
     Unreadable,
     by_kind,
-    choice,
     converted,
-    entries_of,
     list_of,
     mapping_of,
-    optional,
-    record,
-    required,
+    text,
 )
-from breakglass.yamlio.source import MappingNode, Node
+from breakglass.yamlio.source import MappingNode, Node, ScalarNode
 
-_RUN = required("run", COMMAND_LINE, help="The command line, without the word kubectl.")
-_CLUSTER = optional("cluster", SITE_NAME, help="A cluster of the site, where the runbook uses several.")
-_DRIVER = optional(
-    "driver",
-    choice({"native": "native", "binary": "binary"}),
-    default="native",
-    help="`binary` runs the kubectl program, for what the built-in driver cannot do.",
-)
-_STDIN = optional("stdin", MAYBE_EMPTY_TEMPLATE, help="What the command reads from standard input.")
+StepId: TypeAlias = Annotated[str, STEP_ID]
+_TEXTS = mapping_of(MAYBE_EMPTY_TEMPLATE)
 
 
-def _kubectl(given: Fields) -> KubectlAction:
-    driver: Literal["native", "binary"] = "binary" if given[_DRIVER] == "binary" else "native"
-    return KubectlAction(given[_RUN], given.position, given[_CLUSTER], driver, given[_STDIN])
+def _name(given: Given) -> str:
+    return given.name.text if given.name is not None else ""
 
 
-KUBECTL_ACTION: Shape[KubectlAction] = by_kind(
-    "a kubectl command line, or a mapping with `run`",
-    scalar=converted(COMMAND_LINE, lambda words, node, problems: KubectlAction(words, node.position)),
-    mapping=record("kubectl action", (_RUN, _CLUSTER, _DRIVER, _STDIN), _kubectl),
-)
+@record("kubectl action", short="run")
+class KubectlAction:
+    """Ask or act on the Kubernetes API.
 
-_HOST = required("host", TEMPLATE, help="A host of the site.")
-_SSH_RUN: Field[tuple[tuple[Template, ...], bool]] = required(
-    "run",
-    by_kind(
-        "a list of words, or one string for `sh`",
-        scalar=converted(TEMPLATE, lambda line, node, problems: ((line,), True)),
-        sequence=converted(
-            list_of(TEMPLATE, "a list of words", minimum=1), lambda words, node, problems: (words, False)
-        ),
-    ),
-    help="A list is exact arguments; a string is for `sh`, and every value in it is a parameter.",
-)
-_SUDO = optional("sudo", BOOLEAN, default=False, help="Run through `sudo -n`, which never asks.")
+    The line is split into words before anything is put into them.
+    """
 
-
-def _ssh(given: Fields) -> SshAction:
-    words, shell = given[_SSH_RUN]
-    return SshAction(given[_HOST], words, shell, given.position, given[_SUDO], given[_STDIN])
-
-
-SSH_ACTION = record("ssh action", (_HOST, _SSH_RUN, _SUDO, _STDIN), _ssh)
-
-_METHODS = tuple(
-    optional(method, SITE_NAME, help=f"{method.upper()} from this endpoint of the site.")
-    for method in ("get", "head", "options", "post", "put", "patch", "delete")
-)
-_PATH = optional(
-    "path",
-    TEMPLATE,
-    help="Added to the endpoint's URL. Each value is one segment; one expression alone is a whole path.",
-)
-_QUERY = optional("query", mapping_of(MAYBE_EMPTY_TEMPLATE), default=dict[str, Template]())
-_HEADERS = optional("headers", mapping_of(MAYBE_EMPTY_TEMPLATE), default=dict[str, Template]())
-_BODY = optional(
-    "body", MAYBE_EMPTY_TEMPLATE, help="The request's body as text: JSON or a form, or one expression."
-)
-_JSON = optional("json", TREE, help="The request's body as JSON.")
-_FOLLOW = optional("follow", BOOLEAN, default=False, help="Follow redirects; never unless asked.")
-_ANONYMOUS = optional("anonymous", BOOLEAN, default=False, help="Send none of the endpoint's credentials.")
-
-
-def _http(given: Fields) -> HttpAction:
-    method = next(field for field in _METHODS if given[field] is not None)
-    if given.has(_BODY) and given.has(_JSON):
-        given.problem(given.position_of(_JSON), "an http action has `body` or `json`, not both")
-    return HttpAction(
-        method=method.key.upper(),
-        endpoint=given[method] or "",
-        position=given.position,
-        path=given[_PATH],
-        query=given[_QUERY],
-        headers=given[_HEADERS],
-        body=given[_BODY],
-        json=given[_JSON],
-        follow=given[_FOLLOW],
-        anonymous=given[_ANONYMOUS],
+    words: tuple[Template, ...] = key(
+        "The command line, without the word kubectl.", COMMAND_LINE, named="run"
+    )
+    position: Position = placed()
+    cluster: SiteName | None = key("A cluster of the site, where the runbook uses several.", default=None)
+    driver: Literal["native", "binary"] = key(
+        "`binary` runs the kubectl program, for what the built-in driver cannot do.", default="native"
+    )
+    stdin: Template | None = key(
+        "What the command reads from standard input.", MAYBE_EMPTY_TEMPLATE, default=None
     )
 
 
-def _http_with_endpoint(given: Fields) -> HttpAction | Unreadable:
-    return _http(given) if any(given[field] is not None for field in _METHODS) else UNREADABLE
-
-
-HTTP_ACTION = record(
-    "http action",
-    (*_METHODS, _PATH, _QUERY, _HEADERS, _BODY, _JSON, _FOLLOW, _ANONYMOUS),
-    _http_with_endpoint,
-    one_of=_METHODS,
+_RUN: Shape[tuple[Template, ...]] = by_kind(
+    "a list of words, or one string for `sh`",
+    scalar=converted(TEMPLATE, lambda line, node, problems: (line,)),
+    sequence=list_of(TEMPLATE, "a list of words", minimum=1),
 )
 
-_PROBE_NAME = required("run", SITE_NAME, help="The probe's name.")
-_WITH = optional("with", mapping_of(TREE), default=dict[str, TemplateTree](), help="Its arguments.")
-PROBE_ACTION: Shape[ProbeAction] = by_kind(
-    "a probe's name, or a mapping with `run`",
-    scalar=converted(SITE_NAME, lambda name, node, problems: ProbeAction(name, {}, node.position)),
-    mapping=record(
-        "probe action",
-        (_PROBE_NAME, _WITH),
-        lambda given: ProbeAction(given[_PROBE_NAME], given[_WITH], given.position),
-    ),
-)
 
-MANUAL_ACTION = converted(
+@record("ssh action")
+class SshAction:
+    """Run a command on a host.
+
+    With `shell`, `words` holds the one string, for `sh`, and every value in it is a parameter; without, each
+    word becomes exactly one argument of the remote command.
+    """
+
+    host: Template = key("A host of the site.")
+    words: tuple[Template, ...] = key(
+        "A list is exact arguments; a string is for `sh`, and every value in it is a parameter.",
+        _RUN,
+        named="run",
+    )
+    shell: bool = derived(lambda given: isinstance(given.nodes["run"], ScalarNode))
+    position: Position = placed()
+    sudo: bool = key("Run through `sudo -n`, which never asks.", default=False)
+    stdin: Template | None = key(
+        "What the command reads from standard input.", MAYBE_EMPTY_TEMPLATE, default=None
+    )
+
+
+_METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
+
+
+@record("http action")
+class HttpAction:
+    """Send a request to an endpoint of the site."""
+
+    method: str = derived(lambda given: given.chosen(*_METHODS).upper())
+    endpoint: str = one_of(
+        {method: (f"{method.upper()} from this endpoint of the site.", SITE_NAME) for method in _METHODS}
+    )
+    position: Position = placed()
+    path: Template | None = key(
+        "Added to the endpoint's URL. Each value is one segment; one expression alone is a whole path.",
+        default=None,
+    )
+    query: Mapping[str, Template] = key("Put after the path.", _TEXTS, default_factory=dict[str, Template])
+    headers: Mapping[str, Template] = key(
+        "Sent with the request.", _TEXTS, default_factory=dict[str, Template]
+    )
+    body: Template | None = key(
+        "The request's body as text: JSON or a form, or one expression.", MAYBE_EMPTY_TEMPLATE, default=None
+    )
+    json: TemplateTree = key("The request's body as JSON.", default=None)
+    follow: bool = key("Follow redirects; never unless asked.", default=False)
+    anonymous: bool = key("Send none of the endpoint's credentials.", default=False)
+
+    def checked(self, given: Given) -> "HttpAction":
+        if given.has("body") and given.has("json"):
+            given.problem(given.at("json"), "an http action has `body` or `json`, not both")
+        return self
+
+
+@record("probe action", short="run", kw_only=True)
+class ProbeAction:
+    """Run a diagnostic that comes with the program."""
+
+    name: str = key(
+        "The probe's name.", text("a probe's name", pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*"), named="run"
+    )
+    arguments: Mapping[str, TemplateTree] = key(
+        "Its arguments.", default_factory=dict[str, TemplateTree], named="with"
+    )
+    position: Position = placed()
+
+
+@dataclass(frozen=True, slots=True)
+class ManualAction:
+    """Instructions for a person. The walk goes on when the operator says what was seen or done."""
+
+    instructions: Template
+    position: Position
+
+
+MANUAL: Shape[ManualAction] = converted(
     TEMPLATE, lambda instructions, node, problems: ManualAction(instructions, node.position)
 )
 
-_SAY = required("say", TEMPLATE, help="What this way means.")
-_GOTO = optional("goto", STEP_ID, help="The step to go to; without it, the next one.")
-_WHEN = optional("when", EXPRESSION, help="The way is offered only when this holds.")
+
+@record("way", kw_only=True)
+class ChooseOption:
+    """One named way on from a `choose` step."""
+
+    name: str = derived(_name)
+    say: Template = key("What this way means.")
+    goto: StepId | None = key("The step to go to; without it, the next one.", default=None)
+    when: Expression | None = key("The way is offered only when this holds.", default=None)
+    position: Position = derived(lambda given: given.start)
 
 
-def _option(given: Fields) -> ChooseOption:
-    return ChooseOption("", given[_SAY], given[_GOTO], given[_WHEN], given.position)
+@dataclass(frozen=True, slots=True)
+class ChooseAction:
+    """The operator picks one of several ways on; the name picked is `result.choice`."""
+
+    options: tuple[ChooseOption, ...]
+    position: Position
 
 
 def _choose(
-    entries: tuple[Entry[ChooseOption], ...], node: Node, problems: list[Problem]
+    options: dict[str, ChooseOption], node: Node, problems: list[Problem]
 ) -> ChooseAction | Unreadable:
-    if not entries:
-        if isinstance(node, MappingNode) and not node.entries:
-            problems.append(Problem(node.position, "`choose` offers nothing; name at least one way"))
-        return UNREADABLE
-    options = tuple(
-        ChooseOption(entry.name, entry.value.say, entry.value.goto, entry.value.when, entry.position)
-        for entry in entries
-    )
-    return ChooseAction(options, node.position)
+    if options:
+        return ChooseAction(tuple(options.values()), node.position)
+    if isinstance(node, MappingNode) and not node.entries:
+        problems.append(Problem(node.position, "`choose` offers nothing; name at least one way"))
+    return UNREADABLE
 
 
-CHOOSE_ACTION = converted(
-    entries_of(
-        record("way", (_SAY, _GOTO, _WHEN), _option), key=SITE_NAME, what="a mapping from names to ways"
-    ),
-    _choose,
+CHOOSE: Shape[ChooseAction] = converted(
+    mapping_of(shape_of(ChooseOption), key=SITE_NAME, what="a mapping from names to ways"), _choose
 )
 
+InputType: TypeAlias = Literal["string", "integer", "number", "boolean"]
 
-_TYPES: dict[str, InputType] = {
-    "string": "string",
-    "integer": "integer",
-    "number": "number",
-    "boolean": "boolean",
+
+@record("ask action", short="prompt", kw_only=True)
+class AskAction:
+    """The operator gives a value, checked against a type and a pattern; it is `result.answer`."""
+
+    prompt: Template = key("The question.", template("a question"))
+    type: InputType = key("What kind of value it is.", default="string")
+    pattern: str | None = key("What the whole answer must match.", PATTERN, default=None)
+    secret: bool = key("The answer is neither shown nor stored.", default=False)
+    position: Position = placed()
+
+    def checked(self, given: Given) -> "AskAction":
+        if given.has("pattern") and self.type != "string":
+            given.problem(given.at("pattern"), "a pattern is for text; leave `type` away or make it string")
+        return self
+
+
+ReachingAction: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
+
+Action: TypeAlias = ReachingAction | ManualAction | ChooseAction | AskAction
+"""What a step does. The first four reach outside; the others are answered by the operator."""
+
+
+def reaches_outside(action: Action | None) -> TypeGuard[ReachingAction]:
+    """Whether the action sends a request, rather than asking the operator."""
+    return isinstance(action, ReachingAction)
+
+
+REACHING: Mapping[str, tuple[str, Shape[Action]]] = {
+    "kubectl": ("Ask or act on the Kubernetes API.", shape_of(KubectlAction)),
+    "ssh": ("Run a command on a host.", shape_of(SshAction)),
+    "http": ("Send a request to an endpoint.", shape_of(HttpAction)),
+    "probe": ("Run a diagnostic that comes with the program.", shape_of(ProbeAction)),
 }
-INPUT_TYPE = choice(_TYPES)
+"""Actions that reach outside, by the keys that they are written as."""
 
-_PROMPT = required("prompt", TEMPLATE, help="The question.")
-TYPE = Field[InputType]("type", INPUT_TYPE, "string", must=False, help="What kind of value it is.")
-_PATTERN = optional("pattern", PATTERN, help="What the whole answer must match.")
-_SECRET = optional("secret", BOOLEAN, default=False, help="The answer is neither shown nor stored.")
-
-
-def _ask(given: Fields) -> AskAction:
-    if given.has(_PATTERN) and given[TYPE] != "string":
-        given.problem(
-            given.position_of(_PATTERN), "a pattern is for text; leave `type` away or make it string"
-        )
-    return AskAction(given[_PROMPT], given[TYPE], given[_PATTERN], given[_SECRET], given.position)
-
-
-ASK_ACTION: Shape[AskAction] = by_kind(
-    "a question, or a mapping with `prompt`",
-    scalar=converted(
-        TEMPLATE, lambda prompt, node, problems: AskAction(prompt, "string", None, False, node.position)
-    ),
-    mapping=record("ask action", (_PROMPT, TYPE, _PATTERN, _SECRET), _ask),
-)
-
-KUBECTL: "Field[Action | None]" = optional(
-    "kubectl", KUBECTL_ACTION, help="Ask or act on the Kubernetes API."
-)
-SSH: "Field[Action | None]" = optional("ssh", SSH_ACTION, help="Run a command on a host.")
-HTTP: "Field[Action | None]" = optional("http", HTTP_ACTION, help="Send a request to an endpoint.")
-PROBE: "Field[Action | None]" = optional(
-    "probe", PROBE_ACTION, help="Run a diagnostic that comes with the program."
-)
-MANUAL: "Field[Action | None]" = optional("manual", MANUAL_ACTION, help="Something that a person does.")
-CHOOSE: "Field[Action | None]" = optional(
-    "choose", CHOOSE_ACTION, help="The operator picks one of several ways."
-)
-ASK: "Field[Action | None]" = optional("ask", ASK_ACTION, help="The operator gives a value.")
-
-REACHING_ACTIONS = (KUBECTL, SSH, HTTP, PROBE)
-ACTIONS = (*REACHING_ACTIONS, MANUAL, CHOOSE, ASK)
-
-
-def action_of(given: Fields, fields: "tuple[Field[Action | None], ...]" = ACTIONS) -> Action | None:
-    """The action among a record's fields; the first where a file has several, which is a Problem already."""
-    return next((action for field in fields if (action := given[field]) is not None), None)
-
-
-ACTION: Shape[Action] = record(
-    "action",
-    REACHING_ACTIONS,
-    lambda given: action_of(given, REACHING_ACTIONS) or UNREADABLE,
-    one_of=REACHING_ACTIONS,
-)
-"""One action that reaches outside, as a mapping of its own."""
+ACTIONS: Mapping[str, tuple[str, Shape[Action]]] = {
+    **REACHING,
+    "manual": ("Something that a person does.", MANUAL),
+    "choose": ("The operator picks one of several ways.", CHOOSE),
+    "ask": ("The operator gives a value.", shape_of(AskAction)),
+}
+"""All actions."""

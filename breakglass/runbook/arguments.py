@@ -4,10 +4,9 @@ import re
 from collections.abc import Sequence
 
 from breakglass.policy.stand_ins import VALUE
-from breakglass.runbook.expression import EvaluationError
+from breakglass.runbook.expression import EvaluationError, Expression
 from breakglass.runbook.json_text import render_json
-from breakglass.runbook.model import Expression, Template
-from breakglass.runbook.template import argument_of, render
+from breakglass.runbook.template import Template, argument_of, render
 from breakglass.values import Scope
 
 _JSON = re.compile(r'\s*(\{\s*"|\[\s*[{"\[])')

@@ -14,7 +14,6 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
-from breakglass.runbook.model import Expression
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import Position, Problem
 
@@ -38,6 +37,15 @@ _TOKEN = re.compile(
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ERROR_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A CEL expression as written. optional: as a value in a command, it may be empty."""
+
+    source: str
+    position: Position
+    optional: bool = False
 
 
 class EvaluationError(Exception):

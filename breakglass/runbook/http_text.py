@@ -8,8 +8,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.json_text import looks_like_json, render_json
-from breakglass.runbook.model import Template
-from breakglass.runbook.template import argument_of, only_expression, render, render_values
+from breakglass.runbook.template import Template, argument_of, only_expression, render, render_values
 from breakglass.values import Scope
 
 BodyForm: TypeAlias = Literal["as it is", "json", "form", "unknown"]

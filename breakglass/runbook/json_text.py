@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from breakglass.policy.stand_ins import VALUE
-from breakglass.runbook.expression import EvaluationError, evaluate
-from breakglass.runbook.model import Expression, Template
-from breakglass.runbook.template import text_of
+from breakglass.runbook.expression import EvaluationError, Expression, evaluate
+from breakglass.runbook.template import Template, text_of
 from breakglass.values import Json, Scope
 
 

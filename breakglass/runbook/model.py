@@ -1,388 +1,229 @@
 """The runbook as data: what a YAML file says, checked, with the positions that errors need.
 
-Nothing here runs. `load.py` makes these from YAML, `lint.py` looks at what they mean together, and the engine
-in `breakglass.engine` walks them. Durations are seconds.
+Nothing here runs. `load.py` makes these from YAML, `lint` looks at what they mean together, and the engine in
+`breakglass.engine` walks them.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias, TypeGuard
+from typing import Annotated, Literal, TypeAlias
 
-from breakglass.policy.risk import NOT_ASSESSED, Assessment, Risk
+from breakglass.linear import compile_pattern
+from breakglass.runbook.actions import InputType, StepId
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.steps import Step
+from breakglass.runbook.written import PATTERN
 from breakglass.values import Json
-from breakglass.yamlio.position import Position
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A CEL expression as written. optional: as a value in a command, it may be empty."""
-
-    source: str
-    position: Position
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """Text with `${{ expression }}` in it. `parts` alternates freely between literal text and expressions."""
-
-    source: str
-    position: Position
-    parts: tuple[str | Expression, ...]
-
-    @property
-    def is_literal(self) -> bool:
-        return all(isinstance(part, str) for part in self.parts)
-
-
-FaultKind: TypeAlias = Literal[
-    "timeout",  # the deadline passed
-    "refused",  # the connection was refused
-    "unreachable",  # no route, a failed jump host, or a proxy that does not speak the protocol
-    "dns",  # the name does not resolve
-    "tls",  # certificate or handshake
-    "host-key",  # an unknown or changed SSH host key
-    "authentication",  # 401, no key accepted, expired client certificate
-    "forbidden",  # 403, or sudo that would ask for a password
-    "not-found",  # 404 from the Kubernetes API
-    "conflict",  # 409: a precondition (uid, resourceVersion) did not hold
-    "rejected",  # 4xx otherwise: invalid, admission, eviction refused
-    "server-error",  # 5xx from the Kubernetes API
-    "disconnected",  # the connection was lost in the middle
-    "exit",  # a command ended with another status than 0
-    "configuration",  # a kubeconfig, key or secret that cannot be used
-    "malformed",  # an answer that cannot be understood
-    "cancelled",  # the operator cancelled a read
-    "too-much",  # more output than the step's `output_limit`; the read was stopped there
-]
-
-OUTPUT_LIMIT = 64 * 1024 * 1024
-"""Bytes of output that are taken from one request where its step says nothing else."""
-
-
-@dataclass(frozen=True, slots=True)
-class KubectlAction:
-    """`kubectl: get pods -n x`. The line is split into words before anything is put into them."""
-
-    words: tuple[Template, ...]
-    position: Position
-    cluster: str | None = None
-    """A cluster of the site; None is the only one the runbook uses."""
-    driver: Literal["native", "binary"] = "native"
-    stdin: Template | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SshAction:
-    """`ssh: {host: pve, run: [qm, status, "201"]}`, or `run:` as one shell string.
-
-    With `shell`, `words` holds the one string, for `sh`, and every value in it is a parameter; without, each
-    word becomes exactly one argument of the remote command.
-    """
-
-    host: Template
-    words: tuple[Template, ...]
-    shell: bool
-    position: Position
-    sudo: bool = False
-    stdin: Template | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAction:
-    """`http: {get: protected-app, path: /x, follow: false}`. The endpoint is one of the site's."""
-
-    method: str
-    endpoint: str
-    position: Position
-    path: Template | None = None
-    query: Mapping[str, Template] = field(default_factory=dict[str, Template])
-    headers: Mapping[str, Template] = field(default_factory=dict[str, Template])
-    body: Template | None = None
-    json: "TemplateTree | None" = None
-    follow: bool = False
-    """Whether redirects are followed; never unless asked."""
-    anonymous: bool = False
-    """Send none of the endpoint's credentials."""
-
-
-TemplateTree: TypeAlias = (
-    "bool | int | float | Template | list[TemplateTree] | dict[str, TemplateTree] | None"
+from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.record import NOT_WRITTEN, Given, Written, derived, key, record, shape_of
+from breakglass.yamlio.shape import (
+    IDENTIFIER,
+    JSON,
+    SITE_NAME,
+    TEXT,
+    Definitions,
+    Schema,
+    Shape,
+    Unreadable,
+    converted,
+    list_of,
+    made,
+    mapping_of,
+    text,
 )
-"""JSON whose strings are templates. A string that is one expression and nothing else keeps the value's
-own type."""
+from breakglass.yamlio.source import MappingNode, Node
+
+MOST_STEPS = 1000
+"""Steps of one runbook, included ones counted; nobody walks more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeAction:
-    """`probe: registry-integrity` with arguments: a diagnostic too big for one command."""
-
-    name: str
-    arguments: "Mapping[str, TemplateTree]"
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class ManualAction:
-    """Instructions for a person. The walk goes on when the operator says what was seen or done."""
-
-    instructions: Template
-    position: Position
+def fits(value: Json, kind: InputType) -> bool:
+    """Whether a value is of an input's type."""
+    match kind:
+        case "string":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "integer":
+            return isinstance(value, int) and not isinstance(value, bool)
+        case "number":
+            return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-@dataclass(frozen=True, slots=True)
-class ChooseOption:
-    """One named way on from a `choose` step."""
-
-    name: str
-    say: Template
-    goto: str | None
-    when: Expression | None
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class ChooseAction:
-    """The operator picks one of several ways on; the name picked is `result.choice`."""
-
-    options: tuple[ChooseOption, ...]
-    position: Position
-
-
-InputType: TypeAlias = Literal["string", "integer", "number", "boolean"]
-
-
-@dataclass(frozen=True, slots=True)
-class AskAction:
-    """The operator gives a value, checked against a type and a pattern; it is `result.answer`."""
-
-    prompt: Template
-    type: InputType
-    pattern: str | None
-    secret: bool
-    position: Position
-
-
-Action: TypeAlias = (
-    KubectlAction | SshAction | HttpAction | ProbeAction | ManualAction | ChooseAction | AskAction
-)
-"""What a step does. The first four reach outside; the others are answered by the operator."""
-
-ReachingAction: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
-
-
-def reaches_outside(action: Action | None) -> TypeGuard[ReachingAction]:
-    """Whether the action sends a request, rather than asking the operator."""
-    return isinstance(action, ReachingAction)
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """A condition on what was seen, and what to say when it does not hold."""
-
-    that: Expression
-    otherwise: Template | None
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A condition that is checked at the moment of acting, with its own message."""
-
-    that: Expression
-    otherwise: Template
-
-
-@dataclass(frozen=True, slots=True)
-class Next:
-    """Where to go after a step whose expectations hold; the first whose `when` is true wins."""
-
-    when: Expression | None
-    goto: str
-    say: Template | None
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class ForEach:
-    """Run the action once for each element of a list, at most `parallel` at a time, `item` in scope."""
-
-    items: Expression
-    parallel: int
-    position: Position
-
-
-@dataclass(frozen=True, slots=True)
-class Poll:
-    """Repeat the step's read until a condition holds: `wait` on a read step.
-
-    `soak` asks for it to keep holding for so many seconds after it first held. Where it is `optional`, a
-    condition that does not come to hold in time is an observation, with the fault `timeout`.
-    """
-
-    until: Expression
-    every: float
-    within: float
-    soak: float = 0.0
-    optional: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """The independent observation that says whether a change is done: which signal moves, within how long.
-
-    `soak` asks for the signal to keep holding for so many seconds after it first held.
-    """
-
-    action: Action
-    until: Expression
-    every: float
-    within: float
-    soak: float = 0.0
-    capture: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
-    assessed: Assessment = NOT_ASSESSED
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """How the operator says yes. `type` is the text to type; None is one explicit key, for `change` only."""
-
-    type: Template | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """Kubernetes preconditions: the request acts on the object that was diagnosed or not at all."""
-
-    uid: Template | None
-    resource_version: Template | None
-
-
-@dataclass(frozen=True, slots=True)
-class UndoAdvice:
-    """How to put a change back: words, and a step that does it where one exists."""
-
-    say: Template
-    step: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One action (or none) with its reason, what is expected, and where to go next."""
-
-    id: str
-    title: str
-    position: Position
-    why: str = ""
-    phase: str = ""
-    action: Action | None = None
-    when: Expression | None = None
-    foreach: ForEach | None = None
-    timeout: float = 30.0
-    output_limit: int = OUTPUT_LIMIT
-    """Bytes. A read that says more is stopped; a change goes on, and no more of it is kept."""
-    retries: int = 0
-    tolerate: tuple[FaultKind, ...] = ()
-    """Faults that are an observation here and not a failure: a hung command can be the finding."""
-    wait: Poll | None = None
-    capture: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
-    expect: tuple[Expectation, ...] = ()
-    next: tuple[Next, ...] = ()
-    assessed: Assessment = NOT_ASSESSED
-    """What the action counts as: made where the step is read, and once more for the site of a session."""
-    pin: Pin | None = None
-    needs: tuple[str, ...] = ()
-    guards: tuple[Guard, ...] = ()
-    impact: Template | None = None
-    confirm: Confirmation | None = None
-    verify: Verification | None = None
-    unknown: Template | None = None
-    undo: UndoAdvice | None = None
-    approve: int = 1
-    """How many people must give their word."""
-    assume: "Mapping[str, TemplateTree]" = field(default_factory=dict[str, "TemplateTree"])
-    """In a dry run, the captured values that a skipped change would have produced."""
-    preview: Action | None = None
-    """A read that a dry run makes in place of an SSH or HTTP change."""
-    followup: str | None = None
-    """What to codify afterwards; becomes a follow-up of the post-mortem."""
-    hint: str | None = None
-    """Shown on demand in a rehearsal, and counted."""
-    ends: Literal["recovered", "not-this-incident", "escalate"] | None = None
-    """This step is the last of the walk, and what reaching it means."""
-    optional: tuple[str, ...] = ()
-    """Expressions, as they are written, whose values may be empty in its commands."""
-    redact: bool = False
-    """The output is a secret: it is neither shown nor stored."""
-
-    @property
-    def risk(self) -> Risk:
-        """The risk that counts."""
-        return self.assessed.risk
-
-
-@dataclass(frozen=True, slots=True)
+@record("input", kw_only=True)
 class Input:
     """A value that the operator gives at the start."""
 
-    name: str
-    type: InputType
-    position: Position
-    help: str = ""
-    default: Json = None
-    has_default: bool = False
-    pattern: str | None = None
-    choices: tuple[Json, ...] = ()
+    name: str = derived(lambda given: given.name.text if given.name is not None else "")
+    type: InputType = key("What kind of value it is.", default="string")
+    position: Position = derived(lambda given: given.start)
+    help: str = key("What the value is, for the operator.", default="")
+    default: Json = key("Used when the operator gives nothing.", default=None)
+    has_default: bool = derived(lambda given: given.has("default"))
+    pattern: str | None = key("What the whole value must match.", PATTERN, default=None)
+    choices: tuple[Json, ...] = key(
+        "The values that there are.", list_of(JSON, "a list of values", minimum=1), default=()
+    )
+
+    def checked(self, given: Given) -> "Input":
+        if "type" not in given.lost:
+            self._check_type(given)
+        return self
+
+    def _check_type(self, given: Given) -> None:
+        if self.pattern is not None and self.type != "string":
+            given.problem(
+                given.at("pattern"), f"a pattern is for text, and this input is of type {self.type}"
+            )
+        for value in self.choices:
+            if not fits(value, self.type):
+                given.problem(given.at("choices"), f"{_shown(value)} is not of type {self.type}")
+        wrong = self._wrong_default() if self.has_default else ""
+        if wrong:
+            given.problem(given.at("default"), f"the default {_shown(self.default)} {wrong}")
+
+    def _wrong_default(self) -> str:
+        default, pattern = self.default, self.pattern
+        if not fits(default, self.type):
+            return f"is not of type {self.type}"
+        if self.choices and default not in self.choices:
+            return "is not one of the choices"
+        if pattern is not None and isinstance(default, str) and not compile_pattern(pattern).fits(default):
+            return f"does not match the pattern {pattern}"
+        return ""
 
 
-@dataclass(frozen=True, slots=True)
+def _shown(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False)[:80]
+
+
+def _input_name(name: str, node: Node, problems: list[Problem]) -> str:
+    if name in ("true", "false", "null", "in"):
+        problems.append(Problem(node.position, f"{name!r} is a word of CEL; call the input something else"))
+    return name
+
+
+INPUTS: Shape[tuple[Input, ...]] = made(
+    mapping_of(
+        shape_of(Input),
+        key=converted(IDENTIFIER, _input_name),
+        what="a mapping from names to inputs",
+    ),
+    lambda inputs: tuple(inputs.values()),
+)
+
+VerdictName: TypeAlias = Literal["confirmed", "suspect", "ok"]
+
+
+@record("verdict", what="`verdict`")
+class _Verdicts:
+    """Conditions, tried in this order; where none holds, it is unknown."""
+
+    confirmed: Expression | None = key("It is this incident.", default=None)
+    suspect: Expression | None = key("It may be this incident.", default=None)
+    ok: Expression | None = key("It is not this incident.", default=None)
+
+    def checked(self, given: Given) -> "_Verdicts":
+        if isinstance(given.node, MappingNode) and not given.node.entries:
+            given.problem(given.position, "a verdict needs 'confirmed', 'suspect' or 'ok'")
+        return self
+
+    @property
+    def conditions(self) -> dict[VerdictName, Expression]:
+        conditions: dict[VerdictName, Expression | None] = {
+            "confirmed": self.confirmed,
+            "suspect": self.suspect,
+            "ok": self.ok,
+        }
+        return {name: condition for name, condition in conditions.items() if condition is not None}
+
+
+@record("triage check")
 class TriageCheck:
-    """A read that says, before the walk, whether this runbook is the right one.
+    """A read that says, before the walk, whether this runbook is the right one."""
 
-    `verdicts` maps `confirmed`, `suspect` and `ok` to conditions, tried in that order; none that holds is
-    `unknown`.
-    """
+    step: StepId = key("A read step of this runbook.", named="use")
+    verdicts: Mapping[VerdictName, Expression] = key(
+        "What its result says.",
+        made(shape_of(_Verdicts), lambda verdicts: verdicts.conditions),
+        instead=dict[VerdictName, Expression](),
+        named="verdict",
+    )
+    position: Position = derived(lambda given: given.at("use"))
 
-    step: str
-    verdicts: Mapping[Literal["confirmed", "suspect", "ok"], Expression]
-    position: Position
+
+SiteNames: TypeAlias = Annotated[tuple[str, ...], list_of(SITE_NAME, "a list of names")]
+Identifiers: TypeAlias = Annotated[tuple[str, ...], list_of(IDENTIFIER, "a list of names")]
+Texts: TypeAlias = Annotated[tuple[str, ...], list_of(TEXT, "a list of texts")]
 
 
-@dataclass(frozen=True, slots=True)
+@record("uses", what="`uses`")
 class Uses:
-    """What the runbook needs from a site."""
+    """What the runbook needs from a site, by name."""
 
-    clusters: tuple[str, ...] = ()
-    hosts: tuple[str, ...] = ()
-    endpoints: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = ()
-    variables: tuple[str, ...] = ()
+    clusters: SiteNames = key("Kubernetes APIs.", default=())
+    hosts: SiteNames = key("Machines reached by SSH.", default=())
+    endpoints: SiteNames = key("HTTP services.", default=())
+    secrets: Identifiers = key("Secrets.", default=())
+    variables: Identifiers = key("Variables.", default=())
 
 
-@dataclass(frozen=True, slots=True)
+@record("include", what="`include`")
+class _Include:
+    """Steps of another file, in its place."""
+
+    file: str = key(
+        "A file beside the runbooks that holds a list of steps, by its relative path.", named="include"
+    )
+
+
+class _StepOrInclude(Shape[Step]):
+    """A step; in files also an include, which `with_includes` has replaced before this is read."""
+
+    def read(self, node: Node, problems: list[Problem]) -> Step | Unreadable:
+        return shape_of(Step).read(node, problems)
+
+    def schema(self, definitions: Definitions) -> Schema:
+        return {"anyOf": [shape_of(Step).schema(definitions), shape_of(_Include).schema(definitions)]}
+
+
+@record("runbook", kw_only=True)
 class Runbook:
-    """A whole runbook. `source` is the text that was loaded, `digest` its SHA-256 in hexadecimal."""
+    """How to find and end an incident, step by step."""
 
-    name: str
-    title: str
-    summary: str
-    severity: Literal["sev1", "sev2", "sev3"]
-    path: Path
-    source: str
-    digest: str
-    steps: tuple[Step, ...]
-    owner: str = ""
-    alerts: tuple[str, ...] = ()
-    symptoms: tuple[str, ...] = ()
-    preflight: tuple[str, ...] = ()
-    """Questions to answer before starting: circular dependencies, memory items."""
-    affected: tuple[str, ...] = ()
-    """Services named in the post-mortem."""
-    uses: Uses = Uses()
-    inputs: tuple[Input, ...] = ()
-    triage: tuple[TriageCheck, ...] = ()
+    name: str = key(
+        "The runbook's name.",
+        text("a name in lower case", pattern=r"[a-z0-9][a-z0-9-]*"),
+        instead="",
+        named="runbook",
+    )
+    title: str = key("What the runbook puts right.", instead="")
+    summary: str = key("How to recognise the incident, in a sentence.", instead="")
+    severity: Literal["sev1", "sev2", "sev3"] = key("How bad it is.", instead="sev3")
+    path: Path = derived(lambda given: given.position.file)
+    source: str = ""
+    """The text that was loaded."""
+    digest: str = ""
+    """The SHA-256 of the text and of all that it includes, in hexadecimal."""
+    owner: str = key("Who keeps the runbook right.", default="")
+    alerts: Texts = key("Names of the alerts that lead here.", default=())
+    symptoms: Texts = key("What is seen and said, for searching.", default=())
+    preflight: Texts = key(
+        "Questions to answer before starting: circular dependencies, memory items.", default=()
+    )
+    affected: Texts = key("Services named in the post-mortem.", default=())
+    uses: Uses = key("What the runbook needs from a site, by name.", default=Uses())
+    inputs: tuple[Input, ...] = key("Values that the operator gives at the start.", INPUTS, default=())
+    triage: tuple[TriageCheck, ...] = key("Is this the right runbook?", default=())
+    steps: tuple[Step, ...] = key(
+        "The steps of the walk, in their order.",
+        list_of(_StepOrInclude(), "a list of steps", minimum=1, maximum=MOST_STEPS),
+        instead=(),
+    )
     included: tuple[tuple[str, str], ...] = ()
-    """The name and the text of each file that is part of it. `digest` covers them too."""
+    """The name and the text of each file that is part of it."""
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)
 
     def step(self, step_id: str) -> Step:
         """The step with this id. Raises KeyError; `lint` has made sure that references resolve."""

@@ -6,7 +6,8 @@ Who reads a runbook hands them in (`breakglass.probe.PROBES`), since this packag
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeAlias
 
-from breakglass.runbook.model import ProbeAction, Template, TemplateTree
+from breakglass.runbook.actions import ProbeAction
+from breakglass.runbook.template import Template, TemplateTree
 from breakglass.yamlio.position import Problem
 from breakglass.yamlio.shape import meant
 

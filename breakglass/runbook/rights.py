@@ -27,8 +27,10 @@ from breakglass.policy.kubectl.operations import (
 )
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse
 from breakglass.policy.stand_ins import VALUE
+from breakglass.runbook.actions import KubectlAction
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import KubectlAction, Runbook, Step
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.runbook.template import placeholder, render
 from breakglass.values import Scope
 

@@ -14,8 +14,8 @@ from functools import lru_cache
 from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
 from breakglass.policy.stand_ins import EXPANSION, VALUE
 from breakglass.runbook.arguments import in_path, option_error, value_in_word
-from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import Expression, Template
+from breakglass.runbook.expression import EvaluationError, Expression
+from breakglass.runbook.template import Template
 from breakglass.values import Scope
 
 PREFIX = "breakglass_"

@@ -1,40 +1,34 @@
-"""The shape of a step, as it is written in a runbook."""
+"""A step and its parts, and how they are written in a runbook. Durations are seconds."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar, get_args
+from dataclasses import replace
+from typing import Annotated, Literal, TypeAlias, TypeVar, cast
 
-from breakglass.policy.risk import Assessment, Risk
-from breakglass.runbook.actions import ACTION, ACTIONS, REACHING_ACTIONS, action_of
-from breakglass.runbook.model import (
-    OUTPUT_LIMIT,
-    Confirmation,
-    Expectation,
-    Expression,
-    FaultKind,
-    ForEach,
-    Guard,
-    Next,
-    Pin,
-    Poll,
-    Step,
-    TemplateTree,
-    UndoAdvice,
-    Verification,
-)
+from breakglass.policy.risk import NOT_ASSESSED, Assessment, Risk
+from breakglass.runbook.actions import ACTIONS, REACHING, Action, StepId
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.faults import OUTPUT_LIMIT, FaultKind
 from breakglass.runbook.risk import judged
-from breakglass.runbook.template import with_expressions, with_templates
-from breakglass.runbook.written import EXPRESSION, STEP_ID, TEMPLATE, TREE
+from breakglass.runbook.template import Template, TemplateTree, with_expressions, with_templates
+from breakglass.runbook.written import EXPRESSION, STEP_ID, TREE
 from breakglass.yamlio.position import Position, Problem
+from breakglass.yamlio.record import (
+    NOT_WRITTEN,
+    Given,
+    Written,
+    derived,
+    key,
+    one_of,
+    placed,
+    record,
+    shape_of,
+)
 from breakglass.yamlio.shape import (
-    BOOLEAN,
     BYTES,
     DURATION,
     IDENTIFIER,
     TEXT,
     UNREADABLE,
-    Field,
-    Fields,
     Shape,
     Unreadable,
     by_kind,
@@ -42,12 +36,10 @@ from breakglass.yamlio.shape import (
     converted,
     integer,
     list_of,
+    made,
     mapping_of,
-    optional,
-    record,
-    required,
 )
-from breakglass.yamlio.source import Node, ScalarNode, SequenceNode
+from breakglass.yamlio.source import Node
 
 T = TypeVar("T")
 
@@ -86,7 +78,7 @@ CEL_WORDS = frozenset(
 """Words that cannot be names in CEL, and the namespace of its functions."""
 
 
-def _capture_name(name: str, node: Node, problems: list[Problem]) -> str | Unreadable:
+def _capture_name(name: str, node: Node, problems: list[Problem]) -> str:
     if name in RESERVED:
         message = f"{name!r} is a name that the program gives; call the captured value something else"
         problems.append(Problem(node.position, message))
@@ -97,11 +89,6 @@ def _capture_name(name: str, node: Node, problems: list[Problem]) -> str | Unrea
 
 
 CAPTURE_NAME = converted(IDENTIFIER, _capture_name)
-CAPTURE: Shape[dict[str, Expression]] = mapping_of(
-    EXPRESSION, key=CAPTURE_NAME, what="a mapping from names to expressions"
-)
-_NOTHING_CAPTURED: Mapping[str, Expression] = {}
-_NOTHING_ASSUMED: Mapping[str, TemplateTree] = {}
 
 
 def _some_time(seconds: float, node: Node, problems: list[Problem]) -> float | Unreadable:
@@ -111,139 +98,154 @@ def _some_time(seconds: float, node: Node, problems: list[Problem]) -> float | U
     return seconds
 
 
-PAUSE = converted(DURATION, _some_time)
-"""A duration that is not nothing."""
+Seconds: TypeAlias = Annotated[float, DURATION]
+Pause: TypeAlias = Annotated[float, converted(DURATION, _some_time)]
+"""Seconds that are not nothing."""
 
-_IN = required("in", EXPRESSION, help="The list.")
-_PARALLEL = optional("parallel", integer(1, 64), default=1, help="How many at a time.")
-FOREACH: Shape[ForEach] = by_kind(
-    "an expression that gives a list, or a mapping with `in`",
-    scalar=converted(EXPRESSION, lambda items, node, problems: ForEach(items, 1, node.position)),
-    mapping=record(
-        "foreach",
-        (_IN, _PARALLEL),
-        lambda given: ForEach(given[_IN], given[_PARALLEL], given.position),
-        what="`foreach`",
-    ),
-)
+Captures: TypeAlias = Annotated[
+    Mapping[str, Expression],
+    mapping_of(EXPRESSION, key=CAPTURE_NAME, what="a mapping from names to expressions"),
+]
 
-_UNTIL = required("until", EXPRESSION, help="Done when this holds.")
-_EVERY = optional("every", PAUSE, default=2.0, help="The pause between two looks.")
-_WITHIN = required("within", PAUSE, help="How long to keep looking.")
-_SOAK = optional("soak", DURATION, default=0.0, help="How long the signal must keep holding.")
-_OPTIONAL = optional(
-    "optional", BOOLEAN, default=False, help="Go on where it did not hold in time; `result.fault` is timeout."
-)
-WAIT = record(
-    "wait",
-    (_UNTIL, _EVERY, _WITHIN, _SOAK, _OPTIONAL),
-    lambda given: Poll(given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK], given[_OPTIONAL]),
-    what="`wait`",
-)
 
-_THAT = required("that", EXPRESSION, help="The condition.")
-_ELSE = optional("else", TEMPLATE, help="What to say when it does not hold.")
-EXPECTATION: Shape[Expectation] = by_kind(
-    "an expression, or a mapping with `that` and `else`",
-    scalar=converted(EXPRESSION, lambda that, node, problems: Expectation(that, None)),
-    mapping=record("expectation", (_THAT, _ELSE), lambda given: Expectation(given[_THAT], given[_ELSE])),
-)
-EXPECT: Shape[tuple[Expectation, ...]] = by_kind(
+@record("expectation", short="that")
+class Expectation:
+    """A condition on what was seen, and what to say when it does not hold."""
+
+    that: Expression = key("The condition.")
+    otherwise: Template | None = key("What to say when it does not hold.", default=None, named="else")
+
+
+_EXPECT: Shape[tuple[Expectation, ...]] = by_kind(
     "an expression, or a list of expectations",
-    scalar=converted(EXPECTATION, lambda expectation, node, problems: (expectation,)),
-    sequence=list_of(EXPECTATION),
+    scalar=made(shape_of(Expectation), lambda expectation: (expectation,)),
+    sequence=list_of(shape_of(Expectation)),
 )
 
-_REFUSAL = required("else", TEMPLATE, help="What to say when it does not hold.")
-GUARD = record("guard", (_THAT, _REFUSAL), lambda given: Guard(given[_THAT], given[_REFUSAL]))
 
-_WHEN = optional("when", EXPRESSION, help="Only where this holds.")
-_GOTO = required("goto", STEP_ID, help="The step to go to, or `done`.")
-_SAY = optional("say", TEMPLATE, help="What to say on the way.")
-NEXT_STEP: Shape[Next] = by_kind(
-    "a step's id, or a mapping with `goto`",
-    scalar=converted(STEP_ID, lambda goto, node, problems: Next(None, goto, None, node.position)),
-    mapping=record(
-        "way on",
-        (_WHEN, _GOTO, _SAY),
-        lambda given: Next(given[_WHEN], given[_GOTO], given[_SAY], given.position_of(_GOTO)),
-    ),
-)
-NEXT: Shape[tuple[Next, ...]] = by_kind(
+@record("guard")
+class Guard:
+    """A condition that is checked at the moment of acting, with its own message."""
+
+    that: Expression = key("The condition.")
+    otherwise: Template = key("What to say when it does not hold.", named="else")
+
+
+@record("way on", short="goto", kw_only=True)
+class Next:
+    """Where to go after a step whose expectations hold; the first whose `when` is true wins."""
+
+    when: Expression | None = key("Only where this holds.", default=None)
+    goto: StepId = key("The step to go to, or `done`.")
+    say: Template | None = key("What to say on the way.", default=None)
+    position: Position = derived(lambda given: given.at("goto"))
+
+
+_NEXT: Shape[tuple[Next, ...]] = by_kind(
     "a step's id, or a list of ways on",
-    scalar=converted(NEXT_STEP, lambda following, node, problems: (following,)),
-    sequence=list_of(NEXT_STEP),
-)
-
-_FAULTS: tuple[FaultKind, ...] = get_args(FaultKind)
-FAULTS: Shape[tuple[FaultKind, ...]] = list_of(choice({fault: fault for fault in _FAULTS}))
-
-_UID = optional("uid", TEMPLATE, help="The uid that was diagnosed.")
-_VERSION = optional("resource-version", TEMPLATE, help="The resourceVersion that was diagnosed.")
-
-
-def _pin(given: Fields) -> Pin:
-    if not given.has(_UID) and not given.has(_VERSION):
-        given.problem(given.position, "a pin needs 'uid' or 'resource-version'")
-    return Pin(given[_UID], given[_VERSION])
-
-
-PIN = record("pin", (_UID, _VERSION), _pin, what="`pin`")
-
-_TYPED = required("type", TEMPLATE, help="What the operator types: the object's name.")
-CONFIRM: Shape[Confirmation] = by_kind(
-    "`key`, or a mapping with `type`",
-    scalar=choice({"key": Confirmation(None)}),
-    mapping=record("confirm", (_TYPED,), lambda given: Confirmation(given[_TYPED]), what="`confirm`"),
-)
-
-_UNDO_SAY = required("say", TEMPLATE, help="How to put it back.")
-_UNDO_STEP = optional("step", STEP_ID, help="The step that does it.")
-UNDO: Shape[UndoAdvice] = by_kind(
-    "text, or a mapping with `say` and `step`",
-    scalar=converted(TEMPLATE, lambda say, node, problems: UndoAdvice(say, None)),
-    mapping=record(
-        "undo",
-        (_UNDO_SAY, _UNDO_STEP),
-        lambda given: UndoAdvice(given[_UNDO_SAY], given[_UNDO_STEP]),
-        what="`undo`",
-    ),
-)
-
-_CAPTURE = optional("capture", CAPTURE, default=_NOTHING_CAPTURED, help="Values to keep, by name.")
-DECLARED = optional(
-    "risk",
-    choice({risk.word: risk for risk in Risk}),
-    help="Raises what the command is known for; `read` lowers only what is not known, with `because`.",
-)
-BECAUSE = optional("because", TEXT, default="", help="Why a lowered risk is right.")
-_READS = optional(
-    "risk", choice({"read": Risk.READ}), help="It only reads, though its command is not known; say `because`."
+    scalar=made(shape_of(Next), lambda following: (following,)),
+    sequence=list_of(shape_of(Next)),
 )
 
 
-def _verification(given: Fields) -> Verification | Unreadable:
-    action = action_of(given, REACHING_ACTIONS)
-    if action is None:
-        return UNREADABLE
-    assessed = Assessment(judged(action), given[_READS], given[BECAUSE])
-    return Verification(
-        action, given[_UNTIL], given[_EVERY], given[_WITHIN], given[_SOAK], given[_CAPTURE], assessed
+@record("foreach", what="`foreach`", short="in", kw_only=True)
+class ForEach:
+    """Run the action once for each element of a list, `item` in scope."""
+
+    items: Expression = key("The list.", named="in")
+    parallel: int = key("How many at a time.", integer(1, 64), default=1)
+    position: Position = placed()
+
+
+@record("wait", what="`wait`", kw_only=True)
+class Poll:
+    """Repeat the step's read until a condition holds."""
+
+    until: Expression = key("Done when this holds.")
+    every: Pause = key("The pause between two looks.", default=2.0)
+    within: Pause = key("How long to keep looking.")
+    soak: Seconds = key("How long the signal must keep holding.", default=0.0)
+    optional: bool = key("Go on where it did not hold in time; `result.fault` is timeout.", default=False)
+
+
+def _declared(*risks: Risk) -> Shape[Risk]:
+    return choice({risk.word: risk for risk in risks})
+
+
+def _assessed(given: Given) -> Assessment:
+    action = cast("Action | None", given.values.get(given.chosen(*ACTIONS)))
+    declared = cast("Risk | None", given.values.get("risk"))
+    return Assessment(judged(action), declared, cast(str, given.values.get("because", "")))
+
+
+_BECAUSE = ("Why a lowered risk is right.", TEXT)
+
+
+@record("verify", what="`verify`", kw_only=True)
+class Verification:
+    """The independent observation that says whether a change is done: which signal moves, within how long."""
+
+    action: Action = one_of(REACHING)
+    until: Expression = key("Done when this holds.")
+    every: Pause = key("The pause between two looks.", default=2.0)
+    within: Pause = key("How long to keep looking.")
+    soak: Seconds = key("How long the signal must keep holding.", default=0.0)
+    capture: Captures = key("Values to keep, by name.", default_factory=dict[str, Expression])
+    assessed: Assessment = derived(
+        _assessed,
+        keys={
+            "risk": (
+                "It only reads, though its command is not known; say `because`.",
+                _declared(Risk.READ),
+            ),
+            "because": _BECAUSE,
+        },
+        default=NOT_ASSESSED,
     )
 
 
-VERIFY = record(
-    "verify",
-    (*REACHING_ACTIONS, _UNTIL, _EVERY, _WITHIN, _SOAK, _CAPTURE, _READS, BECAUSE),
-    _verification,
-    one_of=REACHING_ACTIONS,
-    help="The independent observation that says whether the change is done.",
-    what="`verify`",
+@record("confirm", what="`confirm`")
+class Confirmation:
+    """How the operator says yes. Without a text to type, it is one explicit key, for `change` only."""
+
+    type: Template | None = key("What the operator types: the object's name.")
+
+
+_CONFIRM: Shape[Confirmation] = by_kind(
+    "`key`, or a mapping with `type`",
+    scalar=choice({"key": Confirmation(None)}),
+    mapping=shape_of(Confirmation),
 )
 
-ENDS: Shape[Literal["recovered", "not-this-incident", "escalate"]] = choice(
-    {"recovered": "recovered", "not-this-incident": "not-this-incident", "escalate": "escalate"}
-)
+
+@record("pin", what="`pin`")
+class Pin:
+    """Kubernetes preconditions: the request acts on the object that was diagnosed or not at all."""
+
+    uid: Template | None = key("The uid that was diagnosed.", default=None)
+    resource_version: Template | None = key(
+        "The resourceVersion that was diagnosed.", default=None, named="resource-version"
+    )
+
+    def checked(self, given: Given) -> "Pin":
+        if not given.has("uid") and not given.has("resource-version"):
+            given.problem(given.position, "a pin needs 'uid' or 'resource-version'")
+        return self
+
+
+@record("undo", what="`undo`", short="say")
+class UndoAdvice:
+    """How to put a change back: words, and a step that does it where one exists."""
+
+    say: Template = key("How to put it back.")
+    step: StepId | None = key("The step that does it.", default=None)
+
+
+@record("action")
+class _OneAction:
+    """One action that reaches outside."""
+
+    action: Action = one_of(REACHING)
 
 
 def _step_id(step_id: str, node: Node, problems: list[Problem]) -> str:
@@ -252,151 +254,110 @@ def _step_id(step_id: str, node: Node, problems: list[Problem]) -> str:
     return step_id
 
 
-ID = required(
-    "id", converted(STEP_ID, _step_id), instead="", help="The step's name; `goto` and `needs` use it."
-)
-TITLE = required("title", TEXT, instead="", help="One verb and its object.")
-WHY = optional("why", TEXT, default="", help="The reason, for the person on call.")
-PHASE = optional("phase", TEXT, default="", help="The part of the walk that the step belongs to.")
-WHEN = optional("when", EXPRESSION, help="The step is skipped where this does not hold.")
-EACH = optional("foreach", FOREACH, help="Run the action for each element of a list; `item` is in scope.")
-TIMEOUT = optional("timeout", PAUSE, default=30.0, help="The action's deadline.")
-OUTPUT = optional(
-    "output_limit",
-    BYTES,
-    default=OUTPUT_LIMIT,
-    help="How much a read may print before it is stopped, and how much is kept of a change's output.",
-)
-RETRIES = optional("retries", integer(0, 10), default=0, help="How often a failed read is tried again.")
-TOLERATE = optional("tolerate", FAULTS, default=(), help="Faults that are a finding here, not a failure.")
-WAITS = optional("wait", WAIT, help="Repeat the read until a condition holds.")
-CAPTURES = optional("capture", CAPTURE, default=_NOTHING_CAPTURED, help="Values to keep, by name.")
-EXPECTS = optional("expect", EXPECT, default=(), help="What must hold to go on.")
-FOLLOWS = optional("next", NEXT, default=(), help="Where to go; without it, the next step in the list.")
-PINNED = optional("pin", PIN, help="Act on the object that was diagnosed, or not at all.")
-NEEDS = optional(
-    "needs", list_of(STEP_ID), default=(), help="Read steps that must hold at the moment of acting."
-)
-GUARDS = optional("guards", list_of(GUARD), default=(), help="Further conditions at the moment of acting.")
-IMPACT = optional("impact", TEMPLATE, help="What it breaks.")
-CONFIRMS = optional("confirm", CONFIRM, help="How the operator says yes.")
-VERIFIES = optional("verify", VERIFY, help="What shows that the change is done.")
-UNKNOWN = optional("unknown", TEMPLATE, help="What to look at when it may have happened.")
-UNDOES = optional("undo", UNDO, help="How to put it back.")
-APPROVE = optional("approve", integer(1, 5), default=1, help="How many people must give their word.")
-ASSUME = optional(
-    "assume",
-    mapping_of(TREE, key=CAPTURE_NAME),
-    default=_NOTHING_ASSUMED,
-    help="In a dry run, what the change would have given.",
-)
-PREVIEW = optional("preview", ACTION, help="A read that a dry run makes instead.")
-FOLLOWUP = optional("followup", TEXT, help="What to codify afterwards.")
-HINT = optional("hint", TEXT, help="Shown on demand in a rehearsal.")
-END = optional("ends", ENDS, help="The walk ends here, and what that means.")
-OPTIONAL = optional(
-    "optional", list_of(TEXT), default=(), help="Expressions of its commands whose values may be empty."
-)
-REDACT = optional("redact", BOOLEAN, default=False, help="The output is a secret.")
+@record("step")
+class Step:
+    """One action (or none) with its reason, what is expected, and where to go next."""
 
+    id: str = key("The step's name; `goto` and `needs` use it.", converted(STEP_ID, _step_id), instead="")
+    title: str = key("One verb and its object.", instead="")
+    position: Position = placed()
+    why: str = key("The reason, for the person on call.", default="")
+    phase: str = key("The part of the walk that the step belongs to.", default="")
+    action: Action | None = one_of(ACTIONS, default=None)
+    when: Expression | None = key("The step is skipped where this does not hold.", default=None)
+    foreach: ForEach | None = key(
+        "Run the action for each element of a list; `item` is in scope.", default=None
+    )
+    timeout: Pause = key("The action's deadline.", default=30.0)
+    output_limit: int = key(
+        "How much a read may print before it is stopped, and how much is kept of a change's output.",
+        BYTES,
+        default=OUTPUT_LIMIT,
+    )
+    retries: int = key("How often a failed read is tried again.", integer(0, 10), default=0)
+    tolerate: tuple[FaultKind, ...] = key(
+        "Faults that are a finding here, not a failure: a hung command can be one.", default=()
+    )
+    wait: Poll | None = key("Repeat the read until a condition holds.", default=None)
+    capture: Captures = key("Values to keep, by name.", default_factory=dict[str, Expression])
+    expect: tuple[Expectation, ...] = key("What must hold to go on.", _EXPECT, default=())
+    next: tuple[Next, ...] = key(
+        "Where to go; without it, the next step in the list.",
+        _NEXT,
+        default=(),
+    )
+    assessed: Assessment = derived(
+        _assessed,
+        keys={
+            "risk": (
+                "Raises what the command is known for; `read` lowers only what is not known, with `because`.",
+                _declared(*Risk),
+            ),
+            "because": _BECAUSE,
+        },
+        default=NOT_ASSESSED,
+    )
+    """What the action counts as: made where the step is read, and once more for the site of a session."""
+    pin: Pin | None = key("Act on the object that was diagnosed, or not at all.", default=None)
+    needs: tuple[StepId, ...] = key("Read steps that must hold at the moment of acting.", default=())
+    guards: tuple[Guard, ...] = key("Further conditions at the moment of acting.", default=())
+    impact: Template | None = key("What it breaks.", default=None)
+    confirm: Confirmation | None = key("How the operator says yes.", _CONFIRM, default=None)
+    verify: Verification | None = key("What shows that the change is done.", default=None)
+    unknown: Template | None = key("What to look at when it may have happened.", default=None)
+    undo: UndoAdvice | None = key("How to put it back.", default=None)
+    approve: int = key("How many people must give their word.", integer(1, 5), default=1)
+    assume: Mapping[str, TemplateTree] = key(
+        "In a dry run, what the change would have given.",
+        mapping_of(TREE, key=CAPTURE_NAME),
+        default_factory=dict[str, TemplateTree],
+    )
+    preview: Action | None = key(
+        "A read that a dry run makes instead of an SSH or HTTP change.",
+        made(shape_of(_OneAction), lambda one: one.action),
+        default=None,
+    )
+    followup: str | None = key("What to codify afterwards; a follow-up of the post-mortem.", default=None)
+    hint: str | None = key("Shown on demand in a rehearsal, and counted.", default=None)
+    ends: Literal["recovered", "not-this-incident", "escalate"] | None = key(
+        "The walk ends here, and what that means.", default=None
+    )
+    optional: tuple[str, ...] = key(
+        "Expressions of its commands, as they are written, whose values may be empty.", default=()
+    )
+    redact: bool = key("The output is a secret: it is neither shown nor stored.", default=False)
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)
 
-@dataclass(frozen=True, slots=True)
-class ReadStep:
-    """A step with what is known of its place in the file: `lint` looks at these."""
+    @property
+    def risk(self) -> Risk:
+        """The risk that counts."""
+        return self.assessed.risk
 
-    step: Step
-    lost: frozenset[str] = frozenset()
-    """Keys that are there, but of which something could not be read."""
-    places: Mapping[str, Position] = field(default_factory=dict[str, Position])
-    """Where the value of each key stands; `needs NAME` for each need."""
+    @property
+    def lost(self) -> set[str]:
+        """Keys that are there, but of which something could not be read."""
+        return self.written.lost
 
     def at(self, *keys: str) -> Position:
         """Where the first of these keys that is there stands; the step itself when none is."""
-        return next((self.places[key] for key in keys if key in self.places), self.step.position)
+        return next((self.written.at(each) for each in keys if self.written.has(each)), self.position)
 
+    def need_at(self, name: str) -> Position:
+        """Where one of its needs is named."""
+        return self.written.at("needs", name) if self.written.has("needs") else self.position
 
-def _step(given: Fields) -> ReadStep:
-    action = action_of(given)
-    step = Step(
-        id=given[ID],
-        title=given[TITLE],
-        position=given.position,
-        why=given[WHY],
-        phase=given[PHASE],
-        action=action,
-        when=given[WHEN],
-        foreach=given[EACH],
-        timeout=given[TIMEOUT],
-        output_limit=given[OUTPUT],
-        retries=given[RETRIES],
-        tolerate=given[TOLERATE],
-        wait=given[WAITS],
-        capture=given[CAPTURES],
-        expect=given[EXPECTS],
-        next=given[FOLLOWS],
-        assessed=Assessment(judged(action), given[DECLARED], given[BECAUSE]),
-        pin=given[PINNED],
-        needs=given[NEEDS],
-        guards=given[GUARDS],
-        impact=given[IMPACT],
-        confirm=given[CONFIRMS],
-        verify=given[VERIFIES],
-        unknown=given[UNKNOWN],
-        undo=given[UNDOES],
-        approve=given[APPROVE],
-        assume=given[ASSUME],
-        preview=given[PREVIEW],
-        followup=given[FOLLOWUP],
-        hint=given[HINT],
-        ends=given[END],
-        optional=given[OPTIONAL],
-        redact=given[REDACT],
-    )
-    return ReadStep(_with_optional(step), frozenset(given.lost), _places(given))
+    def checked(self, given: Given) -> "Step":
+        """The step with those expressions of its commands marked that it lets be empty."""
+        if not self.optional:
+            return self
 
+        def marked(expression: Expression) -> Expression:
+            return replace(expression, optional=expression.source in self.optional)
 
-def _with_optional(step: Step) -> Step:
-    """The step with those expressions of its commands marked that it lets be empty."""
-    if not step.optional:
-        return step
+        def in_commands(value: T) -> T:
+            return with_templates(value, lambda template: with_expressions(template, marked))
 
-    def marked(expression: Expression) -> Expression:
-        return replace(expression, optional=expression.source in step.optional)
-
-    def in_commands(value: T) -> T:
-        return with_templates(value, lambda template: with_expressions(template, marked))
-
-    verify = step.verify and replace(step.verify, action=in_commands(step.verify.action))
-    return replace(step, action=in_commands(step.action), verify=verify, preview=in_commands(step.preview))
-
-
-def _places(given: Fields) -> dict[str, Position]:
-    places: dict[str, Position] = {}
-    for key, value in given.node.entries:
-        places[key.text] = value.position
-        if key.text == NEEDS.key and isinstance(value, SequenceNode):
-            for item in value.items:
-                if isinstance(item, ScalarNode):
-                    places.setdefault(f"{NEEDS.key} {item.text}", item.position)
-    return places
-
-
-_FIELDS: "tuple[Field[object], ...]" = (
-    *(ID, TITLE, WHY, PHASE, *ACTIONS, WHEN, EACH, TIMEOUT, OUTPUT, RETRIES, TOLERATE, WAITS, CAPTURES),
-    *(
-        EXPECTS,
-        FOLLOWS,
-        DECLARED,
-        BECAUSE,
-        PINNED,
-        NEEDS,
-        GUARDS,
-        IMPACT,
-        CONFIRMS,
-        VERIFIES,
-        UNKNOWN,
-        UNDOES,
-    ),
-    *(APPROVE, ASSUME, PREVIEW, FOLLOWUP, HINT, END, OPTIONAL, REDACT),
-)
-STEP: Shape[ReadStep] = record("step", _FIELDS, _step, at_most_one_of=ACTIONS)
+        verify = self.verify and replace(self.verify, action=in_commands(self.verify.action))
+        return replace(
+            self, action=in_commands(self.action), verify=verify, preview=in_commands(self.preview)
+        )

@@ -6,12 +6,11 @@ it is written in an argument, in shell text, in JSON and in a URL is said by the
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
-from typing import TypeVar, cast
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import TypeAlias, TypeVar, cast
 
 from breakglass.policy.stand_ins import VALUE
-from breakglass.runbook.expression import EvaluationError, evaluate
-from breakglass.runbook.model import Expression, Template, TemplateTree
+from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 
@@ -20,6 +19,26 @@ T = TypeVar("T")
 OPEN, CLOSE, ESCAPED = "${{", "}}", "$${{"
 MOST_WORDS = 2000
 """Words of one command line. Each is looked at many times before anything runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text with `${{ expression }}` in it. `parts` alternates freely between literal text and expressions."""
+
+    source: str
+    position: Position
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def is_literal(self) -> bool:
+        return all(isinstance(part, str) for part in self.parts)
+
+
+TemplateTree: TypeAlias = (
+    "bool | int | float | Template | list[TemplateTree] | dict[str, TemplateTree] | None"
+)
+"""JSON whose strings are templates. A string that is one expression and nothing else keeps the value's
+own type."""
 
 
 def parse_template(text: str, position: Position) -> Template:

@@ -1,6 +1,6 @@
 """A runbook's steps in words, before anything is put into them."""
 
-from breakglass.runbook.model import (
+from breakglass.runbook.actions import (
     AskAction,
     ChooseAction,
     HttpAction,
@@ -8,8 +8,8 @@ from breakglass.runbook.model import (
     ManualAction,
     ProbeAction,
     SshAction,
-    Step,
 )
+from breakglass.runbook.steps import Step
 
 
 def command_of(step: Step) -> str:

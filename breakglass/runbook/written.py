@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from breakglass.linear import compile_pattern
-from breakglass.runbook.model import Expression, Template, TemplateTree
-from breakglass.runbook.template import OPEN, parse_template, split_words
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.template import OPEN, Template, TemplateTree, parse_template, split_words
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.shape import (
     TEXT,
@@ -50,14 +50,18 @@ def _parsed(node: Node, problems: list[Problem], parse: Callable[[str, Position]
         return UNREADABLE
 
 
-def _template(source: str, node: Node, problems: list[Problem]) -> Template | Unreadable:
-    return _parsed(node, problems, parse_template)
+def template(what: str = "text", *, may_be_empty: bool = False) -> Shape[Template]:
+    """Text with expressions in it. `what` names it in messages."""
+    return converted(
+        text(what, as_written=True, may_be_empty=may_be_empty),
+        lambda source, node, problems: _parsed(node, problems, parse_template),
+    )
 
 
-TEMPLATE: Shape[Template] = converted(text("text", as_written=True), _template)
-MAYBE_EMPTY_TEMPLATE: Shape[Template] = converted(text("text", as_written=True, may_be_empty=True), _template)
+TEMPLATE = template()
+MAYBE_EMPTY_TEMPLATE = template(may_be_empty=True)
 COMMAND_LINE: Shape[tuple[Template, ...]] = converted(
-    text("a command line"), lambda source, node, problems: _parsed(node, problems, split_words)
+    text("a kubectl command line"), lambda source, node, problems: _parsed(node, problems, split_words)
 )
 """Text that is split into words before anything is put in."""
 

@@ -23,6 +23,8 @@ from breakglass.yamlio.shape import (
     PATH,
     SITE_NAME,
     TEXT,
+    Identifier,
+    SiteName,
     integer,
     list_of,
     made,
@@ -61,8 +63,6 @@ def _ip_address(written: str) -> str:
     return written
 
 
-Identifier: TypeAlias = Annotated[str, IDENTIFIER]
-SiteName: TypeAlias = Annotated[str, SITE_NAME]
 Port: TypeAlias = Annotated[int, integer(1, 65535)]
 Namespace: TypeAlias = Annotated[str, text("a namespace", pattern=r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")]
 Url: TypeAlias = Annotated[

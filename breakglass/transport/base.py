@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
 from breakglass.policy.kubectl.operations import KubectlCommand
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.values import Json
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from breakglass.errors import UserError
-from breakglass.runbook.model import OUTPUT_LIMIT
+from breakglass.runbook.faults import OUTPUT_LIMIT
 from breakglass.site.redaction import Redaction, Redactor
 from breakglass.transport.base import OutputLimitError
 from breakglass.transport.visible import visible

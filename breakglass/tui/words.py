@@ -10,7 +10,8 @@ from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.policy.risk import Risk
 from breakglass.runbook.library import origin_words
-from breakglass.runbook.model import Runbook, Step
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.site.model import Site
 from breakglass.tui.theme import BANDS
 from breakglass.tui.widgets.text import clock, plain, seconds

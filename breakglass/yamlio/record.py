@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from dataclasses import Field as DataclassField
 from functools import cached_property
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -26,6 +27,7 @@ from typing import (
     Generic,
     Literal,
     NamedTuple,
+    TypeAlias,
     TypeVar,
     Union,
     cast,
@@ -56,29 +58,16 @@ U = TypeVar("U")
 _ROLE = "breakglass"
 
 
-class Given:
-    """What a record's node gave, for what is derived from it and for its checks."""
+class Written:
+    """Where the keys of a record stand in its file, and which could not be read."""
 
-    __slots__ = ("lost", "name", "node", "nodes", "problems", "values")
+    __slots__ = ("lost", "nodes", "position")
 
-    def __init__(self, node: Node, problems: list[Problem], name: ScalarNode | None) -> None:
-        self.node = node
-        self.problems = problems
-        self.name = name
-        """The record's name, where it is an entry of a mapping."""
-        self.lost: set[str] = set()
+    def __init__(self, position: Position, nodes: dict[str, Node], lost: set[str]) -> None:
+        self.position = position
+        self.nodes = nodes
+        self.lost = lost
         """Keys that are there, but of which something could not be read."""
-        self.nodes: dict[str, Node] = {}
-        self.values: dict[str, object] = {}
-
-    @property
-    def position(self) -> Position:
-        return self.node.position
-
-    @property
-    def start(self) -> Position:
-        """Where the record begins: at its name, if it has one."""
-        return self.name.position if self.name is not None else self.node.position
 
     def has(self, key: str) -> bool:
         """Whether the key is there, readable or not."""
@@ -86,14 +75,44 @@ class Given:
 
     def at(self, *path: str) -> Position:
         """Where the value of a key stands, or what is inside it along a path of keys and items; as deep as
-        that goes."""
-        node = self.nodes.get(path[0], self.node)
+        that goes. The record's own place where the key is not there."""
+        node = self.nodes.get(path[0])
+        if node is None:
+            return self.position
         for name in path[1:]:
             inner = node.get(name) if isinstance(node, MappingNode) else _item(node, name)
             if inner is None:
                 break
             node = inner
         return node.position
+
+
+NOT_WRITTEN = Written(Position(Path(), 1, 1), {}, set())
+"""For a record that was made elsewhere."""
+
+
+class Given(Written):
+    """What a record's node gave, for what is derived from it and for its checks."""
+
+    __slots__ = ("name", "node", "problems", "values")
+
+    def __init__(self, node: Node, problems: list[Problem], name: ScalarNode | None) -> None:
+        super().__init__(node.position, {}, set())
+        self.node = node
+        self.problems = problems
+        self.name = name
+        """The record's name, where it is an entry of a mapping."""
+        self.values: dict[str, object] = {}
+
+    @property
+    def written(self) -> Written:
+        """What outlives the reading."""
+        return Written(self.position, self.nodes, self.lost)
+
+    @property
+    def start(self) -> Position:
+        """Where the record begins: at its name, if it has one."""
+        return self.name.position if self.name is not None else self.node.position
 
     def names(self, key: str) -> list[str]:
         """The names in the mapping that is the value of a key, those of unreadable entries as well."""
@@ -135,6 +154,7 @@ class _OneOf(NamedTuple):
 
 class _Derived(NamedTuple):
     make: Callable[[Given], object]
+    keys: "Mapping[str, tuple[str, Shape[object]]]"
 
 
 class _Inlined(NamedTuple):
@@ -190,23 +210,23 @@ def one_of(ways: "Mapping[str, tuple[str, Shape[Any]]]", *, default: Any = MISSI
     return _field(_OneOf(ways), default)
 
 
+_Keys: TypeAlias = Mapping[str, tuple[str, Shape[object]]]
+
+
 @overload
-def derived(make: Callable[[Given], T], *, compare: bool = ...) -> T: ...
+def derived(make: Callable[[Given], T], *, keys: _Keys = ..., compare: bool = ...) -> T: ...
 @overload
-def derived(make: Callable[[Given], T], *, default: U, compare: bool = ...) -> T | U: ...
-@overload
-def derived(
-    make: Callable[[Given], T], *, default_factory: Callable[[], U], compare: bool = ...
-) -> T | U: ...
+def derived(make: Callable[[Given], T], *, default: U, keys: _Keys = ..., compare: bool = ...) -> T | U: ...
 def derived(
     make: Callable[[Given], Any],
     *,
     default: Any = MISSING,
-    default_factory: Any = MISSING,
+    keys: _Keys | None = None,
     compare: bool = True,
 ) -> Any:
-    """A field that is no key: it follows from what was given. The default is for values made elsewhere."""
-    return _field(_Derived(make), default, default_factory, compare)
+    """A field that is no key: it follows from what was given. `keys` are read for it alone, each with its
+    description and its shape. The default is for values made elsewhere."""
+    return _field(_Derived(make, keys or {}), default, compare=compare)
 
 
 def inlined(*, default: T) -> T:
@@ -318,7 +338,7 @@ class _Record(Shape[T], Generic[T]):
         match role:
             case _Key(doc, shape, named):
                 yield _Part(named or each.name, shape or _shape_of(each.type), doc, must, each.default)
-            case _OneOf(ways):
+            case _OneOf(ways) | _Derived(_, ways):
                 for name, (doc, shape) in ways.items():
                     yield _Part(name, shape, doc, must=False, default=None)
             case _Inlined():
@@ -413,7 +433,7 @@ class _Record(Shape[T], Generic[T]):
                 return given.values.get(named or each.name, instead)
             case _OneOf(ways):
                 return next((given.values[way] for way in ways if way in given.values), UNREADABLE)
-            case _Derived(make):
+            case _Derived(make, _):
                 return make(given)
             case _:
                 return self._inner(each).make(given)

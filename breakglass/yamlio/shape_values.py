@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Annotated, TypeAlias, cast
 
 from breakglass.values import Json
 from breakglass.yamlio.position import Problem
@@ -255,5 +255,8 @@ JSON: Shape[Json] = _Anything()
 IDENTIFIER = text("a name of letters, digits and _", pattern=r"[A-Za-z_][A-Za-z0-9_]*")
 SITE_NAME = text("a name of the site", pattern=r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 """The name of a cluster, host, endpoint or variable."""
+
+Identifier: TypeAlias = Annotated[str, IDENTIFIER]
+SiteName: TypeAlias = Annotated[str, SITE_NAME]
 
 TYPES.update({str: TEXT, bool: BOOLEAN, int: integer(), float: number(), Path: PATH, cast(str, Json): JSON})

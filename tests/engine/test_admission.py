@@ -13,8 +13,10 @@ from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Assessment, Judgement, Knowledge, Risk
 from breakglass.policy.site_says import ReadPattern
+from breakglass.runbook.actions import SshAction
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Runbook, SshAction, Step
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.runbook.template import split_words
 from breakglass.transport.base import SshRequest
 from breakglass.values import Json

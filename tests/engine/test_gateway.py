@@ -7,8 +7,7 @@ from aiohttp import web
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts, Response
-from breakglass.runbook.expression import evaluate
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import Expression, evaluate
 from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, PortForward, Site
 from breakglass.site.redaction import MARK
 from breakglass.transport.base import HttpRequest

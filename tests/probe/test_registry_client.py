@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Endpoint
 from breakglass.transport.base import Delivery
 from tests.probe.support import error, findings, scripted, walked

@@ -13,7 +13,7 @@ from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.expression import evaluate, holds
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import Step
+from breakglass.runbook.steps import Step
 from breakglass.runbook.template import render
 from breakglass.simulator.kubernetes.objects import objects, text
 from breakglass.values import Json

@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakglass.runbook import expression as expressions
-from breakglass.runbook.expression import EvaluationError, check, evaluate, expect, holds, names, observed
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import (
+    EvaluationError,
+    Expression,
+    check,
+    evaluate,
+    expect,
+    holds,
+    names,
+    observed,
+)
 from breakglass.values import Json
 from breakglass.yamlio.position import Position, Problem
 

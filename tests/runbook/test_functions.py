@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.runbook import functions
-from breakglass.runbook.expression import EvaluationError, evaluate
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.http_text import body_form, render_body, render_header, render_path
-from breakglass.runbook.model import Template
-from breakglass.runbook.template import parse_template
+from breakglass.runbook.template import Template, parse_template
 from breakglass.yamlio.position import Position
 
 PLACE = Position(Path("runbook.yaml"), 7, 10)

@@ -5,24 +5,21 @@ from pathlib import Path
 import pytest
 
 from breakglass.policy.risk import Assessment, Risk
-from breakglass.runbook.load import load_runbook, read_runbook
-from breakglass.runbook.model import (
+from breakglass.runbook.actions import (
     AskAction,
     ChooseAction,
-    Confirmation,
-    Expression,
     HttpAction,
     KubectlAction,
     ManualAction,
     ProbeAction,
-    Runbook,
     SshAction,
-    Step,
-    Template,
-    UndoAdvice,
-    Uses,
 )
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.load import load_runbook, read_runbook
+from breakglass.runbook.model import Runbook, Uses
 from breakglass.runbook.risk import judged
+from breakglass.runbook.steps import Confirmation, Step, UndoAdvice
+from breakglass.runbook.template import Template
 from breakglass.yamlio.position import InvalidFileError
 from tests.runbook.format_support import (
     HEAD,

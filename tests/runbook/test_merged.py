@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.runbook.expression import EvaluationError, evaluate
-from breakglass.runbook.model import Expression
+from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import Position
 

@@ -7,8 +7,11 @@ import pytest
 
 from breakglass.policy.risk import Assessment, Risk
 from breakglass.policy.site_says import SiteSays
-from breakglass.runbook.model import Expression, KubectlAction, SshAction, Step, Verification
-from breakglass.runbook.risk import assessed_on, judged, vouched_words
+from breakglass.runbook.actions import KubectlAction, SshAction
+from breakglass.runbook.assessed import assessed_on, vouched_words
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.risk import judged
+from breakglass.runbook.steps import Step, Verification
 from breakglass.runbook.template import parse_template, split_words
 from breakglass.yamlio.position import Position
 from tests.runbook.format_support import good, with_steps
@@ -66,7 +69,7 @@ def test_a_host_that_only_a_value_names_is_taken_for_any_other() -> None:
 
 
 def test_a_site_makes_no_read_of_a_step_that_its_author_verifies_as_a_change() -> None:
-    verify = Verification(ssh("uptime"), Expression("true", PLACE), 1.0, 1.0)
+    verify = Verification(action=ssh("uptime"), until=Expression("true", PLACE), within=1.0)
     step = step_of(ssh("status", "door", shell=False))
     assert on_site(step, DOOR).risk is Risk.READ
     assert on_site(replace(step, verify=verify), DOOR).risk is Risk.CHANGE

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from breakglass.policy.shell import ShellSyntaxError
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import Template
 from breakglass.runbook.shell_text import MisplacedValueError, places_of, render_shell, with_values
-from breakglass.runbook.template import parse_template, with_expressions
+from breakglass.runbook.template import Template, parse_template, with_expressions
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.arguments import render_words
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import TemplateTree
 from breakglass.runbook.template import (
+    TemplateTree,
     parse_template,
     placeholder_words,
     render,

@@ -28,8 +28,9 @@ from breakglass.journal.store import FILE_NAME, open_journal
 from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
+from breakglass.runbook.faults import FaultKind
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import FaultKind, Runbook
+from breakglass.runbook.model import Runbook
 from breakglass.site.model import PortForward, Site
 from breakglass.site.secrets import SecretStore
 from breakglass.transport.base import (

@@ -37,13 +37,9 @@ from breakglass.rehearsal.drill import (
 )
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.report.review import review, review_text
-from breakglass.runbook.model import (
-    AskAction,
-    ChooseAction,
-    ManualAction,
-    Runbook,
-    Step,
-)
+from breakglass.runbook.actions import AskAction, ChooseAction, ManualAction
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.transport.base import HttpRequest, KubectlRequest, SshRequest
 from breakglass.transport.base import Request as Sent
 from breakglass.values import Json

@@ -10,15 +10,10 @@ from breakglass.cli.main import main
 from breakglass.policy.risk import Risk
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
-from breakglass.runbook.expression import EvaluationError, evaluate, holds
+from breakglass.runbook.actions import KubectlAction, SshAction, reaches_outside
+from breakglass.runbook.expression import EvaluationError, Expression, evaluate, holds
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import (
-    Expression,
-    KubectlAction,
-    SshAction,
-    Step,
-    reaches_outside,
-)
+from breakglass.runbook.steps import Step
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 from tests.runbooks.faults import check_injection, record_walk

@@ -9,8 +9,8 @@ import pytest
 
 from breakglass.journal import events as e
 from breakglass.rehearsal.scenario import load_scenario
+from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import reaches_outside
 from breakglass.simulator.kubernetes.objects import mapping, objects
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (

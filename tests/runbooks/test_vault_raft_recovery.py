@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from breakglass.rehearsal.scenario import load_scenario
+from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import reaches_outside
 from breakglass.values import Json
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (

@@ -23,8 +23,9 @@ from breakglass.journal.state import Attempt, Recorded, State, fold
 from breakglass.journal.store import FILE_NAME, JournalContents, read
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
+from breakglass.runbook.actions import ManualAction
 from breakglass.runbook.load import load_runbook
-from breakglass.runbook.model import ManualAction, Runbook
+from breakglass.runbook.model import Runbook
 from breakglass.site.model import FileSecret, Site
 from breakglass.values import Json
 from tests.safety.walker import Death, Walk, digest

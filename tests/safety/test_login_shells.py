@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from breakglass.engine.prepare import prepare
+from breakglass.runbook.actions import SshAction
 from breakglass.runbook.expression import EvaluationError
-from breakglass.runbook.model import SshAction
 from breakglass.runbook.template import parse_template
 from breakglass.transport.base import SshRequest
 from breakglass.transport.ssh import Ssh

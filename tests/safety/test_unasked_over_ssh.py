@@ -28,9 +28,10 @@ from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.risk import Risk
-from breakglass.runbook.load import RUNBOOK, read_runbook
+from breakglass.runbook.load import read_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
+from breakglass.yamlio.record import shape_of
 from breakglass.yamlio.shape import Unreadable
 from breakglass.yamlio.source import compose
 from tests.engine.support import events_of, walk
@@ -109,9 +110,9 @@ class Machine:
         text, path = self.text(*names, more=more), self.folder / "runbook.yaml"
         tree = compose(text, path, [])
         assert tree is not None
-        given = RUNBOOK.read(tree, [])
+        given = shape_of(Runbook).read(tree, [])
         assert not isinstance(given, Unreadable)
-        return replace(given.runbook, path=path, source=text, digest="0" * 64)
+        return replace(given, path=path, source=text, digest="0" * 64)
 
 
 class _Notes(BaseHTTPRequestHandler):

@@ -22,11 +22,8 @@ from breakglass.policy.risk import Risk
 from breakglass.policy.site_says import judge_verb
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
-from breakglass.runbook.model import (
-    KubectlAction,
-    Runbook,
-    SshAction,
-)
+from breakglass.runbook.actions import KubectlAction, SshAction
+from breakglass.runbook.model import Runbook
 from breakglass.runbook.shell_text import with_values
 from breakglass.simulator.answer import Answer
 from breakglass.simulator.kubernetes import server

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from breakglass.errors import UserError
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Endpoint, PortForward, Site
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, HttpRequest, Result

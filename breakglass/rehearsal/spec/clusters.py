@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from breakglass.rehearsal.patterns import Pattern
 from breakglass.rehearsal.spec.effects import CommandRule, Condition
-from breakglass.runbook.model import Template, TemplateTree
+from breakglass.runbook.template import Template, TemplateTree
 from breakglass.yamlio.position import Position
 from breakglass.yamlio.record import key, placed, record
 from breakglass.yamlio.shape import DURATION, TEXT, integer, list_of

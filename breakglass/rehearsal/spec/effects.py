@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from breakglass.rehearsal.patterns import Pattern
-from breakglass.runbook.model import Expression, Template, TemplateTree
-from breakglass.runbook.template import CLOSE, OPEN, moved, parse_template
+from breakglass.runbook.expression import Expression
+from breakglass.runbook.template import CLOSE, OPEN, Template, TemplateTree, moved, parse_template
 from breakglass.runbook.written import MAYBE_EMPTY_TEMPLATE, TREE
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.record import Given, inlined, key, placed, record

@@ -6,14 +6,15 @@ from typing import Literal
 
 from breakglass.rehearsal.patterns import PATH_PATTERN, Pattern
 from breakglass.rehearsal.spec.effects import NO_EFFECT, CommandRule, Condition, Effect
-from breakglass.runbook.model import Template, TemplateTree
+from breakglass.runbook.template import Template, TemplateTree
 from breakglass.runbook.written import MAYBE_EMPTY_TEMPLATE
 from breakglass.simulator.registry.images import ImagePlatform, ImageSpec
-from breakglass.site.model import BasicLogin, Identifier
+from breakglass.site.model import BasicLogin
 from breakglass.yamlio.position import Position
 from breakglass.yamlio.record import Given, derived, inlined, key, placed, record, shape_of
 from breakglass.yamlio.shape import (
     DURATION,
+    Identifier,
     by_kind,
     integer,
     list_of,

@@ -6,22 +6,22 @@ from breakglass.policy.kubectl.flags import KubectlSyntaxError, cluster_flag
 from breakglass.policy.kubectl.operations import Exec
 from breakglass.policy.kubectl.parse import parse
 from breakglass.policy.stand_ins import shown
-from breakglass.runbook.model import Action, KubectlAction, ProbeAction
+from breakglass.runbook.actions import Action, KubectlAction, ProbeAction
 from breakglass.runbook.probes import KnownProbes, probe_problems
-from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.steps import Step
 from breakglass.runbook.template import placeholder_words
 from breakglass.yamlio.position import Problem
 
 
-def command_problems(read: ReadStep, probes: KnownProbes | None) -> list[Problem]:
+def command_problems(step: Step, probes: KnownProbes | None) -> list[Problem]:
     """What is wrong with the commands of a step, its verification and its preview."""
-    verification = read.step.verify.action if read.step.verify is not None else None
-    actions = [action for action in (read.step.action, verification, read.step.preview) if action is not None]
+    verification = step.verify.action if step.verify is not None else None
+    actions = [action for action in (step.action, verification, step.preview) if action is not None]
     problems = [problem for action in actions for problem in _of(action, probes)]
-    main = read.step.action
-    if read.step.pin is not None and isinstance(main, KubectlAction) and main.driver == "binary":
+    main = step.action
+    if step.pin is not None and isinstance(main, KubectlAction) and main.driver == "binary":
         message = "the kubectl program cannot hold to a uid; leave `driver: binary` away, or the pin"
-        problems.append(Problem(read.at("pin"), f"step {read.step.id}: {message}"))
+        problems.append(Problem(step.at("pin"), f"step {step.id}: {message}"))
     return problems
 
 

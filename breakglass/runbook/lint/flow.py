@@ -2,16 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from breakglass.runbook.model import (
-    AskAction,
-    ChooseAction,
-    ManualAction,
-    Runbook,
-    Step,
-    TriageCheck,
-    reaches_outside,
-)
-from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.actions import AskAction, ChooseAction, ManualAction, reaches_outside
+from breakglass.runbook.model import Runbook, TriageCheck
+from breakglass.runbook.steps import Step
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import meant
 
@@ -21,18 +14,18 @@ DONE = "done"
 class Flow:
     """The steps of a runbook and the ways between them, by their index in the list."""
 
-    def __init__(self, steps: Sequence[ReadStep]) -> None:
+    def __init__(self, steps: Sequence[Step]) -> None:
         self.steps = steps
         self.index: dict[str, int] = {}
-        for number, read in enumerate(steps):
-            if read.step.id:
-                self.index.setdefault(read.step.id, number)
-        self.certain = not any({"id", "next", "choose", "ends"} & read.lost for read in steps)
+        for number, step in enumerate(steps):
+            if step.id:
+                self.index.setdefault(step.id, number)
+        self.certain = not any({"id", "next", "choose", "ends"} & step.lost for step in steps)
         """Whether every way could be read."""
         self.ways = [tuple(self._ways(number)) for number in range(len(steps))]
 
     def _ways(self, number: int) -> Iterator[int]:
-        step = self.steps[number].step
+        step = self.steps[number]
         targets = [goto for goto, _ in gotos(step)] if step.ends is None else []
         if step.undo is not None and step.undo.step is not None:
             targets.append(step.undo.step)
@@ -77,11 +70,11 @@ def falls_through(step: Step) -> bool:
 def flow_problems(runbook: Runbook, flow: Flow) -> list[Problem]:
     """Names of steps that lead nowhere, steps that nothing leads to, and circles without a person in them."""
     problems: list[Problem] = []
-    for read in flow.steps:
-        problems += _duplicates(read, flow)
-        problems += _targets(read, flow)
-        problems += _dead_ways(read)
-        problems += _needs(read, flow)
+    for step in flow.steps:
+        problems += _duplicates(step, flow)
+        problems += _targets(step, flow)
+        problems += _dead_ways(step)
+        problems += _needs(step, flow)
     for check in runbook.triage:
         problems += _triage(check, flow)
     if flow.certain:
@@ -90,16 +83,14 @@ def flow_problems(runbook: Runbook, flow: Flow) -> list[Problem]:
     return problems
 
 
-def _duplicates(read: ReadStep, flow: Flow) -> Iterator[Problem]:
-    step = read.step
-    first = flow.steps[flow.index[step.id]].step if step.id in flow.index else step
+def _duplicates(step: Step, flow: Flow) -> Iterator[Problem]:
+    first = flow.steps[flow.index[step.id]] if step.id in flow.index else step
     if first is not step:
         where = f"{first.position.file.name}, line {first.position.line}"
-        yield Problem(read.at("id"), f"step id {step.id!r} is here twice; the first is in {where}")
+        yield Problem(step.at("id"), f"step id {step.id!r} is here twice; the first is in {where}")
 
 
-def _targets(read: ReadStep, flow: Flow) -> Iterator[Problem]:
-    step = read.step
+def _targets(step: Step, flow: Flow) -> Iterator[Problem]:
     for goto, position in gotos(step):
         if goto != DONE and goto not in flow.index:
             hint = meant(goto, [*flow.index, DONE])
@@ -107,17 +98,16 @@ def _targets(read: ReadStep, flow: Flow) -> Iterator[Problem]:
     if step.undo is not None and step.undo.step is not None:
         if step.undo.step not in flow.index:
             yield Problem(
-                read.at("undo"),
+                step.at("undo"),
                 f"undo: there is no step {step.undo.step!r}{meant(step.undo.step, flow.index)}",
             )
         elif step.undo.step == step.id:
-            yield Problem(read.at("undo"), "undo: a step cannot undo itself")
+            yield Problem(step.at("undo"), "undo: a step cannot undo itself")
 
 
-def _dead_ways(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
+def _dead_ways(step: Step) -> Iterator[Problem]:
     if step.ends is not None and step.next:
-        yield Problem(read.at("next"), f"step {step.id}: `ends` ends the walk, so `next` is never taken")
+        yield Problem(step.at("next"), f"step {step.id}: `ends` ends the walk, so `next` is never taken")
         return
     for number, following in enumerate(step.next[:-1]):
         if following.when is None:
@@ -129,32 +119,30 @@ def _dead_ways(read: ReadStep) -> Iterator[Problem]:
             return
 
 
-def _needs(read: ReadStep, flow: Flow) -> Iterator[Problem]:
-    step = read.step
+def _needs(step: Step, flow: Flow) -> Iterator[Problem]:
     for name in step.needs:
-        at = read.at(f"needs {name}", "needs")
+        at = step.need_at(name)
         if name not in flow.index:
             yield Problem(at, f"needs: there is no step {name!r}{meant(name, flow.index)}")
             continue
-        other = flow.steps[flow.index[name]]
-        need = other.step
+        need = flow.steps[flow.index[name]]
         if need is step:
             yield Problem(at, "needs: a step cannot need itself")
-        elif _action_lost(other):
+        elif _action_lost(need):
             continue
         elif not (reaches_outside(need.action) and need.assessed.may_read):
             message = f"needs: {name!r} is not a read, and only a read can be repeated at the last moment"
             yield Problem(at, f"{message}{_why(need)}")
         elif need.foreach is not None:
             yield Problem(at, f"needs: {name!r} runs over a list; a need is one read")
-        elif not need.expect and "expect" not in other.lost:
+        elif not need.expect and "expect" not in need.lost:
             yield Problem(
                 at, f"needs: {name!r} expects nothing, so it can refuse nothing; give it an `expect`"
             )
 
 
-def _action_lost(read: ReadStep) -> bool:
-    return bool({"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & read.lost)
+def _action_lost(step: Step) -> bool:
+    return bool({"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & step.lost)
 
 
 def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
@@ -163,17 +151,17 @@ def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:
             check.position, f"triage: there is no step {check.step!r}{meant(check.step, flow.index)}"
         )
         return
-    read = flow.steps[flow.index[check.step]]
-    if _action_lost(read):
+    step = flow.steps[flow.index[check.step]]
+    if _action_lost(step):
         return
-    if not (reaches_outside(read.step.action) and read.step.assessed.may_read):
+    if not (reaches_outside(step.action) and step.assessed.may_read):
         message = f"triage: {check.step!r} is not a read, and triage only reads"
-        yield Problem(check.position, f"{message}{_why(read.step)}")
-    elif read.step.foreach is not None or read.step.wait is not None:
+        yield Problem(check.position, f"{message}{_why(step)}")
+    elif step.foreach is not None or step.wait is not None:
         yield Problem(
             check.position, f"triage: {check.step!r} runs more than one read; triage takes one each"
         )
-    elif read.step.assessed.is_lowered:
+    elif step.assessed.is_lowered:
         message = f"triage: {check.step!r} is a read only by its author's word, and triage does not run that"
         yield Problem(
             check.position, f"{message}, except on a site that names it under `reads`", warning=True
@@ -189,33 +177,32 @@ def _unreachable(runbook: Runbook, flow: Flow) -> Iterator[Problem]:
     """Steps that nothing leads to; not those that only such a step leads to."""
     if not flow.steps:
         return
-    named = [name for read in flow.steps for name in read.step.needs]
+    named = [name for step in flow.steps for name in step.needs]
     named += [check.step for check in runbook.triage]
     reached = flow.reachable([0, *(flow.index[name] for name in named if name in flow.index)])
-    for number, read in enumerate(flow.steps):
+    for number, step in enumerate(flow.steps):
         if number not in reached:
             reached |= flow.reachable([number])
             message = "nothing leads here: no `goto` names it, and the step before goes elsewhere"
-            yield Problem(read.at("id"), f"step {read.step.id}: {message}")
+            yield Problem(step.at("id"), f"step {step.id}: {message}")
 
 
 def _circles(flow: Flow) -> Iterator[Problem]:
     """A walk that comes back to where it was without asking anyone could go round for ever."""
-    machine = [not _asks_a_person(read) for read in flow.steps]
-    for number, read in enumerate(flow.steps):
-        if not machine[number] or read.step.ends is not None:
+    machine = [not _asks_a_person(step) for step in flow.steps]
+    for number, step in enumerate(flow.steps):
+        if not machine[number] or step.ends is not None:
             continue
-        for goto, position in gotos(read.step):
+        for goto, position in gotos(step):
             target = flow.index.get(goto)
             if target is None or target > number or not machine[target]:
                 continue
             if target == number or number in flow.reachable([target], through=machine):
                 message = f"going back to {goto!r} can repeat for ever, and no one is asked on the way"
                 advice = "use `wait`, or let a person choose"
-                yield Problem(position, f"step {read.step.id}: {message}; {advice}", warning=True)
+                yield Problem(position, f"step {step.id}: {message}; {advice}", warning=True)
 
 
-def _asks_a_person(read: ReadStep) -> bool:
-    step = read.step
+def _asks_a_person(step: Step) -> bool:
     asks = isinstance(step.action, ManualAction | ChooseAction | AskAction)
     return asks or not step.assessed.may_read

@@ -1,29 +1,24 @@
 """What each expression can see: names that earlier steps capture, and those that the program gives."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from breakglass.runbook.expression import check, expect, names
-from breakglass.runbook.lint.flow import Flow
-from breakglass.runbook.model import (
+from breakglass.runbook.actions import (
     Action,
     AskAction,
     ChooseAction,
-    Expression,
     HttpAction,
     KubectlAction,
     ManualAction,
     ProbeAction,
-    Runbook,
     SshAction,
-    Step,
-    Template,
-    TemplateTree,
-    TriageCheck,
     reaches_outside,
 )
-from breakglass.runbook.steps import RESERVED, ReadStep
-from breakglass.runbook.template import moved
+from breakglass.runbook.expression import Expression, check, expect, names
+from breakglass.runbook.lint.flow import Flow
+from breakglass.runbook.model import Runbook, TriageCheck
+from breakglass.runbook.steps import RESERVED, Step
+from breakglass.runbook.template import Template, TemplateTree, moved
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import meant
 
@@ -53,31 +48,30 @@ _UNKNOWN = re.compile(r"^nothing before this step gives '(.*?)' a value")
 _MEMBER = re.compile(r"(?<![\w.])(inputs|site|session|result)\.([A-Za-z_]\w*)(?!\s*\()")
 
 
-def name_problems(runbook: Runbook, flow: Flow, lost: Collection[str]) -> list[Problem]:
+def name_problems(runbook: Runbook, flow: Flow) -> list[Problem]:
     """Expressions that do not compile, or that use what nothing gives."""
-    return list(_Names(runbook, flow, lost).problems())
+    return list(_Names(runbook, flow).problems())
 
 
 class _Names:
-    def __init__(self, runbook: Runbook, flow: Flow, lost: Collection[str]) -> None:
+    def __init__(self, runbook: Runbook, flow: Flow) -> None:
         self._runbook = runbook
         self._flow = flow
         self._captured = _captured_before(flow)
-        self._all_known = not any({"capture", "verify"} & read.lost for read in flow.steps)
+        self._all_known = not any({"capture", "verify"} & step.lost for step in flow.steps)
         self._members = dict(MEMBERS)
-        if "inputs" not in lost:
+        if "inputs" not in runbook.written.lost:
             self._members["inputs"] = frozenset(each.name for each in runbook.inputs)
 
     def problems(self) -> Iterator[Problem]:
-        captured = {name for read in self._flow.steps for name in _captures_of(read.step)}
+        captured = {name for step in self._flow.steps for name in _captures_of(step)}
         expect(ALWAYS | RESERVED | captured)
-        for number, read in enumerate(self._flow.steps):
-            yield from self._step(read, ALWAYS | self._captured[number])
+        for number, step in enumerate(self._flow.steps):
+            yield from self._step(step, ALWAYS | self._captured[number])
         for triage in self._runbook.triage:
             yield from self._triage(triage)
 
-    def _step(self, read: ReadStep, known: frozenset[str]) -> Iterator[Problem]:
-        step = read.step
+    def _step(self, step: Step, known: frozenset[str]) -> Iterator[Problem]:
         results = frozenset[str]()
         if step.action is not None:
             results = frozenset({"result", "results"}) if step.foreach is not None else frozenset({"result"})
@@ -95,7 +89,7 @@ class _Names:
         for following in step.next:
             yield from self._each([following.when, following.say], seen)
         yield from self._change(step, known, results)
-        yield from self._assumptions(read)
+        yield from self._assumptions(step)
 
     def _change(self, step: Step, known: frozenset[str], results: frozenset[str]) -> Iterator[Problem]:
         templates = [step.impact, step.unknown]
@@ -115,20 +109,20 @@ class _Names:
             yield from self._expression(step.verify.until, known | results | {"result"})
             yield from self._captures(step.verify.capture, known | results | {"result"})
 
-    def _assumptions(self, read: ReadStep) -> Iterator[Problem]:
-        captured = _captures_of(read.step)
-        if {"capture", "verify"} & read.lost:
+    def _assumptions(self, step: Step) -> Iterator[Problem]:
+        captured = _captures_of(step)
+        if {"capture", "verify"} & step.lost:
             return
-        for name in read.step.assume:
+        for name in step.assume:
             if name not in captured:
                 message = f"assume: the step captures no {name!r}{meant(name, captured)}"
-                yield Problem(read.at("assume"), message)
+                yield Problem(step.at("assume"), message)
 
     def _triage(self, triage: TriageCheck) -> Iterator[Problem]:
         number = self._flow.index.get(triage.step)
         captures: Iterable[str] = ()
         if number is not None:
-            step = self._flow.steps[number].step
+            step = self._flow.steps[number]
             captures = step.capture
             needed = {name for each in expressions_of(step.action) for name in names(each)}
             missing = sorted((needed & self._captured[number]) - ALWAYS)
@@ -217,9 +211,9 @@ def _captured_before(flow: Flow) -> list[frozenset[str]]:
     """
     bits: dict[str, int] = {}
     own: list[int] = []
-    for read in flow.steps:
+    for step in flow.steps:
         mask = 0
-        for name in _captures_of(read.step):
+        for name in _captures_of(step):
             mask |= 1 << bits.setdefault(name, len(bits))
         own.append(mask)
     ways = [{*targets, number + 1} - {len(own)} for number, targets in enumerate(flow.ways)]

@@ -3,16 +3,9 @@
 from collections.abc import Iterator
 
 from breakglass.policy.risk import Assessment, Judgement, Knowledge, Risk
-from breakglass.runbook.model import (
-    AskAction,
-    ChooseAction,
-    KubectlAction,
-    ManualAction,
-    Step,
-    reaches_outside,
-)
+from breakglass.runbook.actions import AskAction, ChooseAction, KubectlAction, ManualAction, reaches_outside
 from breakglass.runbook.risk import judged
-from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.steps import Step
 from breakglass.runbook.template import placeholder_words
 from breakglass.runbook.typed import typing_problem
 from breakglass.yamlio.position import Position, Problem
@@ -36,32 +29,32 @@ LONGEST_TYPED = 20
 """Characters that a person under stress types without mistakes."""
 
 
-def safety_problems(read: ReadStep) -> list[Problem]:
+def safety_problems(step: Step) -> list[Problem]:
     """What makes a step more dangerous, or less honest, than it must be."""
-    if {"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & read.lost:
+    if {"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & step.lost:
         return []
-    assessed, risk = read.step.assessed, read.step.risk
-    problems = [*_lowering(read, assessed, read.at("risk"), read.at("because", "risk")), *_labels(read)]
+    assessed, risk = step.assessed, step.risk
+    problems = [*_lowering(step, assessed, step.at("risk"), step.at("because", "risk")), *_labels(step)]
     if assessed.is_below and assessed.may_be_lowered and not assessed.because:
         # Only the reason is missing for the step to be what it is meant to be.
         return problems
-    if reaches_outside(read.step.action) and risk is not Risk.READ:
-        problems += _change(read, risk)
-        problems += _reads_only(read, risk)
+    if reaches_outside(step.action) and risk is not Risk.READ:
+        problems += _change(step, risk)
+        problems += _reads_only(step, risk)
     else:
-        problems += _change_keys_on_others(read)
-        problems += _wants_a_request(read)
-    problems += _list_and_repeat(read)
-    problems += _second_actions(read)
+        problems += _change_keys_on_others(step)
+        problems += _wants_a_request(step)
+    problems += _list_and_repeat(step)
+    problems += _second_actions(step)
     return problems
 
 
 def _lowering(
-    read: ReadStep, assessed: Assessment, risk: Position, because: Position, where: str = ""
+    step: Step, assessed: Assessment, risk: Position, because: Position, where: str = ""
 ) -> Iterator[Problem]:
     """What is wrong with a declared risk below what the words are known for. `risk` and `because` are where
     those stand."""
-    named = f"step {read.step.id}: {where}"
+    named = f"step {step.id}: {where}"
     if assessed.declared is None or not assessed.is_below:
         if assessed.because:
             # A later version knows more commands; what it knows better must not stop a runbook.
@@ -81,31 +74,30 @@ def _lowering(
         yield Problem(risk, f"{below}; say why with `because`")
 
 
-def _labels(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
+def _labels(step: Step) -> Iterator[Problem]:
     declared = step.assessed.declared
     if declared is None or declared is Risk.READ:
         return
     if not reaches_outside(step.action) and not isinstance(step.action, ManualAction):
-        yield Problem(read.at("risk"), f"step {step.id}: `risk` is for an action, and this step has none")
+        yield Problem(step.at("risk"), f"step {step.id}: `risk` is for an action, and this step has none")
     elif isinstance(step.action, ManualAction) and declared is Risk.DESTRUCTIVE:
-        yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
+        yield from _missing(step, "impact", "a destructive step says what it breaks, with `impact`")
 
 
-def _missing(read: ReadStep, key: str, message: str) -> Iterator[Problem]:
-    if getattr(read.step, key) is None and key not in read.lost:
-        yield Problem(read.step.position, f"step {read.step.id}: {message}")
+def _missing(step: Step, key: str, message: str) -> Iterator[Problem]:
+    if getattr(step, key) is None and key not in step.lost:
+        yield Problem(step.position, f"step {step.id}: {message}")
 
 
-def _change(read: ReadStep, risk: Risk) -> Iterator[Problem]:
+def _change(step: Step, risk: Risk) -> Iterator[Problem]:
     if risk is Risk.DESTRUCTIVE:
-        yield from _missing(read, "impact", "a destructive step says what it breaks, with `impact`")
-        yield from _typed_name(read)
+        yield from _missing(step, "impact", "a destructive step says what it breaks, with `impact`")
+        yield from _typed_name(step)
     if risk >= Risk.CHANGE:
         message = f"a step of risk {risk.word} needs `verify`: an exit status shows nothing"
-        yield from _missing(read, "verify", message + _why(read.step.assessed))
-    yield from _confirmation(read)
-    yield from _pin(read)
+        yield from _missing(step, "verify", message + _why(step.assessed))
+    yield from _confirmation(step)
+    yield from _pin(step)
 
 
 def _why(assessed: Assessment) -> str:
@@ -118,43 +110,41 @@ def _why(assessed: Assessment) -> str:
     return f" ({judgement.why}; if it only reads, say `risk: read` and why with `because`)"
 
 
-def _typed_name(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
-    if "confirm" in read.lost:
+def _typed_name(step: Step) -> Iterator[Problem]:
+    if "confirm" in step.lost:
         return
     if step.confirm is None or step.confirm.type is None:
         message = "a destructive step is confirmed by typing: confirm: {type: NAME-OF-THE-OBJECT}"
-        yield Problem(read.at("confirm"), f"step {step.id}: {message}")
+        yield Problem(step.at("confirm"), f"step {step.id}: {message}")
 
 
-def _confirmation(read: ReadStep) -> Iterator[Problem]:
-    typed = read.step.confirm.type if read.step.confirm is not None else None
+def _confirmation(step: Step) -> Iterator[Problem]:
+    typed = step.confirm.type if step.confirm is not None else None
     if typed is None or not typed.is_literal:
         return
     text = "".join(part for part in typed.parts if isinstance(part, str))
     if text.strip().lower() in NOT_A_NAME:
         message = f"{text!r} is typed without looking; let the operator type the object's name"
-        yield Problem(typed.position, f"step {read.step.id}: {message}")
+        yield Problem(typed.position, f"step {step.id}: {message}")
     elif wrong := typing_problem(text):
         message = f"the text to type {wrong}; name the object and its site, such as web-0@lab"
-        yield Problem(typed.position, f"step {read.step.id}: {message}")
+        yield Problem(typed.position, f"step {step.id}: {message}")
     elif len(typed.source) > LONGEST_TYPED:
         message = f"{len(typed.source)} characters to type; {LONGEST_TYPED} are enough"
-        yield Problem(typed.position, f"step {read.step.id}: {message}", warning=True)
+        yield Problem(typed.position, f"step {step.id}: {message}", warning=True)
 
 
-def _pin(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
+def _pin(step: Step) -> Iterator[Problem]:
     if step.pin is None:
         return
     if not isinstance(step.action, KubectlAction):
-        yield Problem(read.at("pin"), f"step {step.id}: `pin` is for kubectl, which has uids to hold to")
+        yield Problem(step.at("pin"), f"step {step.id}: `pin` is for kubectl, which has uids to hold to")
     elif (verb := verb_of(step.action)) not in PINNABLE:
         verbs = ", ".join(sorted(PINNABLE))
-        yield Problem(read.at("pin"), f"step {step.id}: kubectl {verb} cannot be pinned; these can: {verbs}")
+        yield Problem(step.at("pin"), f"step {step.id}: kubectl {verb} cannot be pinned; these can: {verbs}")
     elif step.foreach is not None:
         yield Problem(
-            read.at("pin"), f"step {step.id}: one `pin` cannot hold for every element of a `foreach`"
+            step.at("pin"), f"step {step.id}: one `pin` cannot hold for every element of a `foreach`"
         )
 
 
@@ -163,23 +153,21 @@ def verb_of(action: KubectlAction) -> str:
     return next((word for word in placeholder_words(action.words) if not word.startswith("-")), "")
 
 
-def _reads_only(read: ReadStep, risk: Risk) -> Iterator[Problem]:
-    step = read.step
+def _reads_only(step: Step, risk: Risk) -> Iterator[Problem]:
     if step.retries:
         message = f"`retries` is for reads; this is of risk {risk.word}, and the program never repeats that"
-        yield Problem(read.at("retries"), f"step {step.id}: {message}")
+        yield Problem(step.at("retries"), f"step {step.id}: {message}")
     if step.wait is not None:
         message = f"`wait` repeats a read, and this is of risk {risk.word}; wait in `verify`"
-        yield Problem(read.at("wait"), f"step {step.id}: {message}")
+        yield Problem(step.at("wait"), f"step {step.id}: {message}")
 
 
-def _change_keys_on_others(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
+def _change_keys_on_others(step: Step) -> Iterator[Problem]:
     manual = isinstance(step.action, ManualAction)
     for key in CHANGE_KEYS:
         if not _is_given(step, key) or (manual and key in WORDS_ABOUT_A_CHANGE):
             continue
-        at = read.at(key)
+        at = step.at(key)
         if manual or isinstance(step.action, ChooseAction | AskAction):
             message = "has no effect on what a person does; put it on a step with an action"
         else:
@@ -197,39 +185,36 @@ def _is_given(step: Step, key: str) -> bool:
             return getattr(step, key) is not None
 
 
-def _wants_a_request(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
+def _wants_a_request(step: Step) -> Iterator[Problem]:
     if reaches_outside(step.action):
         return
     for key, given in (("wait", step.wait), ("foreach", step.foreach), ("retries", step.retries)):
         if given:
             yield Problem(
-                read.at(key), f"step {step.id}: `{key}` needs kubectl, ssh, http or probe beside it to repeat"
+                step.at(key), f"step {step.id}: `{key}` needs kubectl, ssh, http or probe beside it to repeat"
             )
 
 
-def _list_and_repeat(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
+def _list_and_repeat(step: Step) -> Iterator[Problem]:
     if step.foreach is None or not reaches_outside(step.action):
         return
     for key, given in (("wait", step.wait), ("retries", step.retries)):
         if given:
-            yield Problem(read.at(key), f"step {step.id}: `{key}` and `foreach` do not go together")
+            yield Problem(step.at(key), f"step {step.id}: `{key}` and `foreach` do not go together")
 
 
-def _second_actions(read: ReadStep) -> Iterator[Problem]:
-    step = read.step
-    if step.verify is not None and "verify" not in read.lost:
+def _second_actions(step: Step) -> Iterator[Problem]:
+    if step.verify is not None and "verify" not in step.lost:
         at, assessed = step.verify.action.position, step.verify.assessed
-        yield from _lowering(read, assessed, at, at, "`verify`: ")
+        yield from _lowering(step, assessed, at, at, "`verify`: ")
         if not assessed.may_read and not assessed.is_below:
-            yield from _no_read(read, "verify", at, assessed.judgement)
-    if step.preview is not None and "preview" not in read.lost:
+            yield from _no_read(step, "verify", at, assessed.judgement)
+    if step.preview is not None and "preview" not in step.lost:
         judgement = judged(step.preview)
         if judgement.risk is not Risk.READ:
-            yield from _no_read(read, "preview", step.preview.position, judgement)
+            yield from _no_read(step, "preview", step.preview.position, judgement)
 
 
-def _no_read(read: ReadStep, key: str, at: Position, judgement: Judgement) -> Iterator[Problem]:
+def _no_read(step: Step, key: str, at: Position, judgement: Judgement) -> Iterator[Problem]:
     message = f"`{key}` only looks, and this is of risk {judgement.risk.word}: {judgement.why}"
-    yield Problem(at, f"step {read.step.id}: {message}; use a command that is known to read")
+    yield Problem(at, f"step {step.id}: {message}; use a command that is known to read")

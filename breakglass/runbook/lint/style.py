@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from breakglass.runbook.steps import ReadStep
+from breakglass.runbook.steps import Step
 from breakglass.yamlio.position import Problem
 
 MOST_STEPS_IN_A_PHASE = 9
@@ -24,28 +24,28 @@ VERBS = frozenset(
 _SECOND_VERB = re.compile(r"(?:\band\b|\bthen\b|&|;)\s+(?:then\s+)?([a-z]+)", re.IGNORECASE)
 
 
-def style_problems(steps: Sequence[ReadStep]) -> list[Problem]:
+def style_problems(steps: Sequence[Step]) -> list[Problem]:
     """Phases that are too long to keep in mind, and steps that do two things."""
     problems = list(_long_phases(steps))
-    for read in steps:
-        problems += _two_verbs(read)
+    for step in steps:
+        problems += _two_verbs(step)
     return problems
 
 
-def _long_phases(steps: Sequence[ReadStep]) -> Iterator[Problem]:
-    for phase, group in groupby(steps, key=lambda read: read.step.phase):
+def _long_phases(steps: Sequence[Step]) -> Iterator[Problem]:
+    for phase, group in groupby(steps, key=lambda step: step.phase):
         members = list(group)
         if len(members) > MOST_STEPS_IN_A_PHASE:
             name = f"phase {phase!r} has" if phase else "without a `phase`,"
             words = f"{name} {len(members)} steps"
             message = f"{words} in a row; above {MOST_STEPS_IN_A_PHASE} a person loses the thread"
-            yield Problem(members[MOST_STEPS_IN_A_PHASE].step.position, message, warning=True)
+            yield Problem(members[MOST_STEPS_IN_A_PHASE].position, message, warning=True)
 
 
-def _two_verbs(read: ReadStep) -> Iterator[Problem]:
-    title = read.step.title
+def _two_verbs(step: Step) -> Iterator[Problem]:
+    title = step.title
     first = title.split(maxsplit=1)[0].lower() if title else ""
     second = _SECOND_VERB.search(title)
     if second is not None and first in VERBS and second[1].lower() in VERBS:
         message = f"{title!r} does two things, {first} and {second[1].lower()}; make two steps of it"
-        yield Problem(read.at("title"), message, warning=True)
+        yield Problem(step.at("title"), message, warning=True)

@@ -3,18 +3,12 @@
 import re
 from collections.abc import Iterator
 
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, ProbeAction, SshAction
+from breakglass.runbook.expression import Expression
 from breakglass.runbook.lint.names import expressions_in, expressions_of, templates_in
-from breakglass.runbook.model import (
-    Action,
-    Expression,
-    HttpAction,
-    KubectlAction,
-    ProbeAction,
-    Runbook,
-    SshAction,
-    Step,
-    Template,
-)
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
+from breakglass.runbook.template import Template
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import meant
 
@@ -23,17 +17,14 @@ _VARIABLE = re.compile(r"(?<![\w.])site\.variables(?:\.([A-Za-z_]\w*)|\[[\"']([^
 _ALL_VARIABLES = re.compile(r"(?<![\w.])site\.variables(?![.\[])")
 
 
-def uses_problems(runbook: Runbook, at: Position) -> list[Problem]:
-    """Names that are used and not declared, each where it is used, and names that are declared for nothing.
-
-    `at` is where the declarations stand.
-    """
-    return list(_Uses(runbook, at).problems())
+def uses_problems(runbook: Runbook) -> list[Problem]:
+    """Names that are used and not declared, each where it is used, and names declared for nothing."""
+    return list(_Uses(runbook).problems())
 
 
 class _Uses:
-    def __init__(self, runbook: Runbook, at: Position) -> None:
-        self._at = at
+    def __init__(self, runbook: Runbook) -> None:
+        self._at = runbook.written.at("uses")
         self._steps = runbook.steps
         self._triage = runbook.triage
         uses = runbook.uses

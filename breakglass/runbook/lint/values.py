@@ -6,32 +6,32 @@ from breakglass.policy.commands import is_known
 from breakglass.policy.injection import misplaced, reads_program
 from breakglass.policy.shell import ShellSyntaxError, parse
 from breakglass.policy.stand_ins import VALUE
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
 from breakglass.runbook.arguments import is_json
+from breakglass.runbook.expression import Expression
 from breakglass.runbook.http_text import UNKNOWN_BODY, body_form
 from breakglass.runbook.json_text import NotJsonError, check_json
 from breakglass.runbook.lint.names import expressions_of
-from breakglass.runbook.model import Action, Expression, HttpAction, KubectlAction, SshAction, Template
 from breakglass.runbook.shell_text import MisplacedValueError, commands_of, places_of
-from breakglass.runbook.steps import ReadStep
-from breakglass.runbook.template import only_expression, place_in, placeholder_words
+from breakglass.runbook.steps import Step
+from breakglass.runbook.template import Template, only_expression, place_in, placeholder_words
 from breakglass.yamlio.position import Position, Problem
 
 _OTHER = "another"
 """Stands for the values beside the one that is looked at."""
 
 
-def value_problems(read: ReadStep) -> Iterator[Problem]:
+def value_problems(step: Step) -> Iterator[Problem]:
     """What is wrong with the values in the commands of a step, its verification and its preview."""
-    step = read.step
     verification = step.verify.action if step.verify is not None else None
     actions = [action for action in (step.action, verification, step.preview) if action is not None]
     for action in actions:
         yield from _in_action(action)
     used = {expression.source for action in actions for expression in expressions_of(action)}
     for name in step.optional:
-        if name not in used and not read.lost:
+        if name not in used and not step.lost:
             message = f"step {step.id}: `optional` names {name!r}, and no command of the step holds it"
-            yield Problem(read.at("optional"), message)
+            yield Problem(step.at("optional"), message)
 
 
 def _in_action(action: Action) -> Iterator[Problem]:

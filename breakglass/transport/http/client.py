@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault

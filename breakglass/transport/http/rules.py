@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import CREDENTIAL_HEADERS, Endpoint
 from breakglass.transport.base import Fault, HttpRequest
 from breakglass.transport.http.client import where_of

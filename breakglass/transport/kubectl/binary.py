@@ -17,7 +17,7 @@ from itertools import pairwise
 from breakglass.policy.kubectl.flags import cluster_flag
 from breakglass.policy.kubectl.operations import KubectlCommand, RolloutRestart
 from breakglass.reach import simulated
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream
 from breakglass.values import Json, parse_json

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import aiohttp
 
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault
 from breakglass.values import Json
 

@@ -11,7 +11,7 @@ from typing import cast
 import aiohttp
 
 from breakglass.policy.kubectl.operations import Exec, Target
-from breakglass.runbook.model import FaultKind
+from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending
 from breakglass.transport.kubectl.faults import NEXT, FaultError

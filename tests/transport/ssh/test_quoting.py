@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from breakglass.engine.prepare import prepare
-from breakglass.runbook.model import SshAction
+from breakglass.runbook.actions import SshAction
 from breakglass.runbook.template import parse_template, split_words
 from breakglass.site.model import Host, Site
 from breakglass.transport.base import SshRequest

@@ -18,10 +18,10 @@ from textual.widgets import Input, Static
 from breakglass.engine.doctor import Check
 from breakglass.errors import UserError
 from breakglass.journal import events as e
+from breakglass.runbook.assessed import assessed_on, vouched_steps
 from breakglass.runbook.library import Found, find_scenario, origin_words
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.runbook.risk import assessed_on, vouched_steps
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.threads import in_thread

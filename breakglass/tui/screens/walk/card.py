@@ -10,8 +10,9 @@ from rich.text import Text
 
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
-from breakglass.runbook.model import Step, reaches_outside
-from breakglass.runbook.risk import vouched_words
+from breakglass.runbook.actions import reaches_outside
+from breakglass.runbook.assessed import vouched_words
+from breakglass.runbook.steps import Step
 from breakglass.runbook.template import render_known
 from breakglass.runbook.words import command_of
 from breakglass.tui.theme import Look

@@ -5,10 +5,8 @@ from rich.text import Text
 
 from breakglass.journal.state import State
 from breakglass.policy.risk import Risk
-from breakglass.runbook.model import (
-    Runbook,
-    Step,
-)
+from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.tui.theme import Look
 from breakglass.tui.widgets.text import folded, padded, plain, seconds
 from breakglass.tui.words import strip_window
