@@ -7,7 +7,7 @@ is a command. Resuming is the same walk from the state that the journal folds to
 from asyncio import Future
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -70,6 +70,8 @@ class End:
 
 
 NextStep: TypeAlias = Go | End
+
+GOES_ROUND = End("completed", "a dry run: nothing was changed, so it would go round again from here")
 
 
 class Engine:
@@ -273,7 +275,11 @@ class Engine:
 
     async def _change(self, step: Step, attempt: int, scope: Scopes) -> NextStep:
         if self.state.mode == "dry-run":
-            return await self._settled(step, attempt, await self._changer.show(step, attempt, scope), scope)
+            shown = await self._changer.show(step, attempt, scope)
+            if shown.state == "shown" and shows_it_again(self.state, step.id):
+                await self._finish(step, attempt, shown.state, shown.say, GOES_ROUND)
+                return GOES_ROUND
+            return await self._settled(step, attempt, shown, scope)
         earlier = self.state.steps[step.id].unsettled
         if earlier is not None:
             looked = await self._changer.look_again(step, attempt, scope, earlier)
@@ -448,6 +454,17 @@ class Engine:
 
     def _hint(self, step_id: str) -> str:
         return next((step.hint or "" for step in self.runbook.steps if step.id == step_id), "")
+
+
+def shows_it_again(state: State, step: str) -> bool:
+    """Whether a dry run has come back by itself to a change that it has shown as it is: nothing was done, so
+    from there it would go round for ever."""
+    attempts = state.steps[step].attempts
+    if len(attempts) < 2 or attempts[-2].state != "shown":
+        return False
+    now, before = ([each.command for each in attempt.prepared] for attempt in attempts[:-3:-1])
+    since = takewhile(lambda each: each.elapsed > attempts[-2].began, reversed(state.timeline))
+    return now == before and not any(isinstance(each.event, e.Decided | e.Answered) for each in since)
 
 
 def _goto(goto: str) -> NextStep:

@@ -525,3 +525,29 @@ async def test_a_refused_dry_run_of_the_server_is_shown_before_anything_is_typed
 
     await walk(engine, look)
     assert said == ["dry run refused: oncall may not delete pods in web"]
+
+
+LOOP = f"""{PURGE}  next:
+    - goto: full
+"""
+
+
+async def test_a_dry_run_ends_where_a_change_that_was_only_shown_would_lead_round_again(
+    tmp_path: Path,
+) -> None:
+    engine, far = session_of(tmp_path, LOOP, ANSWERS, mode="dry-run")
+    async with asyncio.timeout(60):
+        state = await walk(engine)
+    assert DELETE not in far.commands
+    assert len(state.steps["purge"].attempts) == 2
+    assert state.ended is not None
+    assert (state.ended.result, state.ended.reason.startswith("a dry run")) == ("completed", True)
+
+
+async def test_a_dry_run_shows_a_change_again_whom_a_person_sends_back_to_it(tmp_path: Path) -> None:
+    after = "- {id: look, title: Look, manual: Look at it.}\n"
+    engine, _ = session_of(tmp_path, PURGE + after, ANSWERS, mode="dry-run")
+    back = c.Jump("purge", "once more", "operator")
+    state = await walk(engine, back, back, c.Answer(True, "operator", "seen"))
+    assert len(state.steps["purge"].attempts) == 3
+    assert state.ended == e.SessionEnded("completed")
