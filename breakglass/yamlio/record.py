@@ -352,12 +352,13 @@ class _Record(Shape[T], Generic[T]):
     @cached_property
     def _choices(self) -> list[tuple[list[str], bool]]:
         """Keys of which one must be there, or may."""
-        ways = [
-            (list(role.ways), each.default is MISSING)
-            for each, role in self._fields
-            if isinstance(role, _OneOf)
-        ]
-        return ways + self._choices_of_keys
+        found = list(self._choices_of_keys)
+        for each, role in self._fields:
+            if isinstance(role, _OneOf):
+                found.append((list(role.ways), each.default is MISSING))
+            elif isinstance(role, _Inlined):
+                found += self._inner(each)._choices
+        return found
 
     @property
     def what(self) -> str:

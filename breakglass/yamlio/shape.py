@@ -1,25 +1,19 @@
 """A small vocabulary of shapes. One declaration reads YAML into a value, and yields the JSON Schema for it.
 
-    ADDRESS = required("address", TEXT, help="Name or IP address.")
-    PORT = optional("port", integer(1, 65535), default=22)
-    HOST = record("host", (ADDRESS, PORT), lambda given: Host(given[ADDRESS], given[PORT]))
-
-    SITE = record("site", (required("hosts", mapping_of(HOST)),), ...)
-    site = read_as(SITE, parse(text, path))          # raises InvalidFileError with every problem
+    PORTS = mapping_of(list_of(integer(1, 65535)))
+    ports = read_as(PORTS, parse(text, path))        # raises InvalidFileError with every problem
 
 A shape never raises for what a file holds: it adds a Problem for each fault and reads on, so that one run
-shows them all. What cannot be read at all is `UNREADABLE`; lists and mappings leave such entries out, and a
-record puts the field's default in their place and remembers the key in `Fields.lost`.
+shows them all. What cannot be read at all is `UNREADABLE`; lists and mappings leave such entries out.
+Mappings with known keys are records: see `breakglass.yamlio.record`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from breakglass.values import Json
-from breakglass.yamlio.position import InvalidFileError, Position, Problem
+from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.shape_base import (
-    LONGEST_TEXT,
     TYPES,
     UNREADABLE,
     Definitions,
@@ -28,14 +22,11 @@ from breakglass.yamlio.shape_base import (
     T,
     T_co,
     Unreadable,
-    described,
     expected,
     meant,
-    nearest,
     read_as,
     schema_of,
 )
-from breakglass.yamlio.shape_record import Field, Fields, optional, record, required
 from breakglass.yamlio.shape_values import (
     BOOLEAN,
     BYTES,
@@ -61,16 +52,12 @@ __all__ = [
     "DURATION",
     "IDENTIFIER",
     "JSON",
-    "LONGEST_TEXT",
     "PATH",
     "SITE_NAME",
     "TEXT",
     "TYPES",
     "UNREADABLE",
     "Definitions",
-    "Entry",
-    "Field",
-    "Fields",
     "Identifier",
     "Schema",
     "Shape",
@@ -79,22 +66,15 @@ __all__ = [
     "by_kind",
     "choice",
     "converted",
-    "described",
-    "entries_of",
     "integer",
-    "later",
     "list_of",
     "made",
     "mapping_of",
     "meant",
-    "nearest",
     "number",
     "one_or_more",
-    "optional",
     "plain",
     "read_as",
-    "record",
-    "required",
     "schema_of",
     "text",
 ]
@@ -138,32 +118,22 @@ def list_of(
     return _ListOf(item, what, minimum, maximum)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[T]):
-    """One entry of a mapping whose keys are names of the file's choosing."""
-
-    name: str
-    position: Position
-    """Where the name stands."""
-    value: T
-
-
-class _EntriesOf(Shape[tuple[Entry[T], ...]]):
+class _MappingOf(Shape[dict[str, T]]):
     def __init__(self, value: Shape[T], key: Shape[str], what: str) -> None:
         self._value = value
         self._key = key
         self.what = what
 
-    def read(self, node: Node, problems: list[Problem]) -> tuple[Entry[T], ...] | Unreadable:
+    def read(self, node: Node, problems: list[Problem]) -> dict[str, T] | Unreadable:
         if not isinstance(node, MappingNode):
             return expected(self.what, node, problems)
-        entries: list[Entry[T]] = []
+        entries: dict[str, T] = {}
         for name, inner in node.entries:
             key = self._key.read(name, problems)
             value = self._value.read_entry(inner, problems, name)
             if not isinstance(key, Unreadable) and not isinstance(value, Unreadable):
-                entries.append(Entry(key, name.position, value))
-        return tuple(entries)
+                entries[key] = value
+        return entries
 
     def schema(self, definitions: Definitions) -> Schema:
         return {
@@ -173,19 +143,9 @@ class _EntriesOf(Shape[tuple[Entry[T], ...]]):
         }
 
 
-def entries_of(
-    value: Shape[T], *, key: Shape[str] = TEXT, what: str = "a mapping"
-) -> Shape[tuple[Entry[T], ...]]:
-    """A mapping from names of the file's choosing to values of one shape, each with its name and place."""
-    return _EntriesOf(value, key, what)
-
-
 def mapping_of(value: Shape[T], *, key: Shape[str] = TEXT, what: str = "a mapping") -> Shape[dict[str, T]]:
     """A mapping from names of the file's choosing to values of one shape, in the file's order."""
-    return converted(
-        entries_of(value, key=key, what=what),
-        lambda entries, node, problems: {entry.name: entry.value for entry in entries},
-    )
+    return _MappingOf(value, key, what)
 
 
 class _Converted(Shape[U], Generic[T, U]):
@@ -278,19 +238,3 @@ def by_kind(
 ) -> Shape[T]:
     """One thing that may be written in several ways: as a value, as a list, or as a mapping."""
     return _ByKind(what, scalar, sequence, mapping)
-
-
-class _Later(Shape[T_co]):
-    def __init__(self, shape: Callable[[], Shape[T_co]]) -> None:
-        self._shape = shape
-
-    def read(self, node: Node, problems: list[Problem]) -> T_co | Unreadable:
-        return self._shape().read(node, problems)
-
-    def schema(self, definitions: Definitions) -> Schema:
-        return self._shape().schema(definitions)
-
-
-def later(shape: Callable[[], Shape[T]]) -> Shape[T]:
-    """A shape that is declared further down, or that holds itself; only records may hold themselves."""
-    return _Later(shape)

@@ -1,58 +1,52 @@
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from breakglass.yamlio.position import InvalidFileError
+from breakglass.yamlio.record import key, record, shape_of
 from breakglass.yamlio.shape import (
     BOOLEAN,
     DURATION,
     JSON,
     PATH,
     TEXT,
-    Fields,
     Shape,
     by_kind,
     choice,
     converted,
-    entries_of,
     integer,
-    later,
     list_of,
-    mapping_of,
-    nearest,
     number,
-    optional,
     read_as,
-    record,
-    required,
     schema_of,
     text,
 )
+from breakglass.yamlio.shape_base import nearest
 from breakglass.yamlio.source import parse
 from tests.runbook.format_support import place, unmarked
 
 FILE = Path("folder/file.yaml")
 
 
-@dataclass(frozen=True)
+@record("host")
 class Host:
-    address: str
-    port: int
-    pause: float | None
+    address: str = key("Name or IP address.")
+    port: int = key("Where it listens.", integer(1, 65535), default=22)
+    pause: float | None = key("How long it rests.", DURATION, default=None)
 
 
-ADDRESS = required("address", TEXT, help="Name or IP address.")
-PORT = optional("port", integer(1, 65535), default=22)
-WAIT = optional("pause", DURATION)
-HOST = record("host", (ADDRESS, PORT, WAIT), lambda given: Host(given[ADDRESS], given[PORT], given[WAIT]))
-HOSTS = required("hosts", mapping_of(HOST))
-SITE = record("site", (HOSTS,), lambda given: given[HOSTS])
+@record("site")
+class Site:
+    hosts: Mapping[str, Host] = key("Machines.")
+
+
+SITE = shape_of(Site)
 
 
 def test_a_record_is_read_into_its_value():
     node = parse("hosts: {a: {address: b}, c: {address: d, port: 1, pause: 500ms}}", FILE)
-    assert read_as(SITE, node) == {"a": Host("b", 22, None), "c": Host("d", 1, 0.5)}
+    assert read_as(SITE, node) == Site({"a": Host("b", 22, None), "c": Host("d", 1, 0.5)})
 
 
 @pytest.mark.parametrize(
@@ -133,55 +127,6 @@ def test_any_data_is_read_as_it_is():
     assert read_as(JSON, parse("{a: [1, ~, x], b: {}}", FILE)) == {"a": [1, None, "x"], "b": {}}
 
 
-def test_entries_keep_the_place_of_their_names():
-    entries = read_as(entries_of(integer()), parse("a: 1\nb: 2\n", FILE))
-    assert [(entry.name, entry.position.line, entry.value) for entry in entries] == [("a", 1, 1), ("b", 2, 2)]
-
-
-LEFT = optional("left", integer())
-RIGHT = optional("right", integer())
-
-
-@pytest.mark.parametrize(
-    ("source", "message"),
-    [
-        ("left: 1\n§right: 2", "a turn has one of left or right, not several"),
-        ("§{}", "a turn needs one of left, right"),
-    ],
-)
-def test_exactly_one_of_several_keys(source: str, message: str):
-    turn = record("turn", (LEFT, RIGHT), lambda given: given[LEFT], one_of=(LEFT, RIGHT))
-    clean, places = unmarked(source)
-    with pytest.raises(InvalidFileError, match=message) as caught:
-        read_as(turn, parse(clean, FILE))
-    assert [place(problem) for problem in caught.value.problems] == places
-
-
-def test_at_most_one_of_several_keys_may_be_none():
-    turn = record("turn", (LEFT, RIGHT), lambda given: given[LEFT], at_most_one_of=(LEFT, RIGHT))
-    assert read_as(turn, parse("{}", FILE)) is None
-
-
-def test_a_record_may_find_faults_of_its_own():
-    def build(given: Fields) -> int | None:
-        if given.has(LEFT) and not given.has(RIGHT):
-            given.problem(given.position_of(LEFT), "left wants right")
-        return given[RIGHT]
-
-    with pytest.raises(InvalidFileError, match=r":1:8: left wants right"):
-        read_as(record("turn", (LEFT, RIGHT), build), parse("{left: 1}", FILE))
-
-
-def test_a_shape_may_hold_itself():
-    def nested() -> Shape[int]:
-        return tree
-
-    children = optional("children", list_of(later(nested)), default=())
-    tree: Shape[int] = record("tree", (children,), lambda given: 1 + sum(given[children]))
-    assert read_as(tree, parse("children: [{}, {children: [{}]}]", FILE)) == 4
-    assert schema_of(tree, "A tree")["$ref"] == "#/$defs/tree"
-
-
 def test_a_converted_value_takes_the_place_of_what_was_written():
     doubled = converted(integer(), lambda value, node, problems: value * 2)
     assert read_as(doubled, parse("4", FILE)) == 8
@@ -198,8 +143,15 @@ def test_the_schema_says_what_the_reader_demands():
                 "additionalProperties": False,
                 "properties": {
                     "address": {"description": "Name or IP address.", "type": "string", "minLength": 1},
-                    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+                    "port": {
+                        "description": "Where it listens.",
+                        "type": "integer",
+                        "minimum": 1,
+                        "maximum": 65535,
+                        "default": 22,
+                    },
                     "pause": {
+                        "description": "How long it rests.",
                         "title": "duration",
                         "anyOf": [
                             {"type": "number", "minimum": 0},
@@ -214,6 +166,7 @@ def test_the_schema_says_what_the_reader_demands():
                 "additionalProperties": False,
                 "properties": {
                     "hosts": {
+                        "description": "Machines.",
                         "type": "object",
                         "propertyNames": {"type": "string", "minLength": 1},
                         "additionalProperties": {"$ref": "#/$defs/host"},
