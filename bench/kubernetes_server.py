@@ -10,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.hooks import PlainHooks
 from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.server import start_api_server
@@ -48,7 +48,7 @@ def pod(namespace: str, number: int) -> Object:
 
 
 async def serve(folder: Path) -> None:
-    store = ObjectStore(Clock())
+    store = ObjectStore(SimulatedClock())
     store.load([{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}}])
     store.load(pod(f"pods-{size}", number) for size in SIZES for number in range(size))
     server = await start_api_server(store, PlainHooks(), folder)

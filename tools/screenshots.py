@@ -25,7 +25,7 @@ from termios import TIOCSWINSZ
 
 from textual.pilot import Pilot
 
-from breakglass.cli.ending import code_of
+from breakglass.cli.session_exit_code import code_of
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder, all_sessions
 from breakglass.journal.follow import follower

@@ -42,7 +42,7 @@ def open_cockpit(request: "Request | None") -> int:
 
 
 def _code_of(session: "Session") -> int:
-    from breakglass.cli.ending import code_of
+    from breakglass.cli.session_exit_code import code_of
 
     return code_of(session)
 

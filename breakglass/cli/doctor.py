@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from breakglass.cli.ending import PERMISSION, UNREACHABLE
+from breakglass.cli.session_exit_code import PERMISSION, UNREACHABLE
 from breakglass.engine.doctor import Check, checks, unused
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import state_folder
@@ -31,7 +31,7 @@ from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
-from breakglass.transport.visible import visible_line
+from breakglass.transport.sanitize import visible_line
 
 GLYPHS = {"ok": "[ok]", "suspect": "[?] ", "failed": "[XX]", "unknown": "[??]"}
 

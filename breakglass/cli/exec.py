@@ -14,11 +14,11 @@ import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.cli.ending import exit_code
-from breakglass.cli.lines import Lines, on_a_terminal
 from breakglass.cli.plain import Given, answer_confirmation, give, or_stop
+from breakglass.cli.session_exit_code import exit_code
 from breakglass.cli.signals import ending_on_signals
-from breakglass.cli.telling import record_words, telling_of_the_disk
+from breakglass.cli.terminal_input import TerminalInput, on_a_terminal
+from breakglass.cli.walk_output import record_words, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.adhoc import adhoc_runbook
 from breakglass.engine.gateway import Prompts
@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> int:
 
 
 async def _run(request: Request) -> int:
-    lines = Lines(sys.stderr)
+    lines = TerminalInput(sys.stderr)
     async with open_session(
         request, Prompts(secret=lines.ask_secret if on_a_terminal() else None)
     ) as session:
@@ -74,7 +74,7 @@ async def _run(request: Request) -> int:
         return exit_code(engine.state, None)
 
 
-async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: Lines) -> None:
+async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: TerminalInput) -> None:
     """A confirmation is asked of whoever is at the terminal; nothing else goes on."""
     engine, by = session.engine, operator_name()
     while True:

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable
 
-from breakglass.cli.ending import code_of
+from breakglass.cli.session_exit_code import code_of
 from breakglass.cli.signals import ending_on_signals
-from breakglass.cli.telling import runbook_words, tell, tell_the_end, telling_of_the_disk
+from breakglass.cli.walk_output import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine.autopilot import Script, walk
 from breakglass.engine.opening import Request, Session, open_session, operator_name
-from breakglass.transport.visible import visible
+from breakglass.transport.sanitize import visible
 
 ScriptOf = Callable[[Session], Script]
 

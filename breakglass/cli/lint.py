@@ -10,7 +10,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
+from breakglass.runbook.check_cache import CheckCache, Checked, FileReader, Head, open_cache
 from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled, find_runbook
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 
@@ -58,7 +58,7 @@ def _problems(path: Path, cache: CheckCache) -> list[Problem]:
 def _check(path: Path, cache: CheckCache) -> list[Problem]:
     from breakglass.yamlio.source import MappingNode, parse
 
-    reading = Reading()
+    reading = FileReader()
     text = reading(path)
     tree = parse(text, path)
     keys = {str(key.value) for key, _ in tree.entries} if isinstance(tree, MappingNode) else set[str]()

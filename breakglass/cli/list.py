@@ -10,7 +10,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.runbook.check_cache import CheckCache, Checked, Head, Reading, open_cache
+from breakglass.runbook.check_cache import CheckCache, Checked, FileReader, Head, open_cache
 from breakglass.runbook.library import all_runbooks, ambiguous, doubled
 from breakglass.yamlio.position import InvalidFileError
 
@@ -55,7 +55,7 @@ def _head(path: Path, cache: CheckCache) -> Head:
         return kept.head
     from breakglass.runbook.load import read_runbook
 
-    reading = Reading()
+    reading = FileReader()
     runbook, problems = read_runbook(reading(path), path, read=reading)
     if runbook is None:
         raise InvalidFileError(problems)

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Awaitable
 from typing import TypeAlias
 
-from breakglass.cli.ending import code_of
-from breakglass.cli.lines import Lines
+from breakglass.cli.session_exit_code import code_of
 from breakglass.cli.signals import ending_on_signals
-from breakglass.cli.telling import runbook_words, tell, tell_the_end, telling_of_the_disk
+from breakglass.cli.terminal_input import TerminalInput
+from breakglass.cli.walk_output import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.gateway import Prompts
 from breakglass.engine.opening import Request, open_session, operator_name
@@ -23,7 +23,7 @@ from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.confirmation import what_and_where
 from breakglass.runbook.assessed import vouched_steps
-from breakglass.transport.visible import visible_line
+from breakglass.transport.sanitize import visible_line
 
 Given: TypeAlias = c.Command | c.Sign
 """What a person gives: a command, or a signature, which is checked first."""
@@ -34,7 +34,7 @@ UNDER_THE_VALUE = f"\n{'':12}"
 
 async def walk_plain(request: Request) -> int:
     """Walk a session line by line. Returns the exit code."""
-    lines = Lines(sys.stdout)
+    lines = TerminalInput(sys.stdout)
     async with open_session(request, Prompts(secret=lines.ask_secret)) as session:
         engine = session.engine
         asked: asyncio.Queue[e.Asked] = asyncio.Queue()
@@ -72,7 +72,7 @@ async def walk_plain(request: Request) -> int:
         return code
 
 
-async def _answer_all(engine: Engine, asked: "asyncio.Queue[e.Asked]", lines: Lines) -> None:
+async def _answer_all(engine: Engine, asked: "asyncio.Queue[e.Asked]", lines: TerminalInput) -> None:
     while True:
         question = await asked.get()
         while engine.state.waiting is question:
@@ -100,7 +100,7 @@ async def or_stop(answer: Awaitable[Given]) -> Given:
         return c.Stop(f"nobody can be asked any more: {error}", operator_name())
 
 
-async def _answer(asked: e.Asked, state: State, lines: Lines) -> Given:
+async def _answer(asked: e.Asked, state: State, lines: TerminalInput) -> Given:
     by = operator_name()
     match asked.question:
         case "confirm" | "accept":
@@ -124,7 +124,7 @@ NEEDS_A_PERSON = (
 )
 
 
-async def answer_confirmation(asked: e.Asked, state: State, lines: Lines, by: str) -> Given:
+async def answer_confirmation(asked: e.Asked, state: State, lines: TerminalInput, by: str) -> Given:
     """Show a change with all that is known of it, and take the word of whoever is at the terminal."""
     _show_change(asked, state, lines)
     if not lines.at_a_terminal:
@@ -145,7 +145,7 @@ async def answer_confirmation(asked: e.Asked, state: State, lines: Lines, by: st
     return c.Confirm(typed, person) if typed else c.Decline(by)
 
 
-def _show_change(asked: e.Asked, state: State, lines: Lines) -> None:
+def _show_change(asked: e.Asked, state: State, lines: TerminalInput) -> None:
     rows = [
         *what_and_where(asked),
         ("EARLIER", asked.earlier),
@@ -168,7 +168,7 @@ def _show_change(asked: e.Asked, state: State, lines: Lines) -> None:
         lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {need.that}: {seen or '-'}  {held}")
 
 
-async def _signature(asked: e.Asked, state: State, lines: Lines, by: str) -> Given:
+async def _signature(asked: e.Asked, state: State, lines: TerminalInput, by: str) -> Given:
     """Show what a second person signs, and take the signature as it is pasted."""
     agreed = ", ".join(state.approvals)
     lines.say(f"\n  {agreed} has agreed. A second person signs this text, on any machine:\n\n{asked.sign}\n")
@@ -182,7 +182,7 @@ async def _signature(asked: e.Asked, state: State, lines: Lines, by: str) -> Giv
     return c.Sign(pasted)
 
 
-async def _pick(asked: e.Asked, lines: Lines) -> str:
+async def _pick(asked: e.Asked, lines: TerminalInput) -> str:
     names = list(asked.options)
     lines.say(f"\n  {asked.text}")
     for number, name in enumerate(names, start=1):
@@ -197,7 +197,7 @@ async def _pick(asked: e.Asked, lines: Lines) -> str:
         lines.say(f"  {wrong}")
 
 
-async def _decision(way: str, lines: Lines, by: str) -> c.Command:
+async def _decision(way: str, lines: TerminalInput, by: str) -> c.Command:
     match way:
         case "continue":
             return c.Continue(by)

@@ -12,8 +12,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from breakglass.cli.front import add_walk_arguments, given_inputs, walk_with
-from breakglass.cli.lines import on_a_terminal
+from breakglass.cli.terminal_input import on_a_terminal
+from breakglass.cli.walk_command import add_walk_arguments, given_inputs, walk_with
 from breakglass.engine.autopilot import Script
 from breakglass.engine.opening import Request, Session
 from breakglass.runbook.library import find_runbook, find_scenario

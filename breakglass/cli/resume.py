@@ -7,7 +7,7 @@ examples:
 
 from argparse import ArgumentParser, Namespace
 
-from breakglass.cli.front import add_walk_arguments, walk_with
+from breakglass.cli.walk_command import add_walk_arguments, walk_with
 from breakglass.engine.autopilot import Script
 from breakglass.engine.opening import Request
 

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from breakglass.exit_codes import ExitCode
 from breakglass.policy.commands import judge_command, judge_shell
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.transport.visible import visible_line
+from breakglass.transport.sanitize import visible_line
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -9,7 +9,7 @@ examples:
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.cli.front import add_walk_arguments, given_inputs, walk_with
+from breakglass.cli.walk_command import add_walk_arguments, given_inputs, walk_with
 from breakglass.engine.autopilot import Script
 from breakglass.engine.opening import Request
 from breakglass.runbook.library import find_runbook

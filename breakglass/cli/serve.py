@@ -79,7 +79,7 @@ def _listen(port: int) -> socket.socket:
 
 def _application(session: str, title: str, word: str) -> "web.Application":
     try:
-        from breakglass.cli.serving import application
+        from breakglass.cli.serve_page import application
     except ModuleNotFoundError as error:
         raise NotServedError(
             f"serve needs {error.name}, which is not installed: pip install 'breakglass[serve]'"

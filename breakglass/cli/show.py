@@ -10,11 +10,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 
 from breakglass.runbook.assessed import vouched_words
+from breakglass.runbook.command_text import command_of
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
-from breakglass.runbook.words import command_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from breakglass.errors import UserError
 from breakglass.runbook.library import unique_runbooks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Uses
-from breakglass.site.draft import Contexts, Draft, Machine, aliases_in, contexts_in, site_text
+from breakglass.site.draft import Contexts, Draft, SshConfigHost, aliases_in, contexts_in, site_text
 from breakglass.site.load import read_site
 from breakglass.yamlio.position import InvalidFileError
 
@@ -107,7 +107,7 @@ def _contexts(kubeconfig: Path | None, only: list[str] | None) -> Contexts:
     return replace(found, contexts=tuple(each for each in found.contexts if each.name in only))
 
 
-def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[Machine, ...]:
+def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[SshConfigHost, ...]:
     """The hosts that are wanted, as `ssh` would reach them. Raises SiteFileError as `_contexts` does."""
     file = (ssh_config or Path("~/.ssh/config")).expanduser()
     if ssh_config is not None and not file.is_file():
@@ -120,12 +120,12 @@ def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[Machine,
         return ()
     from breakglass.transport.ssh.client_config import ClientConfigError, settings_of
 
-    machines: list[Machine] = []
+    machines: list[SshConfigHost] = []
     for alias in aliases if only is None else only:
         try:
             settings = settings_of(alias, ssh_config and file, [])
         except ClientConfigError as error:
-            machines.append(Machine(alias, str(error)))
+            machines.append(SshConfigHost(alias, str(error)))
             continue
         user, address, port, jump = (
             settings.get(keyword) for keyword in ("user", "hostname", "port", "proxyjump")
@@ -135,7 +135,7 @@ def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[Machine,
         words = f"{user}@{address}" if user else f"{address}"
         words += f":{port}" if port and port != "22" else ""
         words += f" through {jump}" if jump and jump != "none" else ""
-        machines.append(Machine(alias, words))
+        machines.append(SshConfigHost(alias, words))
     return tuple(machines)
 
 

@@ -25,7 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from breakglass.cli.ending import PERMISSION, UNREACHABLE
+from breakglass.cli.session_exit_code import PERMISSION, UNREACHABLE
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import WORST_FIRST, Finding, Triage, triage
@@ -36,7 +36,7 @@ from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
-from breakglass.transport.visible import visible_line
+from breakglass.transport.sanitize import visible_line
 
 WORDS = {
     "confirmed": "[XX]  confirmed",

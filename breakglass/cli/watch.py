@@ -14,8 +14,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.cockpit import prepare_environment
-from breakglass.cli.lines import on_a_terminal
-from breakglass.cli.telling import tell
+from breakglass.cli.terminal_input import on_a_terminal
+from breakglass.cli.walk_output import tell
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import SessionFolder, find_session, state_folder
 from breakglass.journal.follow import EVERY, follower

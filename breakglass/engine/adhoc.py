@@ -19,7 +19,7 @@ from breakglass.runbook.model import Runbook
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import Confirmation, Step
 from breakglass.runbook.template import Template
-from breakglass.runbook.typed import typing_problem
+from breakglass.runbook.typed_text import typing_problem
 from breakglass.yamlio.position import Position
 
 NAME = "exec"

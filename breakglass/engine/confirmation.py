@@ -7,7 +7,7 @@ from breakglass.policy.risk import Risk
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import Template, render
-from breakglass.runbook.typed import seen, typing_problem
+from breakglass.runbook.typed_text import seen, typing_problem
 
 
 class ConfirmationTextError(Exception):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.scope import result_value
-from breakglass.reach import only_to
+from breakglass.network_guard import only_to
 from breakglass.runbook.actions import Action
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.faults import OUTPUT_LIMIT
@@ -39,7 +39,7 @@ from breakglass.transport.base import (
 )
 from breakglass.transport.http.endpoint import Forward
 from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder, shortened
-from breakglass.transport.visible import visible_line
+from breakglass.transport.sanitize import visible_line
 from breakglass.values import Json
 
 if TYPE_CHECKING:

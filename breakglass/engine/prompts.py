@@ -22,7 +22,7 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, Recorded, State, apply, fold
 from breakglass.journal.store import Journal
-from breakglass.linear import compile_pattern
+from breakglass.regex import compile_pattern
 from breakglass.site.redaction import Redactor
 from breakglass.threads import in_thread
 from breakglass.values import Json

@@ -37,10 +37,10 @@ STATEMENT_ENDS = frozenset((";", "\n", "}", ""))
 
 def objection(program: str) -> str:
     """Why the text is not known to read, as a part of a sentence; the empty string when it only reads."""
-    return objection_of(lambda text: _Parser(text).program(), program)
+    return objection_of(lambda text: _AwkParser(text).program(), program)
 
 
-class _Parser(TokenParser):
+class _AwkParser(TokenParser):
     """Goes down from rules to operands."""
 
     def scan(self, at: int, before: str) -> Token:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from breakglass.policy import awk, conditions, jq, sed, tables
+from breakglass.policy.placeholders import EXPANSION, VALUE, WORDS, is_literal
 from breakglass.policy.risk import Judgement, Knowledge, Risk
 from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
-from breakglass.policy.site_says import ReadPattern
-from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS, is_literal
+from breakglass.policy.site_rules import ReadPattern
 from breakglass.policy.tables import ProgramOption, Slot, Usage
 
 HTTP_READS = frozenset(("GET", "HEAD", "OPTIONS"))

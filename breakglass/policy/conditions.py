@@ -6,7 +6,7 @@ stand only where the number of words says that it is not taken for an operator.
 
 from collections.abc import Sequence
 
-from breakglass.policy.stand_ins import WORDS, is_literal, literal_start
+from breakglass.policy.placeholders import WORDS, is_literal, literal_start
 
 _UNARY = frozenset(f"-{letter}" for letter in "abcdefghknprstuwxzGLNOS")
 _BINARY = frozenset(

@@ -20,9 +20,9 @@ from breakglass.policy.interpreters import (
     SHELL,
     Interpreter,
 )
+from breakglass.policy.placeholders import VALUE, WORDS, is_literal
 from breakglass.policy.risk import Knowledge
 from breakglass.policy.shell import ShellSyntaxError, parse
-from breakglass.policy.stand_ins import VALUE, WORDS, is_literal
 
 DEEPEST = 8
 """Commands that hand on to one another."""

@@ -59,7 +59,7 @@ Names = frozenset[tuple[str, int]]
 
 def objection(program: str) -> str:
     """Why the text is not known to read, as a part of a sentence; the empty string when it only reads."""
-    return objection_of(lambda text: _Parser(text).program(), program)
+    return objection_of(lambda text: _JqParser(text).program(), program)
 
 
 def _token(program: str, at: int) -> Token:
@@ -78,7 +78,7 @@ def _token(program: str, at: int) -> Token:
     return Token(found[0] if plain else kind, found[0], at)
 
 
-class _Parser(TokenParser):
+class _JqParser(TokenParser):
     """Goes down from pipes to terms. Numbers, names, variables, fields and formats are kinds of tokens."""
 
     def scan(self, at: int, before: str) -> Token:

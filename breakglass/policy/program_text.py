@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise, product
 
-from breakglass.policy.stand_ins import is_literal
+from breakglass.policy.placeholders import is_literal
 
 SHOWN = 20
 """Characters of the text that a sentence quotes at most."""
@@ -54,7 +54,7 @@ def _refuse_characters(text: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RegexReading:
     """One way in which a program looks for the end of a regular expression: whether it passes over what
     stands in brackets; whether a backslash in them is an escape; and whether a first `]` closes them."""
 
@@ -63,11 +63,11 @@ class Reading:
     first_closes: bool = False
 
 
-WITHIN_BRACKETS = tuple(Reading(True, *flags) for flags in product((False, True), repeat=2))
-PLAIN = Reading(brackets=False)
+WITHIN_BRACKETS = tuple(RegexReading(True, *flags) for flags in product((False, True), repeat=2))
+PLAIN = RegexReading(brackets=False)
 
 
-def regex_end(text: str, start: int, delimiter: str, readings: Iterable[Reading]) -> int:
+def regex_end(text: str, start: int, delimiter: str, readings: Iterable[RegexReading]) -> int:
     """Where a regular expression ends: the index of its delimiter, which must be the same in all readings.
 
     Raises NotUnderstoodError where it is not, or where there is none on the line.
@@ -78,7 +78,7 @@ def regex_end(text: str, start: int, delimiter: str, readings: Iterable[Reading]
     return ends.pop()
 
 
-def _end(text: str, start: int, delimiter: str, reading: Reading) -> int:
+def _end(text: str, start: int, delimiter: str, reading: RegexReading) -> int:
     at = start
     while at < len(text) and text[at] != "\n":
         if text[at] == delimiter:
@@ -96,7 +96,7 @@ def _after_escape(text: str, at: int) -> int:
     return at + 2
 
 
-def _after_brackets(text: str, opening: int, reading: Reading) -> int:
+def _after_brackets(text: str, opening: int, reading: RegexReading) -> int:
     """Behind a bracket expression. In it `[` opens a class such as `[:digit:]`, or stands for itself."""
     at = opening + 1
     at += text.startswith("^", at)

@@ -13,7 +13,7 @@ from breakglass.policy.program_text import (
     PLAIN,
     WITHIN_BRACKETS,
     NotUnderstoodError,
-    Reading,
+    RegexReading,
     not_understood,
     objection_of,
     regex_end,
@@ -194,7 +194,7 @@ def _regex(cursor: _Cursor, delimiter: str) -> None:
     cursor.at = regex_end(cursor.text, cursor.at, delimiter, WITHIN_BRACKETS) + 1
 
 
-def _two_parts(cursor: _Cursor, readings: Iterable[Reading]) -> None:
+def _two_parts(cursor: _Cursor, readings: Iterable[RegexReading]) -> None:
     """The two texts of `s` and `y`. In the first of `y` busybox passes over brackets, GNU sed does not."""
     delimiter = _delimiter(cursor)
     cursor.at = regex_end(cursor.text, cursor.at, delimiter, readings) + 1

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from breakglass.policy.placeholders import EXPANSION, WORDS
 from breakglass.policy.shell_conditional import refuse_unknown_condition
 from breakglass.policy.shell_redirections import OPERATOR, refuse_unknown_target, written
 from breakglass.policy.shell_scanner import Scanner, refuse_invisible_characters
@@ -16,14 +17,13 @@ from breakglass.policy.shell_variables import refuse_special_variable
 from breakglass.policy.shell_words import (
     Kind,
     ShellSyntaxError,
-    Word,
+    ShellWord,
     assignment,
     expand_braces,
     refuse_different_starts,
     texts,
     unsplit,
 )
-from breakglass.policy.stand_ins import EXPANSION, WORDS
 
 __all__ = ["ShellSyntaxError", "SimpleCommand", "parse"]
 
@@ -60,7 +60,7 @@ def parse(text: str) -> tuple[SimpleCommand, ...]:
         raise ShellSyntaxError(f"the text is longer than {LONGEST} characters", LONGEST)
     refuse_invisible_characters(text)
     found: list[SimpleCommand] = []
-    _Parser(text, 0, len(text), found, 0).commands({""}, may_be_empty=True)
+    _ShellParser(text, 0, len(text), found, 0).commands({""}, may_be_empty=True)
     return tuple(found)
 
 
@@ -96,7 +96,7 @@ _DIGITS = re.compile(r"[0-9]+")
 class _Parts:
     """What was read of a simple command so far."""
 
-    words: list[Word] = field(default_factory=list[Word])
+    words: list[ShellWord] = field(default_factory=list[ShellWord])
     assignments: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     writes: list[str] = field(default_factory=list[str])
     operator: str = ""
@@ -108,7 +108,7 @@ _NOTHING_TO_SAY = SimpleCommand(("echo",))
 """It ends the input of the program behind the pipe, as in `echo | openssl s_client`."""
 
 
-class _Parser(Scanner):
+class _ShellParser(Scanner):
     """Reads commands and appends them to `found`."""
 
     def __init__(self, text: str, at: int, end: int, found: list[SimpleCommand], depth: int) -> None:
@@ -120,7 +120,7 @@ class _Parser(Scanner):
 
     def substitution(self, start: int, end: int, closing: str) -> int:
         self._deeper()
-        inner = _Parser(self.text, start, end, self._found, self._depth)
+        inner = _ShellParser(self.text, start, end, self._found, self._depth)
         inner.commands({closing}, may_be_empty=True)
         self._depth -= 1
         return inner.at
@@ -249,7 +249,7 @@ class _Parser(Scanner):
             raise self._unexpected()
         self.commands({"done"})
 
-    def _words(self) -> Iterator[Word]:
+    def _words(self) -> Iterator[ShellWord]:
         self._blanks()
         while self.peek() != "#" and (word := self.word()):
             refuse_different_starts(word)
@@ -292,7 +292,7 @@ class _Parser(Scanner):
             if self.take(_PIPE) is None:
                 raise self._unexpected()
 
-    def _plain_word(self) -> Word:
+    def _plain_word(self) -> ShellWord:
         """The word that must stand here."""
         word = self.word() if self.peek() != "#" else None
         if word is None:
@@ -368,7 +368,7 @@ _SIGN = re.compile(r"\\\n|&&|\|\||;;|\|&|[a-z]+|.")
 _CLOSING_SIGN = re.compile(r"\)|;;|\Z")
 
 
-def _checked_assignment(name: str, value: Word, offset: int) -> tuple[str, str]:
+def _checked_assignment(name: str, value: ShellWord, offset: int) -> tuple[str, str]:
     refuse_different_starts(value)
     expand_braces(value)
     if any(piece.kind is Kind.BARE and ":=" in piece.text for piece in value.pieces):
@@ -378,13 +378,13 @@ def _checked_assignment(name: str, value: Word, offset: int) -> tuple[str, str]:
     return name, text
 
 
-def _expanded(word: Word) -> Iterator[str]:
+def _expanded(word: ShellWord) -> Iterator[str]:
     for each in expand_braces(word) or (word,):
         yield from texts(each)
 
 
 def _readings(
-    words: Sequence[Word], assignments: tuple[tuple[str, str], ...], writes: tuple[str, ...]
+    words: Sequence[ShellWord], assignments: tuple[tuple[str, str], ...], writes: tuple[str, ...]
 ) -> Iterator[SimpleCommand]:
     """The ways in which shells read the command: dash expands no braces, and bash and zsh take `time` for a
     reserved word."""
@@ -401,7 +401,7 @@ def _readings(
         yield from _readings(words[1:], assignments, writes)
 
 
-def _refuse_name(words: Sequence[Word]) -> None:
+def _refuse_name(words: Sequence[ShellWord]) -> None:
     """Refuse what is no program's name, or what not every shell takes for one."""
     name = unsplit(words[0])
     message = ""

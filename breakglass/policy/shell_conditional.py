@@ -8,7 +8,7 @@ operator such as && or < within it would be the shell's.
 import re
 from collections.abc import Sequence
 
-from breakglass.policy.shell_words import ShellSyntaxError, Word, expand_braces
+from breakglass.policy.shell_words import ShellSyntaxError, ShellWord, expand_braces
 
 _UNARY = re.compile(r"-[abcdefghknprstuwxzGLNOS]")
 _TEXT_COMPARISONS = frozenset(("=", "==", "!=", "=~", "-nt", "-ot", "-ef"))
@@ -16,7 +16,7 @@ _NUMBER_COMPARISONS = frozenset(("-eq", "-ne", "-lt", "-le", "-gt", "-ge"))
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
-def refuse_unknown_condition(words: Sequence[Word]) -> None:
+def refuse_unknown_condition(words: Sequence[ShellWord]) -> None:
     """Refuse, with ShellSyntaxError, the words of a `[[ … ]]` that are not a single known test."""
     for word in words:
         if expand_braces(word) is not None:
@@ -31,7 +31,7 @@ def refuse_unknown_condition(words: Sequence[Word]) -> None:
         raise ShellSyntaxError(message, words[0].offset)
 
 
-def _known(operands: Sequence[Word]) -> bool:
+def _known(operands: Sequence[ShellWord]) -> bool:
     match operands:
         case [word]:
             return not word.bare.startswith("-") and word.bare != "!"

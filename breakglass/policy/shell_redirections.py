@@ -2,8 +2,8 @@
 
 import re
 
-from breakglass.policy.shell_words import ShellSyntaxError, Word, texts
-from breakglass.policy.stand_ins import literal_start
+from breakglass.policy.placeholders import literal_start
+from breakglass.policy.shell_words import ShellSyntaxError, ShellWord, texts
 
 OPERATOR = re.compile(r"[0-9]?(<<<|<<|<&|<>|<|>>|>\||>&|>)|(&>>|&>)")
 _DESCRIPTOR = re.compile(r"[0-9]|-")
@@ -14,7 +14,7 @@ _NETWORK = ("/dev/tcp/", "/dev/udp/")
 """bash opens a connection for a path that begins so."""
 
 
-def refuse_unknown_target(operator: str, target: Word, following: str) -> None:
+def refuse_unknown_target(operator: str, target: ShellWord, following: str) -> None:
     """Refuse, with ShellSyntaxError, what shells read differently. `following` is the next character."""
     message = ""
     if following in ("<", ">") or target.bare.startswith("!"):
@@ -28,7 +28,7 @@ def refuse_unknown_target(operator: str, target: Word, following: str) -> None:
         raise ShellSyntaxError(message, target.offset)
 
 
-def written(operator: str, target: Word) -> tuple[str, ...]:
+def written(operator: str, target: ShellWord) -> tuple[str, ...]:
     """The file that the redirection may write to, or the connection that it may open; or none."""
     text = texts(target)[0]
     if operator in ("<<<", "<&") or (operator == ">&" and _DESCRIPTOR.fullmatch(target.bare)):

@@ -7,8 +7,8 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 
-from breakglass.policy.shell_words import Kind, Piece, ShellSyntaxError, Word
-from breakglass.policy.stand_ins import VALUE
+from breakglass.policy.placeholders import VALUE
+from breakglass.policy.shell_words import Kind, Piece, ShellSyntaxError, ShellWord
 
 _PLAIN_TEXT = re.compile(r"[\t\n -~]*")
 _VISIBLE = ("L", "M", "N", "P", "S")
@@ -84,7 +84,7 @@ class Scanner(ABC):
     def refused(self, message: str, offset: int | None = None) -> ShellSyntaxError:
         return ShellSyntaxError(message, self.at if offset is None else offset)
 
-    def word(self) -> Word | None:
+    def word(self) -> ShellWord | None:
         """The word that begins here, or None where none does."""
         start = self.at
         pieces: list[Piece] = []
@@ -106,7 +106,7 @@ class Scanner(ABC):
                 break
         if pieces and self.peek() == "(":
             raise self.refused("a ( right behind a word is not understood; write a blank, or quote it")
-        return Word(tuple(pieces), start) if pieces else None
+        return ShellWord(tuple(pieces), start) if pieces else None
 
     def _escaped(self) -> Piece:
         start = self.at

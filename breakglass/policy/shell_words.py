@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import product
 
-from breakglass.policy.stand_ins import EXPANSION, WORDS
+from breakglass.policy.placeholders import EXPANSION, WORDS
 
 MOST_EXPANDED = 64
 """Words that the brace expansions of one word may make."""
@@ -38,7 +38,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class ShellWord:
     pieces: tuple[Piece, ...]
     offset: int
 
@@ -49,7 +49,7 @@ class Word:
         return self.pieces[0].text if len(self.pieces) == 1 and self.pieces[0].kind is Kind.BARE else ""
 
 
-def unsplit(word: Word) -> str:
+def unsplit(word: ShellWord) -> str:
     """The word where the shell splits nothing and expands no glob: in an assignment and within `[[ … ]]`."""
     return _joined(word.pieces, EXPANSION)
 
@@ -62,7 +62,7 @@ def _joined(pieces: Sequence[Piece], many: str) -> str:
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 
 
-def assignment(word: Word) -> tuple[str, Word] | None:
+def assignment(word: ShellWord) -> tuple[str, ShellWord] | None:
     """The name, and the value as a word, of a word that assigns."""
     first = word.pieces[0]
     found = _ASSIGNMENT.match(first.text) if first.kind is Kind.BARE else None
@@ -70,10 +70,10 @@ def assignment(word: Word) -> tuple[str, Word] | None:
         return None
     rest = Piece(Kind.BARE, first.text[found.end() :], first.offset + found.end())
     pieces = (rest, *word.pieces[1:]) if rest.text else word.pieces[1:]
-    return found[1], Word(pieces, rest.offset)
+    return found[1], ShellWord(pieces, rest.offset)
 
 
-def refuse_different_starts(word: Word) -> None:
+def refuse_different_starts(word: ShellWord) -> None:
     """Refuse `~` and `=` at the beginning of a word where shells make different things of them, and `[[` as
     an argument."""
     if word.bare == "[[":
@@ -90,7 +90,7 @@ def refuse_different_starts(word: Word) -> None:
         raise ShellSyntaxError("only ~ and ~/ are read alike by all shells; quote the ~", word.offset)
 
 
-def texts(word: Word) -> tuple[str, ...]:
+def texts(word: ShellWord) -> tuple[str, ...]:
     """What the shell makes of a word, without brace expansion.
 
     A glob behind a literal beginning becomes any number of words: it is given twice.
@@ -128,7 +128,7 @@ _BRACES = re.compile(
 _DESCRIPTOR_VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 
 
-def expand_braces(word: Word) -> tuple[Word, ...] | None:
+def expand_braces(word: ShellWord) -> tuple[ShellWord, ...] | None:
     """The words that bash makes of `{a,b}` and `{1..3}`, or None for a word without any.
 
     Raises ShellSyntaxError for braces of any other form, and for too many words.
@@ -145,7 +145,7 @@ def expand_braces(word: Word) -> tuple[Word, ...] | None:
             raise ShellSyntaxError(f"the braces make more than {MOST_EXPANDED} words", word.offset)
     if count == 1:
         return None
-    return tuple(Word(_merged(chosen), word.offset) for chosen in product(*choices))
+    return tuple(ShellWord(_merged(chosen), word.offset) for chosen in product(*choices))
 
 
 def _choices(piece: Piece) -> Iterator[tuple[Piece, ...]]:

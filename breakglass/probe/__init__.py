@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from breakglass.site.model import Site
-from breakglass.transport.base import Delivery, Fault, ProbeRequest, Result, Sink
-from breakglass.transport.http.endpoint import Forward, Secrets
+from breakglass.transport.base import Delivery, Fault, ProbeRequest, Result, SecretResolver, Sink
+from breakglass.transport.http.endpoint import Forward
 from breakglass.values import Json
 
 
@@ -54,7 +54,7 @@ PROBES: Mapping[str, ProbeKind] = {
 
 
 async def run_probe(
-    request: ProbeRequest, site: Site, secrets: Secrets, sink: Sink, *, forward: Forward | None = None
+    request: ProbeRequest, site: Site, secrets: SecretResolver, sink: Sink, *, forward: Forward | None = None
 ) -> Result:
     """Run a probe within its time. What it found is in the result's `data`; its progress goes to the sink.
 

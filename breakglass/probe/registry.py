@@ -12,20 +12,20 @@ from typing import cast
 from urllib.parse import quote
 
 from breakglass.errors import UserError
-from breakglass.probe.registry_client import Answer, RegistryClient, registry_client
+from breakglass.probe.registry_client import RegistryClient, RegistryResponse, registry_client
 from breakglass.probe.registry_graph import (
+    Content,
     Edge,
     Findings,
     Repository,
-    Target,
     findings_of,
     look_at_blob,
     look_at_manifest,
 )
 from breakglass.site.model import Endpoint
 from breakglass.site.secrets import SecretError
-from breakglass.transport.base import Delivery, Fault, Result, Sink
-from breakglass.transport.http.endpoint import Forward, Secrets
+from breakglass.transport.base import Delivery, Fault, Result, SecretResolver, Sink
+from breakglass.transport.http.endpoint import Forward
 from breakglass.values import Json, parse_json
 
 _CHECKED = {
@@ -49,7 +49,7 @@ async def probe_registry(
     endpoint: Endpoint,
     arguments: Mapping[str, Json],
     timeout: float,
-    secrets: Secrets,
+    secrets: SecretResolver,
     sink: Sink,
     forward: Forward | None,
 ) -> Result:
@@ -145,7 +145,7 @@ class _Walk:
             self._add(self._list, repository)
         return None
 
-    async def _pages(self, path: str, key: str) -> tuple[list[str], Answer | None]:
+    async def _pages(self, path: str, key: str) -> tuple[list[str], RegistryResponse | None]:
         """All pages of a list, and the answer that was not one, if any. A page that was seen ends it."""
         names: list[str] = []
         seen: set[str] = set()
@@ -197,22 +197,22 @@ class _Walk:
             self._faults.append(f"{repository.name}: its tags cannot be listed: {wrong.why or wrong.code}")
         repository.listed = True
         for tag in reversed(tags[: self._most_tags] if self._most_tags else tags):
-            target = repository.by_tag.setdefault(tag, Target())
+            target = repository.by_tag.setdefault(tag, Content())
             self._add(self._look_at_tag, repository, tag, target)
 
-    async def _look_at_tag(self, repository: Repository, tag: str, target: Target) -> None:
+    async def _look_at_tag(self, repository: Repository, tag: str, target: Content) -> None:
         answer = await self._client.manifest(repository.name, tag)
         look, edges, digest = look_at_manifest(answer)
         target.looks.append(look)
         if not look.ok:
             return
         repository.tags[tag] = digest
-        known = repository.manifests.setdefault(digest, Target())
+        known = repository.manifests.setdefault(digest, Content())
         if not known.looks:
             known.looks.append(look)
             self._descend(repository, known, edges, answer.media_type)
 
-    async def _look(self, repository: Repository, edge: Edge, target: Target) -> None:
+    async def _look(self, repository: Repository, edge: Edge, target: Content) -> None:
         if edge.kind == "index-child":
             answer = await self._client.manifest(repository.name, edge.digest)
             look, edges, _ = look_at_manifest(answer, edge.digest)
@@ -225,14 +225,14 @@ class _Walk:
             target.looks.append(look_at_blob(answer, edge.digest, edge.size))
 
     def _descend(
-        self, repository: Repository, target: Target, edges: tuple[Edge, ...], media_type: str
+        self, repository: Repository, target: Content, edges: tuple[Edge, ...], media_type: str
     ) -> None:
         target.edges, target.media_type = edges, media_type
         for edge in edges:
             known = repository.manifests if edge.kind == "index-child" else repository.blobs
             if edge.digest in known or not (self._layers or edge.kind == "index-child"):
                 continue
-            known[edge.digest] = Target()
+            known[edge.digest] = Content()
             self._add(self._look, repository, edge, known[edge.digest])
 
     def counts(self) -> dict[str, Json]:
@@ -317,9 +317,9 @@ class _Walk:
         self._sink("stdout", f"{line}\n".encode())
 
 
-def _unconfirmed(repository: Repository) -> list[tuple[Target, str, Edge | None]]:
+def _unconfirmed(repository: Repository) -> list[tuple[Content, str, Edge | None]]:
     """What another look must confirm: the target, its tag where it is one, and the edge to it otherwise."""
-    found: list[tuple[Target, str, Edge | None]] = [
+    found: list[tuple[Content, str, Edge | None]] = [
         (target, tag, None) for tag, target in repository.by_tag.items() if target.wants_a_look
     ]
     edges = {
@@ -336,7 +336,7 @@ def _unconfirmed(repository: Repository) -> list[tuple[Target, str, Edge | None]
     return found
 
 
-def _strings(answer: Answer, key: str) -> list[str] | None:
+def _strings(answer: RegistryResponse, key: str) -> list[str] | None:
     """The list of texts that an answer holds under a key; null is an empty one. None for no such answer."""
 
     if answer.code != 200 or answer.why:

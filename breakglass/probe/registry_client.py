@@ -21,7 +21,14 @@ from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
 from breakglass.transport.http.client import KEPT_FOR, USER_AGENT, fault_of, where_of
-from breakglass.transport.http.endpoint import Door, Forward, Secrets, authorization_of, door_of, tls_of
+from breakglass.transport.http.endpoint import (
+    EndpointAddress,
+    Forward,
+    SecretResolver,
+    address_of,
+    authorization_of,
+    tls_of,
+)
 from breakglass.transport.resolver import ThreadResolver
 
 MEDIA_TYPES = (
@@ -49,7 +56,7 @@ _RANGE = re.compile(r"bytes [^/]*/(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RegistryResponse:
     """What one request gave. code: the HTTP status; 0 when no answer came, and `why` says why.
 
     size: bytes of the content that the registry says and shows that it has; None where it does not say.
@@ -73,7 +80,11 @@ class RegistryClient:
     """One registry. `requests` counts what was sent, repeats included."""
 
     def __init__(
-        self, connector: aiohttp.TCPConnector, endpoint: Endpoint, door: Door, authorization: str | None
+        self,
+        connector: aiohttp.TCPConnector,
+        endpoint: Endpoint,
+        door: EndpointAddress,
+        authorization: str | None,
     ) -> None:
         self.requests = 0
         self._endpoint = endpoint
@@ -101,21 +112,21 @@ class RegistryClient:
     def has_credentials(self) -> bool:
         return self._authorization is not None
 
-    async def version(self, *, anonymous: bool) -> Answer:
+    async def version(self, *, anonymous: bool) -> RegistryResponse:
         """`GET /v2/`: 401 without credentials is what a private registry answers."""
         return await self._whole("/v2/", {}, anonymous=anonymous)
 
-    async def page(self, path: str) -> Answer:
+    async def page(self, path: str) -> RegistryResponse:
         """A page of the catalog or of tags; `next_page` is the path of the one after."""
         return await self._whole(path, {"Accept": "application/json"})
 
-    async def manifest(self, repository: str, reference: str) -> Answer:
+    async def manifest(self, repository: str, reference: str) -> RegistryResponse:
         """A manifest or index, whole."""
         return await self._whole(
             f"/v2/{quote(repository)}/manifests/{quote(reference, safe=':')}", {"Accept": ACCEPT}
         )
 
-    async def blob(self, repository: str, digest: str) -> Answer:
+    async def blob(self, repository: str, digest: str) -> RegistryResponse:
         """Whether a blob is there to be read.
 
         Its last byte is asked for, since a HEAD is answered from the registry's memory, which may hold blobs
@@ -126,18 +137,20 @@ class RegistryClient:
             f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {"Range": "bytes=-1"}, _read_little
         )
 
-    async def content(self, repository: str, digest: str) -> Answer:
+    async def content(self, repository: str, digest: str) -> RegistryResponse:
         """A blob read to its end, and the digest of what came."""
         return await self._send(
             f"/v2/{quote(repository)}/blobs/{quote(digest, safe=':')}", {}, _read_and_hash
         )
 
-    async def _whole(self, path: str, headers: Mapping[str, str], *, anonymous: bool = False) -> Answer:
+    async def _whole(
+        self, path: str, headers: Mapping[str, str], *, anonymous: bool = False
+    ) -> RegistryResponse:
         return await self._send(path, headers, _read_whole, anonymous=anonymous)
 
     async def _send(
         self, path: str, headers: Mapping[str, str], read: "Reader", *, anonymous: bool = False
-    ) -> Answer:
+    ) -> RegistryResponse:
         """Send a request; once more where the connection broke, as kept ones may.
 
         Where it broke before the answer began, aiohttp has sent it again already.
@@ -155,7 +168,7 @@ class RegistryClient:
 
     async def _once(
         self, path: str, headers: Mapping[str, str], read: "Reader", *, anonymous: bool
-    ) -> Answer:
+    ) -> RegistryResponse:
         sent = self._headers.copy()
         sent.update(headers)
         if anonymous:
@@ -176,7 +189,7 @@ class RegistryClient:
         self.requests += 1
         return await handler(request)
 
-    async def _unanswered(self, error: aiohttp.ClientError | TimeoutError | ValueError) -> Answer:
+    async def _unanswered(self, error: aiohttp.ClientError | TimeoutError | ValueError) -> RegistryResponse:
         where = where_of(self._endpoint, self._door)
         match error:
             case TimeoutError():
@@ -192,20 +205,20 @@ class RegistryClient:
                 fault = Fault("configuration", f"{where}: the request cannot be sent: {error}")
             case _:
                 fault = await fault_of(error, self._endpoint, self._door)
-        return Answer(0, why=str(error) or type(error).__name__, fault=fault)
+        return RegistryResponse(0, why=str(error) or type(error).__name__, fault=fault)
 
 
-Reader: TypeAlias = Callable[[aiohttp.ClientResponse], Awaitable[Answer]]
+Reader: TypeAlias = Callable[[aiohttp.ClientResponse], Awaitable[RegistryResponse]]
 """What takes an answer in."""
 
 
-async def _read_whole(response: aiohttp.ClientResponse) -> Answer:
+async def _read_whole(response: aiohttp.ClientResponse) -> RegistryResponse:
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
         if len(body) > LARGEST_BODY:
-            return Answer(response.status, why=f"the answer is larger than {LARGEST_BODY} bytes")
-    return Answer(
+            return RegistryResponse(response.status, why=f"the answer is larger than {LARGEST_BODY} bytes")
+    return RegistryResponse(
         response.status,
         bytes(body),
         len(body),
@@ -216,7 +229,7 @@ async def _read_whole(response: aiohttp.ClientResponse) -> Answer:
     )
 
 
-async def _read_little(response: aiohttp.ClientResponse) -> Answer:
+async def _read_little(response: aiohttp.ClientResponse) -> RegistryResponse:
     """Read what came of a blob: its start, or all where it is so little that its connection is kept."""
     size = _size(response)
     enough = 1 if response.status == 200 and (size is None or size > DRAINED) else DRAINED
@@ -229,12 +242,12 @@ async def _read_little(response: aiohttp.ClientResponse) -> Answer:
     except aiohttp.ClientError:
         if not read and response.status in (200, 206):
             why = "the registry says that it is there and sends none of it"
-            return Answer(response.status, size=0, why=why, own=_own(response, b""))
+            return RegistryResponse(response.status, size=0, why=why, own=_own(response, b""))
         raise
-    return Answer(response.status, size=size, own=_own(response, bytes(read)))
+    return RegistryResponse(response.status, size=size, own=_own(response, bytes(read)))
 
 
-async def _read_and_hash(response: aiohttp.ClientResponse) -> Answer:
+async def _read_and_hash(response: aiohttp.ClientResponse) -> RegistryResponse:
     """Read a blob to its end. Only its digest and its size are kept."""
     if response.status != 200:
         return await _read_little(response)
@@ -245,9 +258,9 @@ async def _read_and_hash(response: aiohttp.ClientResponse) -> Answer:
             size += len(part)
     except aiohttp.ClientPayloadError:
         why = f"breaks off after {size} bytes"
-        return Answer(response.status, size=size, why=why, own=_own(response, b""))
+        return RegistryResponse(response.status, size=size, why=why, own=_own(response, b""))
     actual = "sha256:" + hashed.hexdigest()
-    return Answer(response.status, size=size, own=_own(response, b""), actual=actual)
+    return RegistryResponse(response.status, size=size, own=_own(response, b""), actual=actual)
 
 
 def _own(response: aiohttp.ClientResponse, body: bytes) -> bool:
@@ -275,14 +288,14 @@ def _next_page(response: aiohttp.ClientResponse) -> str:
 
 @asynccontextmanager
 async def registry_client(
-    endpoint: Endpoint, secrets: Secrets, parallel: int, forward: Forward | None
+    endpoint: Endpoint, secrets: SecretResolver, parallel: int, forward: Forward | None
 ) -> AsyncGenerator[RegistryClient]:
     """A client for an endpoint, at its pinned address, with its certificate authority and credentials.
 
     Raises what `secrets.resolve` and `forward` raise, and OSError for certificate files that cannot be read.
     """
     authorization = await authorization_of(endpoint, secrets)
-    door = await door_of(endpoint, forward)
+    door = await address_of(endpoint, forward)
     context = await in_thread(lambda: tls_of(endpoint))
     connector = aiohttp.TCPConnector(
         ssl=context, limit=parallel, keepalive_timeout=KEPT_FOR, resolver=ThreadResolver()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from breakglass.probe.registry_client import MEDIA_TYPES, Answer
+from breakglass.probe.registry_client import MEDIA_TYPES, RegistryResponse
 from breakglass.values import Json, parse_json
 
 Kind: TypeAlias = Literal["manifest", "index-child", "config", "layer"]
@@ -36,7 +36,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ContentCheck:
     """One look at a manifest or blob. why: what is wrong when it is not `ok`.
 
     certain: whether what is wrong is the registry's own word that the content is not there or not whole; an
@@ -56,10 +56,10 @@ class Look:
 
 
 @dataclass(slots=True)
-class Target:
+class Content:
     """Something that was looked at, once when it was well and twice when it was not."""
 
-    looks: list[Look] = field(default_factory=list[Look])
+    looks: list[ContentCheck] = field(default_factory=list[ContentCheck])
     edges: tuple[Edge, ...] = ()
     media_type: str = ""
 
@@ -90,17 +90,17 @@ class Repository:
     name: str
     tags: dict[str, str] = field(default_factory=dict[str, str])
     """Digest of each tag that answered."""
-    by_tag: dict[str, Target] = field(default_factory=dict[str, Target])
-    manifests: dict[str, Target] = field(default_factory=dict[str, Target])
-    blobs: dict[str, Target] = field(default_factory=dict[str, Target])
+    by_tag: dict[str, Content] = field(default_factory=dict[str, Content])
+    manifests: dict[str, Content] = field(default_factory=dict[str, Content])
+    blobs: dict[str, Content] = field(default_factory=dict[str, Content])
     listed: bool = False
 
-    def target(self, edge: Edge) -> Target:
+    def target(self, edge: Edge) -> Content:
         """What an edge leads to."""
         found = self.manifests if edge.kind == "index-child" else self.blobs
-        return found.get(edge.digest) or Target()
+        return found.get(edge.digest) or Content()
 
-    def targets(self) -> Iterator[Target]:
+    def targets(self) -> Iterator[Content]:
         yield from self.by_tag.values()
         yield from self.manifests.values()
         yield from self.blobs.values()
@@ -137,7 +137,9 @@ class Findings:
                 return None
 
 
-def look_at_manifest(answer: Answer, digest: str = "") -> tuple[Look, tuple[Edge, ...], str]:
+def look_at_manifest(
+    answer: RegistryResponse, digest: str = ""
+) -> tuple[ContentCheck, tuple[Edge, ...], str]:
     """Judge an answer to a request for a manifest; with it what the manifest names, and its own digest."""
     if answer.code != 200 or answer.why:
         return _not_given(answer, answer.size), (), ""
@@ -147,39 +149,41 @@ def look_at_manifest(answer: Answer, digest: str = "") -> tuple[Look, tuple[Edge
     except ValueError:
         body = None
     if not isinstance(body, dict):
-        return Look(200, answer.size, "is no manifest", certain=False), (), ""
+        return ContentCheck(200, answer.size, "is no manifest", certain=False), (), ""
     signed = "fsLayers" in body
     said = digest or answer.digest or actual
     if said.startswith("sha256:") and said != actual and not signed:
-        return Look(200, answer.size, OTHER_CONTENT, certain=True), (), said
-    return Look(200, answer.size, "", certain=True), tuple(_edges(body)), said
+        return ContentCheck(200, answer.size, OTHER_CONTENT, certain=True), (), said
+    return ContentCheck(200, answer.size, "", certain=True), tuple(_edges(body)), said
 
 
-def _not_given(answer: Answer, size: int | None) -> Look:
+def _not_given(answer: RegistryResponse, size: int | None) -> ContentCheck:
     """A look at what the registry did not give."""
     why = answer.why or ("not found" if answer.code == 404 else f"status {answer.code}")
     own_error = answer.own and answer.code == 500
     if own_error and not answer.why:
         why = "the registry cannot read it (status 500)"
-    return Look(answer.code, size, why, certain=answer.code == 404 and answer.own, own_error=own_error)
+    return ContentCheck(
+        answer.code, size, why, certain=answer.code == 404 and answer.own, own_error=own_error
+    )
 
 
-def look_at_blob(answer: Answer, digest: str, expected: int | None) -> Look:
+def look_at_blob(answer: RegistryResponse, digest: str, expected: int | None) -> ContentCheck:
     """Judge an answer to a request for a blob. A redirect leads to where the registry keeps it. Only where
     the content was read whole does the answer say whether it is that of the digest."""
     there = answer.code in (200, 206, 307, 302, 301, 308) or (answer.code == 416 and answer.size == 0)
     if not there:
         return _not_given(answer, None)
     if answer.actual and answer.actual != digest:
-        return Look(answer.code, answer.size, OTHER_CONTENT, certain=True)
+        return ContentCheck(answer.code, answer.size, OTHER_CONTENT, certain=True)
     if answer.size is None:
-        return Look(answer.code, None, answer.why, certain=True)
+        return ContentCheck(answer.code, None, answer.why, certain=True)
     if answer.size == 0 and expected != 0:
-        return Look(answer.code, 0, answer.why or "is empty", certain=True)
+        return ContentCheck(answer.code, 0, answer.why or "is empty", certain=True)
     if expected is not None and answer.size != expected:
         why = f"has {answer.size} bytes where its manifest says {expected}"
-        return Look(answer.code, answer.size, why, certain=True)
-    return Look(answer.code, answer.size, answer.why, certain=True)
+        return ContentCheck(answer.code, answer.size, why, certain=True)
+    return ContentCheck(answer.code, answer.size, answer.why, certain=True)
 
 
 def _edges(body: dict[str, Json]) -> Iterator[Edge]:
@@ -252,7 +256,7 @@ def _group(
         found.named.append({"repository": repository.name, "tags": [*tags], "digest": root})
     while below:
         parent, platform = below.pop()
-        target = repository.manifests.get(parent) or Target()
+        target = repository.manifests.get(parent) or Content()
         for edge in target.edges:
             if (parent, edge.digest) in seen:
                 continue
@@ -270,7 +274,7 @@ def _group(
                 children.append(edge.digest)
                 if child.edges:
                     below.append((edge.digest, edge.platform or platform))
-    top = repository.manifests.get(root) or Target()
+    top = repository.manifests.get(root) or Content()
     platforms = [*_platforms(repository, root, "")]
     wanted = [each for each in platforms if each[0] != NO_PLATFORM] or platforms
     found.digests.append(
@@ -294,7 +298,7 @@ def _group(
 def _platforms(repository: Repository, digest: str, platform: str) -> Iterator[tuple[str, str, State]]:
     """Each manifest that a client may end up with below a digest: its platform, digest and state, which is
     the worst of itself and all that it names."""
-    target = repository.manifests.get(digest) or Target()
+    target = repository.manifests.get(digest) or Content()
     children = [edge for edge in target.edges if edge.kind == "index-child"]
     if not children:
         states = [target.state, *(repository.target(edge).state for edge in target.edges)]
@@ -315,7 +319,7 @@ def _pulls(states: list[State]) -> Literal["all", "some", "none", "unknown"]:
     return "none" if all(state == "broken" for state in states) else "unknown"
 
 
-def _is_cache(top: Target) -> bool:
+def _is_cache(top: Content) -> bool:
     """Whether this is what BuildKit keeps between builds: an index of layers and not of manifests."""
     return top.media_type in (MEDIA_TYPES[0], MEDIA_TYPES[2]) and any(
         edge.kind != "index-child" for edge in top.edges
@@ -323,7 +327,7 @@ def _is_cache(top: Target) -> bool:
 
 
 def _row(
-    repository: str, tags: list[str], parent: str, edge: Edge, platform: str, target: Target
+    repository: str, tags: list[str], parent: str, edge: Edge, platform: str, target: Content
 ) -> dict[str, Json]:
     last = target.looks[-1]
     first_bad = next(look for look in target.looks if not look.ok)

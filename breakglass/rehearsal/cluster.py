@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from breakglass.rehearsal.answers import Answering, Asked, not_found
+from breakglass.rehearsal.command_replies import CommandReplies, ReceivedCommand, not_found
 from breakglass.rehearsal.commands import read_words
 from breakglass.rehearsal.effects import address_of
 from breakglass.rehearsal.spec.clusters import (
@@ -55,7 +55,7 @@ class ScenarioHooks:
         log_rules: Sequence[LogRule],
         world: World,
         story: Story,
-        answering: Answering,
+        answering: CommandReplies,
     ) -> None:
         self._name = name
         self._specification = specification
@@ -74,7 +74,7 @@ class ScenarioHooks:
             "container": call.container,
             "user": call.user,
         }
-        asked = Asked(line, "exec", place, data)
+        asked = ReceivedCommand(line, "exec", place, data)
         rules = [rule for rule in self._exec if self._fits(rule.pod, call.pod, call.container)]
         found = self._answering.rule_for(asked, rules)
         if found is None:
@@ -242,7 +242,7 @@ def users_of(specification: ClusterSpec) -> tuple[access.User, ...]:
             users.append(access.User(user.name))
             continue
         rules = tuple(
-            access.Rule(rule.verbs, rule.resources, rule.groups, rule.names, rule.namespaces)
+            access.RbacRule(rule.verbs, rule.resources, rule.groups, rule.names, rule.namespaces)
             for rule in user.rules
         )
         users.append(access.User(user.name, rules))

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from breakglass.policy.site_says import ReadPattern
-from breakglass.rehearsal.patterns import PATTERN, Pattern
+from breakglass.policy.site_rules import ReadPattern
+from breakglass.rehearsal.patterns import PATTERN, TextPattern
 from breakglass.rehearsal.spec.clusters import ClusterSpec, ExecRule, LogRule
 from breakglass.rehearsal.spec.effects import NO_EFFECT, Condition, Effect
 from breakglass.rehearsal.spec.machines import EndpointSpec, HostSpec
 from breakglass.runbook.expression import Expression
-from breakglass.site.reads import HELP as READS_HELP
-from breakglass.site.reads import READS
+from breakglass.site.read_patterns import HELP as READS_HELP
+from breakglass.site.read_patterns import READS
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 from breakglass.yamlio.record import Given, derived, inlined, key, one_of, placed, record, shape_of
@@ -42,7 +42,7 @@ class Rule:
     """When something happens, the world changes, at once or after some time."""
 
     name: Name = key("For the drill and for errors; the line where not given.", default="")
-    on: tuple[Pattern, ...] = key("Which events; see `breakglass.rehearsal.story`.", one_or_more(PATTERN))
+    on: tuple[TextPattern, ...] = key("Which events; see `breakglass.rehearsal.story`.", one_or_more(PATTERN))
     when: Condition = key("Only while this holds.", default=None)
     after: float = key("Simulated time until it acts.", DURATION, default=0.0)
     every: float | None = key("For `on: time`: again and again.", DURATION, default=None)

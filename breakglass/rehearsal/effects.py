@@ -88,7 +88,7 @@ class Effects:
         if move.collect is not None:
             collect = move.collect
             return registry.collect(delete_untagged=collect.delete_untagged, dry_run=collect.dry_run)
-        from breakglass.rehearsal.pushed import image_spec
+        from breakglass.rehearsal.pushed_image import image_spec
 
         registry.push(image_spec(render_tree(move.push, scope)))
         return ""

@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from breakglass.rehearsal.answers import Answering, Asked, not_found, reads_files
+from breakglass.rehearsal.command_replies import CommandReplies, ReceivedCommand, not_found, reads_files
 from breakglass.rehearsal.commands import read_line
 from breakglass.rehearsal.spec.machines import HostSpec
 from breakglass.rehearsal.story import Story
 from breakglass.rehearsal.world import World
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import render
-from breakglass.simulator.answer import Answer
-from breakglass.simulator.ssh_server import Machine
+from breakglass.simulator.command_result import CommandResult
+from breakglass.simulator.ssh_server import SshHost
 from breakglass.values import Json
 
 
@@ -20,7 +20,7 @@ class SimulatedHost:
     """One machine, by its scenario's rules. To be used in the event loop's thread only."""
 
     def __init__(
-        self, name: str, specification: HostSpec, world: World, story: Story, answering: Answering
+        self, name: str, specification: HostSpec, world: World, story: Story, answering: CommandReplies
     ) -> None:
         self.name = name
         self.specification = specification
@@ -29,9 +29,9 @@ class SimulatedHost:
         self._answering = answering
 
     @property
-    def machine(self) -> Machine:
+    def machine(self) -> SshHost:
         """It as its SSH server sees it."""
-        return Machine(
+        return SshHost(
             self.name,
             self.specification.user,
             self.run,
@@ -49,18 +49,18 @@ class SimulatedHost:
             self._story.fault(f"host {self.name}: reachable: {error}")
             return False
 
-    async def run(self, command: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
+    async def run(self, command: str, stdin: Callable[[], Awaitable[str]]) -> CommandResult:
         """Run a command line, taking its simulated time. `stdin` gives all input, for commands that read it.
 
         An answer that hangs is given at once; it is the server that keeps the client waiting.
         """
         if not self.reachable():
-            return Answer(then="hang")
+            return CommandResult(then="hang")
         line = read_line(command)
-        asked = Asked(line, "ssh", self.name, {"host": self.name})
+        asked = ReceivedCommand(line, "ssh", self.name, {"host": self.name})
         if line.sudo and self.specification.sudo == "password":
             self._answering.tell(asked, touched=False)
-            return Answer(stderr=b"sudo: a password is required\n", exit=1)
+            return CommandResult(stderr=b"sudo: a password is required\n", exit=1)
         found = self._answering.rule_for(asked, self.specification.commands)
         if found is None:
             self._answering.tell(asked, touched=False)

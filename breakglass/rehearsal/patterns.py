@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from breakglass import linear
+from breakglass import regex
 from breakglass.yamlio.record import key, record, shape_of
 from breakglass.yamlio.shape import TEXT, TYPES, Shape, by_kind, list_of, made
 
@@ -21,11 +21,11 @@ r"""What Python's `\s` is, as a class of RE2, whose own is ASCII."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class TextPattern:
     """A compiled pattern. `source` is what was written."""
 
     source: str
-    expression: linear.Pattern
+    expression: regex.Pattern
 
     def match(self, texts: Iterable[str]) -> dict[str, str] | None:
         """The words kept from the first text that matches as a whole; None where none does."""
@@ -36,7 +36,7 @@ class Pattern:
         return None
 
 
-def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank") -> Pattern:
+def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank") -> TextPattern:
     """A pattern from literal text. `separator` says what ends a `{word}`: a blank, or the `/` of a path.
 
     Raises ValueError where a name occurs twice.
@@ -50,26 +50,26 @@ def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank")
         name, anything, _ = found.groups()
         parts.append(f"(?P<{name}>{word})" if name else ".*" if anything else f"[{_BLANK}]+")
     parts.append(re.escape(source[end:]))
-    return Pattern(source, linear.compile_pattern("".join(parts), "(?s)"))
+    return TextPattern(source, regex.compile_pattern("".join(parts), "(?s)"))
 
 
-def compile_regex(source: str) -> Pattern:
+def compile_regex(source: str) -> TextPattern:
     """A pattern from a regular expression. Raises ValueError where it is not one."""
-    return Pattern(source, linear.compile_pattern(source, "(?s)"))
+    return TextPattern(source, regex.compile_pattern(source, "(?s)"))
 
 
 @record("regex")
 class _Regex:
     """A pattern that is not literal text."""
 
-    pattern: Pattern = key(
+    pattern: TextPattern = key(
         "A regular expression for the whole text.", made(TEXT, compile_regex), named="regex"
     )
 
 
 _REGEX = made(shape_of(_Regex), lambda regex: regex.pattern)
 
-PATTERN: Shape[Pattern] = by_kind(
+PATTERN: Shape[TextPattern] = by_kind(
     "a pattern",
     scalar=made(TEXT, compile_pattern),
     sequence=made(list_of(TEXT, minimum=1), lambda words: compile_pattern(" ".join(words))),
@@ -77,10 +77,10 @@ PATTERN: Shape[Pattern] = by_kind(
 )
 """Literal text with `{name}` for one word and `*` for anything; a list of words; or `{regex: …}`."""
 
-PATH_PATTERN: Shape[Pattern] = by_kind(
+PATH_PATTERN: Shape[TextPattern] = by_kind(
     "a path with {names} and *",
     scalar=made(TEXT, lambda path: compile_pattern(path, "slash")),
     mapping=_REGEX,
 )
 
-TYPES[Pattern] = PATTERN
+TYPES[TextPattern] = PATTERN

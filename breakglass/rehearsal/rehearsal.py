@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from breakglass.reach import Servers
-from breakglass.rehearsal.answers import Answering
+from breakglass.network_guard import Servers
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
+from breakglass.rehearsal.command_replies import CommandReplies
 from breakglass.rehearsal.drill import Scenario, WorldMove
 from breakglass.rehearsal.effects import Effects, objects_by_plural
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
@@ -25,7 +25,7 @@ from breakglass.rehearsal.story import Event, Happening, Listener, Story
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import render_tree
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.http_server import HttpServer
 from breakglass.simulator.kubernetes.certificates import Authority, write_private
 from breakglass.simulator.kubernetes.controllers import Controllers
@@ -53,7 +53,7 @@ class Rehearsal:
         self.scenario = scenario
         self.folder = folder
         self.speed = speed
-        self.clock = Clock(speed)
+        self.clock = SimulatedClock(speed)
         site = scenario.site
         self._world = World(
             scenario.world, self.clock, {"name": site.name, "variables": dict(site.variables)}
@@ -71,7 +71,7 @@ class Rehearsal:
         self._story = Story(
             self._world, scenario.rules, scenario.traps, scenario.recovered, self._effects.apply
         )
-        self._answering = Answering(self._world, self._story, self._effects)
+        self._answering = CommandReplies(self._world, self._story, self._effects)
         self._hosts = {
             name: SimulatedHost(name, specification, self._world, self._story, self._answering)
             for name, specification in scenario.hosts.items()

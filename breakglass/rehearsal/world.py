@@ -17,7 +17,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from breakglass.runbook.expression import Expression, holds
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.objects import timestamp
 from breakglass.values import Json, Scope
 
@@ -34,7 +34,9 @@ class WorldFaultError(Exception):
 class World:
     """Variables and clock of one rehearsal. To be touched in the event loop's thread only."""
 
-    def __init__(self, variables: Mapping[str, Json], clock: Clock, site: Mapping[str, Json]) -> None:
+    def __init__(
+        self, variables: Mapping[str, Json], clock: SimulatedClock, site: Mapping[str, Json]
+    ) -> None:
         self.variables: dict[str, Json] = copy.deepcopy(dict(variables))
         self.clock = clock
         self._site: dict[str, Json] = dict(site)

@@ -13,7 +13,7 @@ from breakglass.report.postmortem import post_mortem
 from breakglass.report.review import Review, better, review, review_text
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.transport.visible import visible
+from breakglass.transport.sanitize import visible
 
 
 def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> str:

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
-from breakglass.transport.visible import visible
+from breakglass.transport.sanitize import visible
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """One line of the timeline. `elapsed` is seconds since the session began."""
 
     time: datetime
@@ -21,17 +21,17 @@ class Entry:
     """2 for decisions, changes and verdicts; 1 for readings; 0 for detail."""
 
 
-def timeline(state: State, *, least: int = 1) -> list[Entry]:
+def timeline(state: State, *, least: int = 1) -> list[TimelineEntry]:
     """The session's facts, those of at least this weight."""
     return [entry for entry in _entries(state.timeline) if entry.weight >= least]
 
 
-def _entries(recorded: Iterable[Recorded]) -> Iterable[Entry]:
+def _entries(recorded: Iterable[Recorded]) -> Iterable[TimelineEntry]:
     for each in recorded:
         words = words_of(each.event)
         if words is not None:
             text, weight = words
-            yield Entry(each.time, each.elapsed, getattr(each.event, "step", ""), text, weight)
+            yield TimelineEntry(each.time, each.elapsed, getattr(each.event, "step", ""), text, weight)
 
 
 def state_words(state: e.StepState) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from breakglass.policy.stand_ins import VALUE
+from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.expression import EvaluationError, Expression
 from breakglass.runbook.json_text import render_json
 from breakglass.runbook.template import Template, argument_of, render

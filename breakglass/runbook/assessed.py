@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from breakglass.policy.site_says import SiteSays
+from breakglass.policy.site_rules import SiteRules
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import Step
 
 
-def assessed_on(runbook: Runbook, says: SiteSays) -> Runbook:
+def assessed_on(runbook: Runbook, says: SiteRules) -> Runbook:
     """The runbook as it counts on a site."""
     return replace(runbook, steps=tuple(_assessed(step, says) for step in runbook.steps))
 
 
-def _assessed(step: Step, says: SiteSays) -> Step:
+def _assessed(step: Step, says: SiteRules) -> Step:
     judgement, verify = judged(step.action, says), step.verify
     if verify is not None:
         verify = replace(verify, assessed=replace(verify.assessed, judgement=judged(verify.action, says)))

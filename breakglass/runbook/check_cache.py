@@ -61,7 +61,7 @@ class Checked(NamedTuple):
     head: Head | None = None
 
 
-class Reading:
+class FileReader:
     """Reads the files of one check, each once, and keeps their texts; the first is what is checked."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class CheckCache:
         except (InvalidFileError, OSError, ValueError, TypeError, LookupError):
             return None
 
-    def keep(self, reading: Reading, checked: Checked) -> None:
+    def keep(self, reading: FileReader, checked: Checked) -> None:
         """Keep what a check found, unless that is an error."""
         if self._file is None or any(not problem.warning for problem in checked.problems):
             return

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from breakglass.linear import compile_pattern
+from breakglass.regex import compile_pattern
 from breakglass.values import Json, parse_json
 
 if TYPE_CHECKING:

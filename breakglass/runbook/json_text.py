@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator
 from typing import NoReturn
 
-from breakglass.policy.stand_ins import VALUE
+from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.runbook.template import Template, text_of
 from breakglass.values import Json, Scope

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
-from breakglass.linear import compile_pattern
+from breakglass.regex import compile_pattern
 from breakglass.runbook.actions import InputType, StepId
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.steps import Step

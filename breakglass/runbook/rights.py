@@ -26,7 +26,7 @@ from breakglass.policy.kubectl.operations import (
     Wait,
 )
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse
-from breakglass.policy.stand_ins import VALUE
+from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.actions import KubectlAction
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import Runbook

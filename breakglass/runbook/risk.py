@@ -11,16 +11,16 @@ from breakglass.policy.commands import (
     judge_shell,
     worst_of,
 )
+from breakglass.policy.placeholders import shown
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.policy.site_says import NOTHING, SiteSays, judge_verb
-from breakglass.policy.stand_ins import shown
+from breakglass.policy.site_rules import NOTHING, SiteRules, judge_verb
 from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
 from breakglass.runbook.template import placeholder, placeholder_words
 
 HARMLESS = Judgement(Risk.READ, Knowledge.READS, "it sends no command")
 
 
-def judged(action: Action | None, says: SiteSays = NOTHING) -> Judgement:
+def judged(action: Action | None, says: SiteRules = NOTHING) -> Judgement:
     """What an action may do, whatever its values are. `says` is what the site adds, where it is known."""
     match action:
         case KubectlAction(words=words, stdin=stdin):
@@ -34,12 +34,12 @@ def judged(action: Action | None, says: SiteSays = NOTHING) -> Judgement:
             return HARMLESS
 
 
-def judged_kubectl(words: Sequence[str], says: SiteSays, *, fed: bool) -> Judgement:
+def judged_kubectl(words: Sequence[str], says: SiteRules, *, fed: bool) -> Judgement:
     """What a kubectl line may do. `fed`: it is given something on its standard input."""
     return _with_input(judge_kubectl(words, says.reads), words, fed)
 
 
-def judged_ssh(host: str, words: Sequence[str], says: SiteSays, *, shell: bool, fed: bool) -> Judgement:
+def judged_ssh(host: str, words: Sequence[str], says: SiteRules, *, shell: bool, fed: bool) -> Judgement:
     """What a command on a host may do. With `shell`, it is one text for `sh`. `fed` as for a kubectl line."""
     if host in says.forced:
         found = judge_verb(words)

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from breakglass.policy.placeholders import EXPANSION, VALUE
 from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
-from breakglass.policy.stand_ins import EXPANSION, VALUE
 from breakglass.runbook.arguments import in_path, option_error, value_in_word
 from breakglass.runbook.expression import EvaluationError, Expression
 from breakglass.runbook.template import Template

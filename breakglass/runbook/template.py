@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TypeAlias, TypeVar, cast
 
-from breakglass.policy.stand_ins import VALUE
+from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import InvalidFileError, Position, Problem

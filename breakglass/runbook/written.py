@@ -6,7 +6,7 @@ A record's field that is annotated with `Expression`, `Template` or `TemplateTre
 from collections.abc import Callable
 from typing import TypeVar, cast
 
-from breakglass.linear import compile_pattern
+from breakglass.regex import compile_pattern
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.template import OPEN, Template, TemplateTree, parse_template, split_words
 from breakglass.yamlio.position import InvalidFileError, Position, Problem

@@ -28,7 +28,7 @@ class Timer:
         self._forget(self)
 
 
-class Clock:
+class SimulatedClock:
     """Simulated UTC and simulated waiting. One real second is `speed` simulated seconds.
 
     start: the simulated moment at which the clock begins; the real present by default.
@@ -73,7 +73,7 @@ class Clock:
             timer.cancel()
 
 
-class SteppedClock(Clock):
+class SteppedClock(SimulatedClock):
     """A clock that stands still until it is told to go on. For tests of what time does, without waiting."""
 
     def __init__(self, start: datetime | None = None) -> None:

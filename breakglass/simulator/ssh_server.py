@@ -28,7 +28,7 @@ from paramiko.common import (
     OPEN_SUCCEEDED,
 )
 
-from breakglass.simulator.answer import Answer
+from breakglass.simulator.command_result import CommandResult
 from breakglass.simulator.kubernetes.certificates import write_private
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ LOOK_EVERY = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SshHost:
     """A machine behind SSH, as its server sees it.
 
     `run` gives the answer to a command line; the second argument reads all of its standard input.
@@ -51,7 +51,7 @@ class Machine:
 
     name: str
     user: str
-    run: Callable[[str, Callable[[], Awaitable[str]]], Awaitable[Answer]]
+    run: Callable[[str, Callable[[], Awaitable[str]]], Awaitable[CommandResult]]
     reachable: Callable[[], bool]
     refuse: bool = False
     hang: bool = False
@@ -75,7 +75,7 @@ class SshServer:
 
     def __init__(
         self,
-        machine: Machine,
+        machine: SshHost,
         host_key: paramiko.PKey,
         client_key: paramiko.PKey,
         loop: asyncio.AbstractEventLoop,
@@ -235,10 +235,10 @@ class _Session(paramiko.ServerInterface):
             with contextlib.suppress(OSError, EOFError):
                 channel.close()
 
-    async def _answer(self, line: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
+    async def _answer(self, line: str, stdin: Callable[[], Awaitable[str]]) -> CommandResult:
         return await self._server.machine.run(line, stdin)
 
-    def _send(self, channel: paramiko.Channel, answer: Answer, gone: Callable[[], bool]) -> None:
+    def _send(self, channel: paramiko.Channel, answer: CommandResult, gone: Callable[[], bool]) -> None:
         channel.sendall(answer.stdout)
         channel.sendall_stderr(answer.stderr)
         if answer.then == "hang":

@@ -50,7 +50,7 @@ class Contexts:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SshConfigHost:
     """A host of `ssh_config`. words: what `ssh` would make of it, for people."""
 
     alias: str
@@ -68,7 +68,7 @@ class Draft:
     name: str
     production: bool = True
     contexts: Contexts = Contexts()
-    machines: tuple[Machine, ...] = ()
+    machines: tuple[SshConfigHost, ...] = ()
     ssh_config: Path | None = None
     needs: Mapping[str, Uses] = field(default_factory=dict[str, Uses])
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
-from breakglass.policy.site_says import ReadPattern, SiteSays
-from breakglass.reach import Servers
-from breakglass.site.reads import HELP as READS_HELP
-from breakglass.site.reads import READS
+from breakglass.network_guard import Servers
+from breakglass.policy.site_rules import ReadPattern, SiteRules
+from breakglass.site.read_patterns import HELP as READS_HELP
+from breakglass.site.read_patterns import READS
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
 from breakglass.yamlio.record import Given, derived, key, one_of, record, shape_of
@@ -331,9 +331,9 @@ class Site:
     """The text that was loaded."""
 
     @property
-    def says(self) -> SiteSays:
+    def says(self) -> SiteRules:
         """What the site adds to what is known of commands."""
-        return SiteSays(
+        return SiteRules(
             self.reads, frozenset(name for name, host in self.hosts.items() if host.forced_command)
         )
 

@@ -124,6 +124,12 @@ visible, keeps the head and tail, and spills the whole to a file.
 """
 
 
+class SecretResolver(Protocol):
+    """What a transport needs of the site's secrets. `resolve` raises SecretError."""
+
+    async def resolve(self, name: str, /) -> str: ...
+
+
 class Transport(Protocol):
     """One way out, for one kind of request."""
 

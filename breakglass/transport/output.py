@@ -21,7 +21,7 @@ from breakglass.errors import UserError
 from breakglass.runbook.faults import OUTPUT_LIMIT
 from breakglass.site.redaction import Redaction, Redactor
 from breakglass.transport.base import OutputLimitError
-from breakglass.transport.visible import visible
+from breakglass.transport.sanitize import visible
 
 if TYPE_CHECKING:
     from breakglass.transport.base import Stream

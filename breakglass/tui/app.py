@@ -28,11 +28,11 @@ from breakglass.errors import UserError
 from breakglass.exit_codes import ExitCode
 from breakglass.runbook.library import Found
 from breakglass.threads import in_thread
-from breakglass.transport.visible import visible, visible_line
-from breakglass.tui.base import CockpitScreen, Wiring
+from breakglass.transport.sanitize import visible, visible_line
+from breakglass.tui.base import BaseApp, CockpitScreen
 from breakglass.tui.keys import Place
 from breakglass.tui.terminal import Terminal
-from breakglass.tui.theme import DARK, PALETTES, THEMES, Look, speaks_unicode, variables
+from breakglass.tui.theme import DARK, PALETTES, THEMES, Appearance, speaks_unicode, variables
 
 if TYPE_CHECKING:
     from breakglass.engine.opening import Request, Session
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 CodeOf: TypeAlias = "Callable[[Session], int]"
 
 
-class Cockpit(Wiring, inherit_bindings=False):
+class Cockpit(BaseApp, inherit_bindings=False):
     """The application. Its result is the exit code."""
 
     CSS_PATH = Path(__file__).with_name("cockpit.tcss")
@@ -66,17 +66,17 @@ class Cockpit(Wiring, inherit_bindings=False):
         self._walked: Engine | None = None
         self._leaving = False
         if self.no_color:
-            from breakglass.tui.uncoloured import Uncoloured
+            from breakglass.tui.no_colour import NoColour
 
             kept = [each for each in self._filters if not isinstance(each, Monochrome)]
-            self._filters = [*kept, Uncoloured(lambda: Color.parse(self.look.palette.background))]
+            self._filters = [*kept, NoColour(lambda: Color.parse(self.look.palette.background))]
         wanted = os.environ.get("BREAKGLASS_THEME", "")
         if wanted in PALETTES:
             self.theme = wanted
 
     @property
-    def look(self) -> Look:
-        return Look(PALETTES.get(self.theme, DARK), self.unicode)
+    def look(self) -> Appearance:
+        return Appearance(PALETTES.get(self.theme, DARK), self.unicode)
 
     @property
     def available_themes(self) -> dict[str, Theme]:
@@ -127,13 +127,13 @@ class Cockpit(Wiring, inherit_bindings=False):
         self.push_screen(HelpScreen(place))
 
     def show_palette(self, screen: CockpitScreen) -> None:
-        from breakglass.tui.dialogs.palette import Palette
+        from breakglass.tui.dialogs.palette import PaletteDialog
 
         def chosen(name: str | None) -> None:
             if name is not None:
                 screen.call_later(screen.run_action, name)
 
-        self.push_screen(Palette(screen.available()), chosen)
+        self.push_screen(PaletteDialog(screen.available()), chosen)
 
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen, and let go of what it painted. Textual 8 keeps that of the last 1,024 widgets, as
@@ -157,9 +157,9 @@ class Cockpit(Wiring, inherit_bindings=False):
     async def _walk(self, request: "Request") -> None:
         from breakglass.engine.gateway import Prompts
         from breakglass.engine.opening import open_session
-        from breakglass.tui.opening import Opening
+        from breakglass.tui.screens.opening import OpeningScreen
 
-        await self.push_screen(Opening(request))
+        await self.push_screen(OpeningScreen(request))
         from breakglass.tui.preload import preload
         from breakglass.tui.screens.report.screen import ReportScreen
         from breakglass.tui.screens.walk.screen import WalkScreen
@@ -200,9 +200,9 @@ class Cockpit(Wiring, inherit_bindings=False):
             await self.push_screen(walk)
 
     async def _end_opening(self) -> None:
-        from breakglass.tui.opening import Opening
+        from breakglass.tui.screens.opening import OpeningScreen
 
-        if isinstance(self.screen, Opening):
+        if isinstance(self.screen, OpeningScreen):
             await self.pop_screen()
 
     async def _replace(self, screen: Screen[None]) -> None:

@@ -9,17 +9,17 @@ from textual.widget import Widget
 
 from breakglass.runbook.library import Found
 from breakglass.tui.keys import Action, Place, actions_of
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 
 if TYPE_CHECKING:
     from breakglass.engine.opening import Request
 
 
-class Wiring(App[int], inherit_bindings=False):
+class BaseApp(App[int], inherit_bindings=False):
     """What a screen may ask of the application. `app.Cockpit` does it; screens know only this."""
 
     @property
-    def look(self) -> Look:
+    def look(self) -> Appearance:
         """How things are drawn in the theme that is on."""
         raise NotImplementedError
 
@@ -52,9 +52,9 @@ class Wiring(App[int], inherit_bindings=False):
         raise NotImplementedError
 
 
-def cockpit(widget: Widget) -> Wiring:
+def cockpit(widget: Widget) -> BaseApp:
     """The application that a widget lives in."""
-    return cast(Wiring, widget.app)  # pyright: ignore[reportUnknownMemberType]
+    return cast(BaseApp, widget.app)  # pyright: ignore[reportUnknownMemberType]
 
 
 class CockpitScreen(Screen[None], inherit_bindings=False):

@@ -16,7 +16,7 @@ MOST_MATCHES = 10_000
 """Lines with a match that are remembered."""
 
 
-class Lines(Protocol):
+class LineSource(Protocol):
     """Lines by number, from 0, safe to draw."""
 
     @property
@@ -42,7 +42,7 @@ class Written:
 class Joined:
     """Several sources, one after the other."""
 
-    parts: Sequence[Lines]
+    parts: Sequence[LineSource]
 
     @property
     def line_count(self) -> int:
@@ -60,7 +60,7 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ScreenRow:
     """One row on the screen: the line's number, where in the line it begins, and its text."""
 
     line: int
@@ -72,7 +72,7 @@ class Viewport:
     """A window onto lines: what is at its top, whether lines wrap, whether it stays at the end."""
 
     def __init__(self) -> None:
-        self.source: Lines = Written(())
+        self.source: LineSource = Written(())
         self.width = 80
         self.height = 10
         self.wrap = False
@@ -83,7 +83,7 @@ class Viewport:
         self._row = 0
         """The top: a line, and a row within it where lines wrap."""
 
-    def show(self, source: Lines, *, follow: bool) -> None:
+    def show(self, source: LineSource, *, follow: bool) -> None:
         """Look at other lines, from their end when they are followed, else from their beginning."""
         self.source, self.follow = source, follow
         self._line = self._row = self.column = 0
@@ -93,16 +93,16 @@ class Viewport:
         """The number of the line at the top."""
         return self._line
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ScreenRow]:
         """The rows in view."""
         if self.follow:
             self._line, self._row = self._end()
-        rows: list[Row] = []
+        rows: list[ScreenRow] = []
         for line, pieces in self._from(self._line):
             start = 0
             for at, piece in enumerate(pieces):
                 if line > self._line or at >= self._row:
-                    rows.append(Row(line, start, piece))
+                    rows.append(ScreenRow(line, start, piece))
                 start += len(piece)
             if len(rows) >= self.height:
                 break
@@ -214,7 +214,7 @@ class Search:
         self.at = -1
         self._next = 0
 
-    def scan(self, source: Lines) -> bool:
+    def scan(self, source: LineSource) -> bool:
         """Search one more block. Returns whether there may be more."""
         stop = self._next + SEARCH_BLOCK
         block = source.lines(self._next, stop)

@@ -134,7 +134,7 @@ MARKS: Mapping[str, Mark] = {
 }
 
 
-class Look(NamedTuple):
+class Appearance(NamedTuple):
     """How things are drawn: the theme's colours, and whether the terminal shows more than ASCII."""
 
     palette: Palette = DARK

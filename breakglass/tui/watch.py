@@ -5,8 +5,8 @@ from dataclasses import replace
 from breakglass.journal.follow import Follower
 from breakglass.tui.app import Cockpit
 from breakglass.tui.screens.walk.view import WalkView
+from breakglass.tui.walk_text import Move
 from breakglass.tui.widgets.text import plain
-from breakglass.tui.words import Move
 
 
 class WatchView(WalkView):

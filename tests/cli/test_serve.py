@@ -259,7 +259,7 @@ def test_a_port_that_is_taken_is_said(rehearsed: SessionFolder, capsys: pytest.C
 def test_without_the_extra_it_says_how_to_get_it(
     rehearsed: SessionFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "breakglass.cli.serving", raising=False)
+    monkeypatch.delitem(sys.modules, "breakglass.cli.serve_page", raising=False)
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     assert main(["serve", "last"]) == ExitCode.USAGE
     told = capsys.readouterr()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from breakglass.cli.main import main
 from breakglass.runbook.model import Uses
-from breakglass.site.draft import Context, Contexts, Draft, Machine, aliases_in, contexts_in, site_text
+from breakglass.site.draft import Context, Contexts, Draft, SshConfigHost, aliases_in, contexts_in, site_text
 from breakglass.site.load import load_site, read_site
 from breakglass.site.model import Site
 
@@ -223,10 +223,10 @@ TEXT = st.text(max_size=12)
 @given(
     name=TEXT,
     contexts=st.lists(st.builds(Context, TEXT, TEXT, st.just("") | TEXT), max_size=4),
-    machines=st.lists(st.builds(Machine, TEXT, TEXT), max_size=4),
+    machines=st.lists(st.builds(SshConfigHost, TEXT, TEXT), max_size=4),
 )
 def test_whatever_is_on_the_machine_what_is_written_loads(
-    name: str, contexts: list[Context], machines: list[Machine]
+    name: str, contexts: list[Context], machines: list[SshConfigHost]
 ) -> None:
     uses = Uses(hosts=("pve",), endpoints=("vault",), secrets=("token",), variables=("nodes",))
     found = Contexts(Path("/kube config"), "", tuple(contexts), (name,))

@@ -12,7 +12,7 @@ from breakglass.engine.triage import triage
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Assessment, Judgement, Knowledge, Risk
-from breakglass.policy.site_says import ReadPattern
+from breakglass.policy.site_rules import ReadPattern
 from breakglass.runbook.actions import SshAction
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine.doctor import Check, checks, unused
-from breakglass.policy.site_says import ReadPattern
+from breakglass.policy.site_rules import ReadPattern
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook

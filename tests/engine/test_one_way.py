@@ -10,9 +10,9 @@ import pytest
 
 import breakglass.policy.kubectl.parse as grammar
 import breakglass.runbook.risk as risk
+from breakglass.policy.placeholders import is_literal
 from breakglass.policy.risk import Judgement
-from breakglass.policy.site_says import ReadPattern
-from breakglass.policy.stand_ins import is_literal
+from breakglass.policy.site_rules import ReadPattern
 from breakglass.runbook.load import load_runbook
 from breakglass.site.model import EnvironmentSecret
 from breakglass.transport.base import KubectlRequest, Request, Result, Sink

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.ending import exit_code
+from breakglass.cli.session_exit_code import exit_code
 from breakglass.engine import commands as c
 from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError

@@ -16,8 +16,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass.policy.placeholders import EXPANSION, WORDS
 from breakglass.policy.shell import SimpleCommand
-from breakglass.policy.stand_ins import EXPANSION, WORDS
 from tests.policy.shell_texts import NAMES
 
 SHELLS: Mapping[str, tuple[str, ...]] = {

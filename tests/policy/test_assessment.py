@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breakglass.policy.placeholders import EXPANSION, VALUE, WORDS
 from breakglass.policy.risk import NOT_ASSESSED, Assessment, Judgement, Knowledge, Risk
-from breakglass.policy.site_says import ReadPattern
-from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS
+from breakglass.policy.site_rules import ReadPattern
 
 READS = Judgement(Risk.READ, Knowledge.READS, "ls: reads")
 UNKNOWN = Judgement(Risk.CHANGE, Knowledge.UNKNOWN, "my-tool: not known", "my-tool")

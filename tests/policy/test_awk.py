@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.policy import stand_ins
+from breakglass.policy import placeholders
 from breakglass.policy.awk import objection
 
 EVERYDAY = [
@@ -175,7 +175,7 @@ def test_anything_else_is_objected_to(program: str, why: str) -> None:
     assert objection(program) == why
 
 
-@pytest.mark.parametrize("mark", sorted(stand_ins.STAND_INS))
+@pytest.mark.parametrize("mark", sorted(placeholders.STAND_INS))
 @pytest.mark.parametrize("program", ['{{print "{}"}}', "/{}/", "# {}", "{}"])
 def test_a_value_is_never_a_part_of_a_program(program: str, mark: str) -> None:
     assert objection(program.format(mark)) == "a value stands in its text"

@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from breakglass.policy.injection import misplaced, reads_program
+from breakglass.policy.placeholders import VALUE
 from breakglass.policy.shell import parse
-from breakglass.policy.stand_ins import VALUE
 
 CODE = [
     "bash -eo pipefail -c 'ls -d {}'",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.policy import stand_ins
+from breakglass.policy import placeholders
 from breakglass.policy.jq import objection
 
 EVERYDAY = [
@@ -142,7 +142,7 @@ def test_jq_itself_reads_the_everyday_programs(program: str, tmp_path: Path) -> 
     assert "compile error" not in done.stderr
 
 
-@pytest.mark.parametrize("mark", sorted(stand_ins.STAND_INS))
+@pytest.mark.parametrize("mark", sorted(placeholders.STAND_INS))
 @pytest.mark.parametrize("program", ['"{}"', ".{}", "# {}", "{}"])
 def test_a_value_is_never_a_part_of_a_program(program: str, mark: str) -> None:
     assert objection(program.format(mark)) == "a value stands in its text"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from breakglass.policy.placeholders import EXPANSION, VALUE, WORDS
 from breakglass.policy.shell import LONGEST, ShellSyntaxError, SimpleCommand, parse
-from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS
 
 E, W = EXPANSION, WORDS
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from breakglass.policy.placeholders import EXPANSION, WORDS
 from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
-from breakglass.policy.stand_ins import EXPANSION, WORDS
 from tests.policy.oracle import Oracle, Ran, installed_shells, unexplained
 from tests.policy.shell_texts import TRAPS, shell_text
 

@@ -10,8 +10,8 @@ import yaml
 
 from breakglass.policy import tables
 from breakglass.policy.commands import judge_command, judge_shell
+from breakglass.policy.placeholders import EXPANSION, VALUE, WORDS
 from breakglass.policy.risk import Knowledge, Risk
-from breakglass.policy.stand_ins import EXPANSION, VALUE, WORDS
 from breakglass.policy.tables import TableError, Usage
 
 

@@ -10,10 +10,10 @@ from breakglass.policy.commands import judge_command, judge_method, judge_shell
 from breakglass.policy.injection import misplaced, reads_program
 from breakglass.policy.kubectl.flags import cluster_flag
 from breakglass.policy.login_shell import wire_of
+from breakglass.policy.placeholders import VALUE
 from breakglass.policy.risk import Knowledge, Risk
 from breakglass.policy.sed import objection as objection_of_sed
 from breakglass.policy.shell import ShellSyntaxError, parse
-from breakglass.policy.stand_ins import VALUE
 
 
 def _words(text: str) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts, Response
+from breakglass.network_guard import only_to, simulated
 from breakglass.policy.kubectl.parse import understood
-from breakglass.reach import only_to, simulated
 from breakglass.rehearsal.rehearsal import Rehearsal
 from breakglass.site.model import Cluster, Endpoint
 from breakglass.threads import in_thread

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.policy.risk import Assessment, Risk
-from breakglass.policy.site_says import SiteSays
+from breakglass.policy.site_rules import SiteRules
 from breakglass.runbook.actions import KubectlAction, SshAction
 from breakglass.runbook.assessed import assessed_on, vouched_words
 from breakglass.runbook.expression import Expression
@@ -17,7 +17,7 @@ from breakglass.yamlio.position import Position
 from tests.runbook.format_support import good, with_steps
 
 PLACE = Position(Path("runbook.yaml"), 1, 1)
-DOOR = SiteSays(forced=frozenset({"door"}))
+DOOR = SiteRules(forced=frozenset({"door"}))
 
 
 def ssh(line: str, host: str = "pve", *, shell: bool = True) -> SshAction:
@@ -29,7 +29,7 @@ def step_of(action: SshAction | KubectlAction, declared: Risk | None = None, bec
     return Step("s", "t", PLACE, action=action, assessed=Assessment(judged(action), declared, because))
 
 
-def on_site(step: Step, says: SiteSays) -> Step:
+def on_site(step: Step, says: SiteRules) -> Step:
     return assessed_on(replace(good(with_steps("")), steps=(step,)), says).steps[0]
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from breakglass.policy.stand_ins import VALUE
+from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.arguments import render_words
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import (

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
 from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.server import start_api_server
@@ -168,7 +168,7 @@ async def hostile_place(
         denials={"denied": Denial(HOSTILE)},
         log=LogAnswer([*HOSTILE.split("\r"), "the last line"]),
     )
-    clock = Clock(20.0)
+    clock = SimulatedClock(20.0)
     store = ObjectStore(clock, seed=1)
     store.load([node("node1"), hostile_pod("front"), hostile_pod("denied"), *objects])
     store.ensure_namespace("web")

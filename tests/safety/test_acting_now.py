@@ -10,20 +10,20 @@ from typing import Protocol
 
 import pytest
 
-from breakglass.cli.lines import Lines
 from breakglass.cli.plain import answer_confirmation
+from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
 from breakglass.engine.opening import Request, open_session
 from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import State
-from breakglass.simulator.kubernetes.access import ADMIN, Rule, User
+from breakglass.simulator.kubernetes.access import ADMIN, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer
 from breakglass.simulator.kubernetes.objects import Object, copied, put, uid_of
 from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
 from breakglass.tui.screens.walk.card import Subject, card_lines
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 from tests.engine.support import events_of, walk
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.conftest import start as start
@@ -57,7 +57,7 @@ steps:
 """
 READER = User(
     "reader",
-    rules=(Rule(("get", "list", "watch"), ("*",)), Rule(("create", "get"), ("pods/exec",))),
+    rules=(RbacRule(("get", "list", "watch"), ("*",)), RbacRule(("create", "get"), ("pods/exec",))),
 )
 
 
@@ -108,7 +108,7 @@ class Incident:
         """What the card of a step shows, on one line."""
         runbook, state = self.engine.runbook, self.engine.state
         subject = Subject(runbook.step(step), 3, 3, state, state.steps[step].last)
-        return " ".join(" ".join(line.plain for line in card_lines(subject, 110, Look())).split())
+        return " ".join(" ".join(line.plain for line in card_lines(subject, 110, Appearance())).split())
 
 
 class Acting(Protocol):
@@ -238,7 +238,7 @@ async def test_the_servers_no_is_seen_before_anything_is_typed(
         (asked,) = asked_in(state)
         assert asked.server_says.startswith("dry run refused")
         assert words in asked.server_says
-        drawn = "".join(line.plain for line in confirmation_lines(asked, state, 400, Look()))
+        drawn = "".join(line.plain for line in confirmation_lines(asked, state, 400, Appearance()))
         assert words in drawn
         heard = Heard()
         await answer_confirmation(asked, state, heard, "oncall")
@@ -246,7 +246,7 @@ async def test_the_servers_no_is_seen_before_anything_is_typed(
         assert incident.changes == []
 
 
-class Heard(Lines):
+class Heard(TerminalInput):
     """Lines in plain mode; nothing is typed."""
 
     def __init__(self) -> None:

@@ -16,7 +16,7 @@ from breakglass.policy.commands import judge_kubectl
 from breakglass.policy.risk import Risk
 from breakglass.runbook.load import load_runbook
 from breakglass.site.load import load_site
-from breakglass.tui.words import header_chunks
+from breakglass.tui.walk_text import header_chunks
 from breakglass.yamlio.position import InvalidFileError
 from tests.engine.support import events_of, walk
 from tests.simulator.kubernetes.conftest import Start

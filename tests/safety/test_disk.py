@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.telling import telling_of_the_disk
+from breakglass.cli.walk_output import telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine import prompts as prompts_module
 from breakglass.engine.prompts import JournalWriter

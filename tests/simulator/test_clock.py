@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from breakglass.simulator.clock import Clock, SteppedClock
+from breakglass.simulator.clock import SimulatedClock, SteppedClock
 
 START = datetime(2026, 5, 10, 12, 0, tzinfo=UTC)
 
@@ -17,11 +17,11 @@ def test_a_clock_starts_at_the_moment_it_is_given() -> None:
 
 def test_a_speed_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="above zero"):
-        Clock(0)
+        SimulatedClock(0)
 
 
 async def test_a_fast_clock_waits_less_than_it_says() -> None:
-    clock = Clock(speed=10_000, start=START)
+    clock = SimulatedClock(speed=10_000, start=START)
     began = time.monotonic()
     await clock.sleep(600)
     assert (clock.now() - START).total_seconds() >= 600
@@ -29,17 +29,17 @@ async def test_a_fast_clock_waits_less_than_it_says() -> None:
 
 
 async def test_a_timer_calls_back_once() -> None:
-    clock, called = Clock(speed=10_000), asyncio.Event()
+    clock, called = SimulatedClock(speed=10_000), asyncio.Event()
     clock.call_later(60, called.set)
     await asyncio.wait_for(called.wait(), 10)
 
 
 async def test_a_closed_clock_calls_nobody() -> None:
-    clock, calls = Clock(speed=1_000), list[str]()
+    clock, calls = SimulatedClock(speed=1_000), list[str]()
     clock.call_later(1, lambda: calls.append("timer"))
     clock.close()
     later = asyncio.Event()
-    Clock(speed=1_000).call_later(5, later.set)
+    SimulatedClock(speed=1_000).call_later(5, later.set)
     await asyncio.wait_for(later.wait(), 10)
     assert calls == []
 

@@ -19,13 +19,13 @@ from aiohttp import web
 from breakglass.policy.commands import HTTP_READS, judge_command
 from breakglass.policy.login_shell import argv_of
 from breakglass.policy.risk import Risk
-from breakglass.policy.site_says import judge_verb
+from breakglass.policy.site_rules import judge_verb
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
 from breakglass.runbook.actions import KubectlAction, SshAction
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.shell_text import with_values
-from breakglass.simulator.answer import Answer
+from breakglass.simulator.command_result import CommandResult
 from breakglass.simulator.kubernetes import server
 from breakglass.site.model import Host
 
@@ -140,7 +140,9 @@ def arrivals() -> Generator[Arrived]:
         kept.http.append(f"{request.method} {self.name} {request.raw_path}")
         return await http(self, request, body)
 
-    async def to_host(self: SimulatedHost, command: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
+    async def to_host(
+        self: SimulatedHost, command: str, stdin: Callable[[], Awaitable[str]]
+    ) -> CommandResult:
         kept.commands.append((self.name, command))
         return await run(self, command, stdin)
 

@@ -16,8 +16,8 @@ import pytest
 from breakglass.rehearsal import rehearsal as rehearsals
 from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.rehearsal import Rehearsal
-from breakglass.simulator.answer import Answer
-from breakglass.simulator.ssh_server import Machine, SshServer, known_hosts_line, new_key
+from breakglass.simulator.command_result import CommandResult
+from breakglass.simulator.ssh_server import SshHost, SshServer, known_hosts_line, new_key
 from breakglass.site.model import BasicLogin, Endpoint, Host
 from tests.support.docker_registry import USER, DockerRegistry
 
@@ -38,28 +38,28 @@ class RegistryVm:
     commands: list[str] = field(default_factory=list[str])
     _starts: int = 1
 
-    async def run(self, line: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
+    async def run(self, line: str, stdin: Callable[[], Awaitable[str]]) -> CommandResult:
         """Carry out a command line as the machine would."""
         self.commands.append(line)
         words = shlex.split(line)
         if words[:1] == ["docker"]:
             return await asyncio.to_thread(self._docker, words[1:])
         if words[:1] in (["git"], ["python3"]) or line.endswith("/Dockerfile"):
-            return Answer(b"Dockerfile\n")
+            return CommandResult(b"Dockerfile\n")
         if words[:1] == ["df"]:
-            return Answer(
+            return CommandResult(
                 b"Filesystem 1K-blocks Used Available Use% Mounted on\n/dev/a 99999999 1 99999998 1% /"
             )
         if "/root/.docker/config.json" in words or words[:2] == ["grep", "-rhs"]:
-            return Answer(b"1\n")
+            return CommandResult(b"1\n")
         return await asyncio.to_thread(self._shell, line)
 
     @staticmethod
-    def _shell(line: str) -> Answer:
+    def _shell(line: str) -> CommandResult:
         done = subprocess.run(["sh", "-c", line], capture_output=True, timeout=COMMAND_WITHIN)
-        return Answer(done.stdout, done.stderr, done.returncode)
+        return CommandResult(done.stdout, done.stderr, done.returncode)
 
-    def _docker(self, words: list[str]) -> Answer:
+    def _docker(self, words: list[str]) -> CommandResult:
         match words:
             case ["restart", name]:
                 if name == "registry-private":
@@ -86,24 +86,24 @@ class RegistryVm:
             case ["images", *_]:
                 return _said("8c1f0e5d2b7a")
             case _:
-                return Answer(stderr=f"no such command: {words}".encode(), exit=127)
+                return CommandResult(stderr=f"no such command: {words}".encode(), exit=127)
 
-    def _collect(self, options: list[str]) -> Answer:
+    def _collect(self, options: list[str]) -> CommandResult:
         configuration = str(self.registry.folder / "config.yml")
         done = subprocess.run(
             ["docker-registry", "garbage-collect", *options, configuration],
             capture_output=True,
             timeout=COMMAND_WITHIN,
         )
-        return Answer(done.stdout, done.stderr, done.returncode)
+        return CommandResult(done.stdout, done.stderr, done.returncode)
 
     def restart(self, **changes: bool) -> None:
         self._starts += 1
         self.registry.restart(**changes)
 
 
-def _said(text: str) -> Answer:
-    return Answer(f"{text}\n".encode())
+def _said(text: str) -> CommandResult:
+    return CommandResult(f"{text}\n".encode())
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def rehearsals_with(vm: RegistryVm, manual: Callable[[str], None]) -> Generator[
 
     async def started(scenario: Scenario, folder: Path, *, speed: float | None = None) -> Rehearsal:
         world = await start(scenario, folder, speed=speed)
-        machine = Machine("docker-registry", "root", vm.run, lambda: True)
+        machine = SshHost("docker-registry", "root", vm.run, lambda: True)
         client_key, host_key = new_key(folder / "vm_client"), new_key(folder / "vm_host")
         server = SshServer(machine, host_key, client_key, asyncio.get_running_loop())
         known_hosts = folder / "vm_known_hosts"

@@ -25,7 +25,7 @@ from breakglass.transport.output import (
     Recorder,
     open_output,
 )
-from breakglass.transport.visible import visible, visible_line
+from breakglass.transport.sanitize import visible, visible_line
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 

@@ -17,7 +17,7 @@ from breakglass.journal.state import EMPTY, Observer, Recorded, State, apply
 from breakglass.runbook.load import load_runbook
 from breakglass.site.model import Site
 from breakglass.tui.app import Cockpit
-from breakglass.tui.output_lines import Lines
+from breakglass.tui.output_lines import LineSource
 from breakglass.tui.screens.walk.screen import WalkScreen
 
 START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)
@@ -37,7 +37,7 @@ class ToldSession:
         self.runbook = load_runbook(runbook)
         self.site = Site("main", production=True)
         self.state: State = EMPTY
-        self.live: Lines | None = None
+        self.live: LineSource | None = None
         self.output_folder = folder
         self.journal_fault = ""
         self.commands: list[c.Command] = []

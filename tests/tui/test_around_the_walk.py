@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.ending import code_of
+from breakglass.cli.session_exit_code import code_of
 from breakglass.journal.folders import all_sessions
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, read

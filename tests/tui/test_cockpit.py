@@ -11,18 +11,18 @@ import pytest
 from textual.pilot import Pilot
 
 from breakglass.cli.cockpit import prepare_environment
-from breakglass.cli.ending import code_of
+from breakglass.cli.session_exit_code import code_of
 from breakglass.engine.opening import OpeningError, Request
 from breakglass.journal.store import FILE_NAME, Journal, JournalError
 from breakglass.transport.ssh import HostKeyQuestion
 from breakglass.tui.app import Cockpit
 from breakglass.tui.dialogs.confirm import ConfirmDialog
 from breakglass.tui.dialogs.questions import AskLine, Choose, HostKey, Message
-from breakglass.tui.opening import Opening
+from breakglass.tui.screens.opening import OpeningScreen
 from breakglass.tui.screens.report.screen import ReportScreen
 from breakglass.tui.screens.walk.screen import WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.words import doing
+from breakglass.tui.walk_text import doing
 from tests.tui.support import Stage, before_the_purge, flat, words
 
 OUTPOST = Path(__file__).parents[2] / "runbooks" / "outpost-shm-purge"
@@ -207,11 +207,11 @@ async def test_a_secret_is_asked_for_and_not_shown() -> None:
 
 async def test_opening_says_what_is_waited_for_and_for_how_long() -> None:
     time = [0.0]
-    app = Stage(lambda: Opening(rehearsal(), clock=lambda: time[0]))
+    app = Stage(lambda: OpeningScreen(rehearsal(), clock=lambda: time[0]))
     async with app.run_test(size=(100, 30)) as pilot:
         assert "starting the simulated world recorded-incident" in flat(app)
         time[0] = 4.0
-        assert isinstance(app.screen, Opening)
+        assert isinstance(app.screen, OpeningScreen)
         app.screen.draw()
         await pilot.pause()
         assert "4.0 s" in flat(app)
@@ -235,7 +235,7 @@ async def test_a_journal_that_takes_long_to_read_can_be_given_up(
     monkeypatch.setattr("breakglass.engine.opening.open_journal", slowly)
     try:
         async with opened(Request(resume="long-walk")) as (app, pilot):
-            await until(app, pilot, lambda app: asked.is_set() and isinstance(app.screen, Opening))
+            await until(app, pilot, lambda app: asked.is_set() and isinstance(app.screen, OpeningScreen))
             assert "Opening the session long-walk" in flat(app)
             await pilot.press("ctrl+c")
             await until(app, pilot, lambda app: not app.is_running)

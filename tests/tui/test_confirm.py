@@ -13,7 +13,7 @@ from breakglass.journal import events as e
 from breakglass.report.confirmation import QUIET
 from breakglass.tui.dialogs.confirm import ALONE, MOMENT, ConfirmDialog
 from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 from tests.tui.support import AS, DELETE, POD, UID, Stage, ToldSession, asked_to_purge, flat, walking, words
 
 SIZES = [(120, 40), (80, 24), (60, 20), (40, 15), (32, 10)]
@@ -525,7 +525,9 @@ ORDER = ["WILL RUN", "ON", "BREAKS", "UNDO", "NEEDS", "SERVER", "THEN"]
 def test_what_counts_stands_in_one_order(tmp_path: Path) -> None:
     session = asked_to_purge(tmp_path)
     assert session.state.waiting is not None
-    lines = [line.plain for line in confirmation_lines(session.state.waiting, session.state, 78, Look())]
+    lines = [
+        line.plain for line in confirmation_lines(session.state.waiting, session.state, 78, Appearance())
+    ]
     labels = [line[:10].strip() for line in lines if line[:1].strip()]
     assert [label for label in labels if label in ORDER] == ORDER
     text = "\n".join(lines)
@@ -539,7 +541,9 @@ def test_the_command_is_whole_at_every_width(tmp_path: Path, width: int) -> None
     command = f"{DELETE} --field-manager={'x' * 150}"
     session = asked_to_purge(tmp_path, command=command)
     assert session.state.waiting is not None
-    lines = [line.plain for line in confirmation_lines(session.state.waiting, session.state, width, Look())]
+    lines = [
+        line.plain for line in confirmation_lines(session.state.waiting, session.state, width, Appearance())
+    ]
     on = next(at for at, line in enumerate(lines) if line.startswith("ON "))
     shown = "".join(line[10:] for line in lines[:on])
     assert "".join(shown.split()) == "".join(command.split())

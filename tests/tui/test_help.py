@@ -13,7 +13,7 @@ from breakglass.tui.app import Cockpit
 from breakglass.tui.keys import Place, actions_of
 from breakglass.tui.screens.help.lines import MARK_WORDS, MODE_WORDS, help_lines
 from breakglass.tui.screens.help.screen import HelpScreen
-from breakglass.tui.theme import BANDS, MARKS, PALETTES, Look, Palette
+from breakglass.tui.theme import BANDS, MARKS, PALETTES, Appearance, Palette
 from tests.tui.past_support import SIZES, seen, state, when_seen
 from tests.tui.support import flat
 
@@ -35,7 +35,7 @@ class Help(Cockpit):
 @pytest.mark.parametrize("place", get_args(Place))
 @pytest.mark.parametrize("width", [36, 56, 116])
 def test_every_action_is_there_with_its_keys_and_its_sentence(place: Place, width: int) -> None:
-    text = " ".join(" ".join(line.plain for line in help_lines(place, width, Look())).split())
+    text = " ".join(" ".join(line.plain for line in help_lines(place, width, Appearance())).split())
     for action in actions_of(place):
         assert action.all_keys in text
         assert action.label in text

@@ -9,12 +9,12 @@ from textual.dom import DOMNode
 
 from breakglass.tui.app import Cockpit
 from breakglass.tui.dialogs.confirm import ConfirmDialog
-from breakglass.tui.dialogs.palette import Palette, matching
+from breakglass.tui.dialogs.palette import PaletteDialog, matching
 from breakglass.tui.dialogs.questions import AskLine, Choose, HostKey, Message
 from breakglass.tui.keys import ACTIONS, Place, actions_of, bindings
 from breakglass.tui.screens.walk.screen import WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 from breakglass.tui.widgets.footer import footer_line
 from breakglass.tui.widgets.inputs import Choices, TextLine
 
@@ -46,7 +46,7 @@ def bound(kind: type[DOMNode]) -> set[str]:
         Choose,
         Message,
         HostKey,
-        Palette,
+        PaletteDialog,
         TextLine,
         Choices,
     ],
@@ -87,13 +87,13 @@ def test_bindings_are_the_table() -> None:
 
 @pytest.mark.parametrize("width", [24, 40, 60, 80, 120, 200])
 def test_the_footer_fits_and_always_ends_with_all_and_help(width: int) -> None:
-    line = footer_line(actions_of("walk"), width, Look())
+    line = footer_line(actions_of("walk"), width, Appearance())
     assert line.cell_len <= width
     assert line.plain.endswith(": all  ? help")
 
 
 def test_the_footer_shows_the_most_important_first() -> None:
-    assert footer_line(actions_of("walk"), 40, Look()).plain.lstrip().startswith("Enter next")
+    assert footer_line(actions_of("walk"), 40, Appearance()).plain.lstrip().startswith("Enter next")
 
 
 def test_the_palette_finds_by_every_word() -> None:

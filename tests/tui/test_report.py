@@ -20,7 +20,7 @@ from breakglass.runbook.load import load_runbook
 from breakglass.tui.app import Cockpit
 from breakglass.tui.screens.report.lines import draft_lines, sections, timeline_lines
 from breakglass.tui.screens.report.screen import ReportScreen
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 from tests.tui.past_support import OUTPOST, ROOT, SIZES, rehearsed, seen, state, stopped, when_seen
 from tests.tui.support import flat
 
@@ -188,7 +188,7 @@ DRAFT = """# Title
 
 
 def flowing(text: str, width: int) -> list[str]:
-    return [line.plain for line in draft_lines(text, width, Look())]
+    return [line.plain for line in draft_lines(text, width, Appearance())]
 
 
 def test_only_the_wanted_sections_are_kept() -> None:
@@ -225,7 +225,7 @@ def test_the_timeline_wraps_and_leaves_nothing_out(width: int, tmp_path: Path) -
 
     session = begun(tmp_path)
     session.tell(e.NoteAdded("pod", "word " * 40 + "end", "oncall"))
-    lines = [line.plain for line in timeline_lines(timeline(session.state), width, Look())]
+    lines = [line.plain for line in timeline_lines(timeline(session.state), width, Appearance())]
     assert " ".join(lines).count("word") == 40
     assert max(map(len, lines)) <= width
 

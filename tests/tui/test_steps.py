@@ -6,7 +6,7 @@ from breakglass.journal.state import EMPTY
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.tui.screens.walk.steps import step_rows, strip
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 
 STEPS = 1000
 HEAD = "runbook: long\ntitle: Long\nsummary: Very many steps.\nseverity: sev3\nsteps:\n"
@@ -30,14 +30,14 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Runbook:
 def test_the_column_draws_the_steps_nearby_and_counts_the_others(
     long: Runbook, shown: str, first: str, last: str
 ) -> None:
-    lines, owners, at = step_rows(long, EMPTY, shown, 30, Look())
+    lines, owners, at = step_rows(long, EMPTY, shown, 30, Appearance())
     assert owners[at] == shown
     assert first in lines[0].plain
     assert last in lines[-1].plain
 
 
 def test_the_strip_counts_the_steps_on_both_sides(long: Runbook) -> None:
-    line = strip(long, EMPTY, "s500", 60, Look()).plain
+    line = strip(long, EMPTY, "s500", 60, Appearance()).plain
     before, _, rest = line.partition(" < ")
     shown, _, after = rest.partition(" > ")
     assert int(before) + len(shown.split()) + int(after) == STEPS

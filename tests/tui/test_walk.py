@@ -10,7 +10,7 @@ from breakglass.engine import commands as c
 from breakglass.journal import events as e
 from breakglass.runbook.library import all_runbooks
 from breakglass.tui.dialogs.confirm import ConfirmDialog
-from breakglass.tui.dialogs.palette import Palette
+from breakglass.tui.dialogs.palette import PaletteDialog
 from breakglass.tui.dialogs.questions import AskLine, Choose
 from breakglass.tui.output_lines import Written
 from breakglass.tui.screens.walk.screen import STALE, WalkScreen
@@ -613,7 +613,7 @@ async def test_the_palette_does_what_keys_do(tmp_path: Path) -> None:
     app = staged(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("colon")
-        assert isinstance(app.screen, Palette)
+        assert isinstance(app.screen, PaletteDialog)
         await pilot.press(*"rerun", "enter")
         await pilot.pause()
         assert session.commands == [c.Retry("oncall")]

@@ -90,12 +90,12 @@ TARGETS = (
         tuple(
             f"breakglass/policy/{name}.py"
             for name in (
-                *("commands", "tables", "risk", "site_says", "stand_ins", "interpreters", "injection"),
+                *("commands", "tables", "risk", "site_rules", "placeholders", "interpreters", "injection"),
                 "login_shell",
             )
         ),
         _policy(
-            *("risk", "tables", "cases", "assessment", "site_says", "injection", "login_shell", "shell"),
+            *("risk", "tables", "cases", "assessment", "site_rules", "injection", "login_shell", "shell"),
             *("word_lists", "sed", "awk", "jq"),
         ),
         _SLOW,

@@ -43,7 +43,7 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class KubectlWord:
     """An argument, and where it stood."""
 
     text: str
@@ -51,7 +51,7 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KubectlLine:
     """A kubectl line after its verb: arguments, the flags given, and what stands after `--`.
 
     stand_ins: indexes of words that are not what will be run, only their form; their values are not looked
@@ -59,8 +59,8 @@ class Line:
     """
 
     verb: str
-    arguments: tuple[Word, ...] = ()
-    flags: Mapping[str, tuple[Word, ...]] = field(default_factory=dict[str, tuple[Word, ...]])
+    arguments: tuple[KubectlWord, ...] = ()
+    flags: Mapping[str, tuple[KubectlWord, ...]] = field(default_factory=dict[str, tuple[KubectlWord, ...]])
     after: tuple[str, ...] | None = None
     stand_ins: Set[int] = frozenset()
 
@@ -112,10 +112,10 @@ class Line:
     def where(self, name: str) -> int:
         return self.flags[name][-1].index if name in self.flags else 0
 
-    def is_stand_in(self, word: Word) -> bool:
+    def is_stand_in(self, word: KubectlWord) -> bool:
         return word.index in self.stand_ins
 
-    def _refused(self, word: Word, default: T, message: str) -> T:
+    def _refused(self, word: KubectlWord, default: T, message: str) -> T:
         if word.index in self.stand_ins:
             return default
         raise KubectlSyntaxError(f"{self.verb}: {message}", word.index)
@@ -145,15 +145,15 @@ def cluster_flag(argv: Sequence[str]) -> int | None:
 
 def read_line(
     verb: str, argv: Sequence[str], start: int, known: Sequence[Flag], stand_ins: Set[int] = frozenset()
-) -> Line:
+) -> KubectlLine:
     """The arguments and flags of a line whose words from `start` on belong to the verb.
 
     Raises KubectlSyntaxError for a flag that is not known, or whose value is missing.
     """
     by_name = {flag.name: flag for flag in known}
     by_short = {flag.short: flag for flag in known if flag.short}
-    arguments: list[Word] = []
-    flags: dict[str, tuple[Word, ...]] = {}
+    arguments: list[KubectlWord] = []
+    flags: dict[str, tuple[KubectlWord, ...]] = {}
     after: tuple[str, ...] | None = None
     index = start
     while index < len(argv):
@@ -164,20 +164,20 @@ def read_line(
             after = tuple(argv[index:])
             break
         if not word.startswith("-") or word == "-":
-            arguments.append(Word(word, at))
+            arguments.append(KubectlWord(word, at))
             continue
         for flag, joined in _flags_in(verb, word, at, by_name, by_short):
-            value = Word(joined if joined is not None else flag.alone or "true", at)
+            value = KubectlWord(joined if joined is not None else flag.alone or "true", at)
             if joined is None and flag.takes == "value" and not flag.alone:
                 if index >= len(argv):
                     raise KubectlSyntaxError(f"{verb}: the flag {word} needs a value", at)
                 if argv[index] == "--":
                     # pflag would take it, and where the inner command begins would no longer be plain.
                     raise KubectlSyntaxError(f"{verb}: the flag {word} has no value before --", at)
-                value = Word(argv[index], index)
+                value = KubectlWord(argv[index], index)
                 index += 1
             flags[flag.name] = (*flags.get(flag.name, ()), value)
-    return Line(verb, tuple(arguments), flags, after, stand_ins)
+    return KubectlLine(verb, tuple(arguments), flags, after, stand_ins)
 
 
 def _flags_in(

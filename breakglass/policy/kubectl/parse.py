@@ -11,9 +11,9 @@ from typing import cast
 from breakglass.policy.kubectl.flags import (
     USE_BINARY,
     Flag,
+    KubectlLine,
     KubectlSyntaxError,
-    Line,
-    Word,
+    KubectlWord,
     cluster_flag,
     read_line,
 )
@@ -82,16 +82,18 @@ def parse(argv: Sequence[str], stand_ins: Set[int] = frozenset()) -> Operation:
     raise KubectlSyntaxError(f"kubectl {verb} is not built in: {USE_BINARY}", start)
 
 
-def _global_flags(argv: Sequence[str]) -> tuple[int, Word | None]:
+def _global_flags(argv: Sequence[str]) -> tuple[int, KubectlWord | None]:
     """Where the verb stands, and the namespace given before it."""
     start, namespace = 0, None
     while start < len(argv) and argv[start].startswith("-"):
         word = argv[start]
         if word in ("-n", "--namespace") and start + 1 < len(argv):
-            namespace = Word(argv[start + 1], start + 1)
+            namespace = KubectlWord(argv[start + 1], start + 1)
             start += 2
         elif word.startswith(("-n", "--namespace=")):
-            namespace = Word(word.removeprefix("--namespace=").removeprefix("-n").removeprefix("="), start)
+            namespace = KubectlWord(
+                word.removeprefix("--namespace=").removeprefix("-n").removeprefix("="), start
+            )
             start += 1
         elif cluster_flag(argv[start : start + 1]) is not None:
             raise KubectlSyntaxError(
@@ -102,11 +104,13 @@ def _global_flags(argv: Sequence[str]) -> tuple[int, Word | None]:
     return start, namespace
 
 
-def _namespace(line: Line) -> str | None:
+def _namespace(line: KubectlLine) -> str | None:
     return line.text("namespace") or None
 
 
-def _targets(line: Line, arguments: Sequence[Word]) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+def _targets(
+    line: KubectlLine, arguments: Sequence[KubectlWord]
+) -> tuple[tuple[Target, ...], tuple[str, ...]]:
     """The objects named by `TYPE NAME...` or `TYPE/NAME...`, or the kinds of `TYPE[,TYPE...]`."""
     namespace = _namespace(line)
     if any("/" in word.text for word in arguments):
@@ -128,7 +132,7 @@ def _targets(line: Line, arguments: Sequence[Word]) -> tuple[tuple[Target, ...],
     return tuple(Target(kind, name, namespace) for kind in kinds for name in names), () if names else kinds
 
 
-def _selection(line: Line) -> Selection:
+def _selection(line: KubectlLine) -> Selection:
     targets, kinds = _targets(line, line.arguments)
     if not targets and not kinds:
         raise KubectlSyntaxError(f"{line.verb}: names no resource")
@@ -140,7 +144,7 @@ def _selection(line: Line) -> Selection:
     return Selection(targets, kinds, _namespace(line), everywhere, labels, fields, line.on("all"))
 
 
-def _exact(line: Line, verb_needs: str) -> tuple[Target, ...]:
+def _exact(line: KubectlLine, verb_needs: str) -> tuple[Target, ...]:
     """One or more objects by name. KubectlSyntaxError for a kind alone: more would be touched than is
     seen."""
     targets, _ = _targets(line, line.arguments)
@@ -149,14 +153,14 @@ def _exact(line: Line, verb_needs: str) -> tuple[Target, ...]:
     return targets
 
 
-def _one(line: Line) -> Target:
+def _one(line: KubectlLine) -> Target:
     targets = _exact(line, "needs one TYPE/NAME")
     if len(targets) != 1:
         raise KubectlSyntaxError(f"{line.verb}: takes one object", line.arguments[-1].index)
     return targets[0]
 
 
-def _bare(line: Line, most: int = 10_000) -> None:
+def _bare(line: KubectlLine, most: int = 10_000) -> None:
     """Refuse what stands after `--`, and more arguments than the verb takes."""
     if line.after is not None:
         raise KubectlSyntaxError(f"{line.verb}: nothing may stand after --")
@@ -165,7 +169,7 @@ def _bare(line: Line, most: int = 10_000) -> None:
         raise KubectlSyntaxError(f"{line.verb}: {extra.text!r} is one argument too many", extra.index)
 
 
-def _output(line: Line, *allowed: Output) -> tuple[Output, str]:
+def _output(line: KubectlLine, *allowed: Output) -> tuple[Output, str]:
     given = line.text("output")
     form, equals, template = given.partition("=")
     if not given or form in allowed:
@@ -179,7 +183,7 @@ def _output(line: Line, *allowed: Output) -> tuple[Output, str]:
     )
 
 
-def _dry_run(line: Line) -> bool:
+def _dry_run(line: KubectlLine) -> bool:
     if not line.has("dry-run"):
         return False
     given = line.text("dry-run")
@@ -189,7 +193,7 @@ def _dry_run(line: Line) -> bool:
     return given == "server"
 
 
-def _get(line: Line) -> Get:
+def _get(line: KubectlLine) -> Get:
     _bare(line)
     output, template = _output(line, "wide", "json", "yaml", "name", "jsonpath", "custom-columns")
     return Get(
@@ -197,7 +201,7 @@ def _get(line: Line) -> Get:
     )
 
 
-def _logs(line: Line) -> Logs:
+def _logs(line: KubectlLine) -> Logs:
     labels = line.text("selector")
     _bare(line, most=0 if labels else 2)
     if not labels and not line.arguments:
@@ -225,25 +229,25 @@ def _logs(line: Line) -> Logs:
     )
 
 
-def _pod_target(line: Line, word: Word) -> Target:
+def _pod_target(line: KubectlLine, word: KubectlWord) -> Target:
     kind, slash, name = word.text.partition("/")
     if slash and (not kind or not name):
         raise KubectlSyntaxError(f"{line.verb}: {word.text!r} is not TYPE/NAME", word.index)
     return Target(kind, name, _namespace(line)) if slash else Target("pods", word.text, _namespace(line))
 
 
-def _exec(line: Line) -> Exec:
+def _exec(line: KubectlLine) -> Exec:
     if not line.arguments:
         raise KubectlSyntaxError("exec: names no pod")
     if line.after is None:
         raise KubectlSyntaxError("exec: the command stands after --", line.arguments[0].index)
     if not line.after:
         raise KubectlSyntaxError("exec: there is no command after --")
-    _bare(Line(line.verb, line.arguments), most=1)
+    _bare(KubectlLine(line.verb, line.arguments), most=1)
     return Exec(_pod_target(line, line.arguments[0]), line.after, line.text("container"), line.on("stdin"))
 
 
-def _delete(line: Line) -> Delete:
+def _delete(line: KubectlLine) -> Delete:
     _bare(line)
     selection = _selection(line)
     if selection.kinds and not (selection.labels or selection.fields or selection.everything):
@@ -281,7 +285,7 @@ def _delete(line: Line) -> Delete:
     )
 
 
-def _patch(line: Line) -> Patch:
+def _patch(line: KubectlLine) -> Patch:
     _bare(line)
     if not line.has("patch"):
         raise KubectlSyntaxError("patch: says nothing to change; give it with -p")
@@ -300,7 +304,7 @@ def _patch(line: Line) -> Patch:
     return Patch(_one(line), cast(PatchType, kind), change, output, _dry_run(line))
 
 
-def _scale(line: Line) -> Scale:
+def _scale(line: KubectlLine) -> Scale:
     _bare(line)
     if not line.has("replicas"):
         raise KubectlSyntaxError("scale: --replicas is missing")
@@ -311,17 +315,17 @@ def _scale(line: Line) -> Scale:
     return Scale(targets, replicas or 0, None if current is None or current < 0 else current, _dry_run(line))
 
 
-def _restart(line: Line) -> RolloutRestart:
+def _restart(line: KubectlLine) -> RolloutRestart:
     _bare(line)
     return RolloutRestart(_exact(line, "needs TYPE/NAME"))
 
 
-def _rollout_status(line: Line) -> RolloutStatus:
+def _rollout_status(line: KubectlLine) -> RolloutStatus:
     _bare(line)
     return RolloutStatus(_one(line), line.on("watch", default=True), max(0.0, line.seconds("timeout") or 0.0))
 
 
-def _nodes(line: Line) -> tuple[tuple[str, ...], str]:
+def _nodes(line: KubectlLine) -> tuple[tuple[str, ...], str]:
     _bare(line)
     names: list[str] = []
     for word in line.arguments:
@@ -335,12 +339,12 @@ def _nodes(line: Line) -> tuple[tuple[str, ...], str]:
     return tuple(names), labels
 
 
-def _cordon(line: Line) -> Cordon:
+def _cordon(line: KubectlLine) -> Cordon:
     nodes, labels = _nodes(line)
     return Cordon(nodes, labels, line.verb == "uncordon", _dry_run(line))
 
 
-def _drain(line: Line) -> Drain:
+def _drain(line: KubectlLine) -> Drain:
     nodes, labels = _nodes(line)
     grace = line.whole("grace-period")
     return Drain(
@@ -356,7 +360,7 @@ def _drain(line: Line) -> Drain:
     )
 
 
-def _wait(line: Line) -> Wait:
+def _wait(line: KubectlLine) -> Wait:
     _bare(line)
     if not line.has("for"):
         raise KubectlSyntaxError("wait: --for is missing")
@@ -396,7 +400,7 @@ def _jsonpath_condition(text: str) -> tuple[str, str | None]:
     return path, None
 
 
-def _create_job(line: Line) -> CreateJob:
+def _create_job(line: KubectlLine) -> CreateJob:
     _bare(line, most=1)
     if not line.arguments:
         raise KubectlSyntaxError("create job: names no job")
@@ -410,7 +414,7 @@ def _create_job(line: Line) -> CreateJob:
     return CreateJob(line.arguments[0].text, Target(kind, name, _namespace(line)), output, _dry_run(line))
 
 
-def _can_i(line: Line) -> CanI:
+def _can_i(line: KubectlLine) -> CanI:
     _bare(line, most=3)
     texts = [word.text for word in line.arguments]
     if len(texts) < 2:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from breakglass.rehearsal.patterns import Pattern
+from breakglass.rehearsal.patterns import TextPattern
 from breakglass.rehearsal.spec.effects import CommandRule, Condition
 from breakglass.runbook.template import Template, TemplateTree
 from breakglass.yamlio.position import Position
@@ -21,7 +21,7 @@ class PodSelector:
 
     cluster: str | None = key("Pods of this cluster.", default=None)
     namespace: str | None = key("Pods of this namespace.", default=None)
-    name: Pattern | None = key("A pattern for the pod's name.", default=None)
+    name: TextPattern | None = key("A pattern for the pod's name.", default=None)
     labels: Mapping[str, str] = key("Labels that it has.", default_factory=dict[str, str])
     container: str | None = key("The container, for logs and commands.", default=None)
 
@@ -93,7 +93,7 @@ class JobRule:
 class DenialRule:
     """Admission refuses a change."""
 
-    on: Pattern = key("`VERB PLURAL NAMESPACE/NAME`, such as `delete pods vault/*`.")
+    on: TextPattern = key("`VERB PLURAL NAMESPACE/NAME`, such as `delete pods vault/*`.")
     message: Template = key("What it says.")
     when: Condition = key("Only while this holds.", default=None)
     code: ErrorStatus = key("The HTTP status.", default=403)
@@ -105,7 +105,7 @@ class DenialRule:
 class FaultRule:
     """The API server misbehaves for some requests."""
 
-    on: Pattern = key("`VERB PLURAL NAMESPACE/NAME`, such as `list pods vault/`, or the path.")
+    on: TextPattern = key("`VERB PLURAL NAMESPACE/NAME`, such as `list pods vault/`, or the path.")
     fault: Literal["answer", "hang", "cut", "slow", "hang-after", "cut-after"] = key(
         "`answer` an error, `hang` without one, `cut` the connection, or be `slow`;"
         " `-after`: once the request has been carried out."

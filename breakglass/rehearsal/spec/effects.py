@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from breakglass.rehearsal.patterns import Pattern
+from breakglass.rehearsal.patterns import TextPattern
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.template import CLOSE, OPEN, Template, TemplateTree, moved, parse_template
 from breakglass.runbook.written import MAYBE_EMPTY_TEMPLATE, TREE
@@ -166,7 +166,7 @@ class CommandReply:
 class CommandRule:
     """How one command line answers, on a host or in a container."""
 
-    match: Pattern = key("The command line, without sudo, timeout and quotes, or with them.")
+    match: TextPattern = key("The command line, without sudo, timeout and quotes, or with them.")
     when: Condition = key("Only while this holds.", default=None)
     reply: CommandReply = key("What it answers.", default=CommandReply())
     stdin: bool = key("It reads its input, as `request.stdin`; the client must close it.", default=False)

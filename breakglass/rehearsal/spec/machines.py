@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from breakglass.rehearsal.patterns import PATH_PATTERN, Pattern
+from breakglass.rehearsal.patterns import PATH_PATTERN, TextPattern
 from breakglass.rehearsal.spec.effects import NO_EFFECT, CommandRule, Condition, Effect
 from breakglass.runbook.template import Template, TemplateTree
 from breakglass.runbook.written import MAYBE_EMPTY_TEMPLATE
@@ -71,7 +71,7 @@ _METHOD = text("a method in capitals", pattern=r"[A-Z]+")
 class Route:
     """How some requests are answered. The first route that fits counts."""
 
-    path: Pattern = key("With `{name}` for one part and `*` for the rest.", PATH_PATTERN)
+    path: TextPattern = key("With `{name}` for one part and `*` for the rest.", PATH_PATTERN)
     methods: tuple[str, ...] = key(
         "A method or several; GET answers HEAD as well.",
         one_or_more(_METHOD),

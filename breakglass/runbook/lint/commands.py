@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from breakglass.policy.kubectl.flags import KubectlSyntaxError, cluster_flag
 from breakglass.policy.kubectl.operations import Exec
 from breakglass.policy.kubectl.parse import parse
-from breakglass.policy.stand_ins import shown
+from breakglass.policy.placeholders import shown
 from breakglass.runbook.actions import Action, KubectlAction, ProbeAction
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.steps import Step

@@ -7,7 +7,7 @@ from breakglass.runbook.actions import AskAction, ChooseAction, KubectlAction, M
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import placeholder_words
-from breakglass.runbook.typed import typing_problem
+from breakglass.runbook.typed_text import typing_problem
 from breakglass.yamlio.position import Position, Problem
 
 CHANGE_KEYS = (

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from breakglass.policy.commands import is_known
 from breakglass.policy.injection import misplaced, reads_program
+from breakglass.policy.placeholders import VALUE
 from breakglass.policy.shell import ShellSyntaxError, parse
-from breakglass.policy.stand_ins import VALUE
 from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
 from breakglass.runbook.arguments import is_json
 from breakglass.runbook.expression import Expression

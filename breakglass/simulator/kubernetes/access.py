@@ -8,7 +8,7 @@ from breakglass.simulator.kubernetes.objects import Object
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RbacRule:
     """What is allowed, as an RBAC rule says it. `*` stands for all. A subresource is `pods/exec`.
 
     namespaces: empty for everywhere, cluster-wide resources included.
@@ -51,8 +51,8 @@ def _matches(allowed: Sequence[str], asked: str) -> bool:
     return "*" in allowed or asked in allowed
 
 
-EVERYTHING = (Rule(("*",), ("*",)),)
-READ_ONLY = (Rule(("get", "list", "watch"), ("*",)),)
+EVERYTHING = (RbacRule(("*",), ("*",)),)
+READ_ONLY = (RbacRule(("get", "list", "watch"), ("*",)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class User:
     """
 
     name: str
-    rules: tuple[Rule, ...] = EVERYTHING
+    rules: tuple[RbacRule, ...] = EVERYTHING
     login: Literal["certificate", "token"] = "certificate"
     groups: tuple[str, ...] = ()
     certificate_days: int = 365

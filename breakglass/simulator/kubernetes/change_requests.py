@@ -10,7 +10,7 @@ from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.addresses import Address
 from breakglass.simulator.kubernetes.deletion import delete_options
 from breakglass.simulator.kubernetes.objects import Object, copied, name_of, namespace_of, text
-from breakglass.simulator.kubernetes.operations import Asked, Operations, Target
+from breakglass.simulator.kubernetes.operations import Caller, Operations, RequestTarget
 from breakglass.simulator.kubernetes.patching import PatchType, patched
 from breakglass.simulator.kubernetes.protobuf import CONTENT_TYPE, ProtobufError, decode
 from breakglass.simulator.kubernetes.selectors import list_filter
@@ -67,8 +67,8 @@ async def create(operations: Operations, address: Address, request: web.Request,
     if address.subresource == "eviction":
         _check_eviction(body, address)
         return await operations.evict(address.namespace, address.name, body, is_dry_run(request), user)
-    target = Target(address.kind, address.namespace, "")
-    return await operations.create(target, body, Asked(user, is_dry_run(request)))
+    target = RequestTarget(address.kind, address.namespace, "")
+    return await operations.create(target, body, Caller(user, is_dry_run(request)))
 
 
 def _check_eviction(body: Object, address: Address) -> None:
@@ -82,8 +82,8 @@ def _check_eviction(body: Object, address: Address) -> None:
 
 async def update(operations: Operations, address: Address, request: web.Request, user: str) -> Object:
     body = await object_of(request)
-    target = Target(address.kind, address.namespace, address.name, address.subresource)
-    asked = Asked(user, is_dry_run(request))
+    target = RequestTarget(address.kind, address.namespace, address.name, address.subresource)
+    asked = Caller(user, is_dry_run(request))
     if address.subresource == "scale":
         return await operations.set_scale(target, lambda before: copied(body), asked)
     return await operations.update(target, body, asked)
@@ -94,8 +94,8 @@ async def patch(operations: Operations, address: Address, request: web.Request, 
     if form is None:
         raise statuses.unsupported_media(request.content_type, tuple(PATCHES))
     change = await body_of(request)
-    target = Target(address.kind, address.namespace, address.name, address.subresource)
-    asked = Asked(user, is_dry_run(request))
+    target = RequestTarget(address.kind, address.namespace, address.name, address.subresource)
+    asked = Caller(user, is_dry_run(request))
     if address.subresource == "scale":
         return await operations.set_scale(
             target, lambda before: patched(form, "Scale", "autoscaling/v1", before, change), asked
@@ -105,7 +105,7 @@ async def patch(operations: Operations, address: Address, request: web.Request, 
 
 async def delete(operations: Operations, address: Address, request: web.Request, user: str) -> Object:
     options = delete_options(await _options_body(request), dict(request.query))
-    target = Target(address.kind, address.namespace, address.name)
+    target = RequestTarget(address.kind, address.namespace, address.name)
     return await operations.delete(target, options, user)
 
 
@@ -118,7 +118,7 @@ async def delete_collection(
     fits = list_filter(kind, query.get("labelSelector", ""), query.get("fieldSelector", ""))
     values = [value for value in store.list(kind, address.namespace) if fits(value)]
     for value in values:
-        target = Target(kind, namespace_of(value), name_of(value))
+        target = RequestTarget(kind, namespace_of(value), name_of(value))
         await operations.delete(target, options, user)
     metadata: Object = {"resourceVersion": str(store.version)}
     return {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.hooks import CutConnectionError, ExecAnswer, ExecCall, Hooks, Stdin
 from breakglass.simulator.kubernetes.objects import (
@@ -124,7 +124,7 @@ def _is_running(pod: Object, container: str) -> bool:
 
 
 async def run(
-    request: ExecRequest, stdin: Stdin, channels: Channels, hooks: Hooks, clock: Clock, user: str
+    request: ExecRequest, stdin: Stdin, channels: Channels, hooks: Hooks, clock: SimulatedClock, user: str
 ) -> None:
     """Ask the scenario how the command answers, and send that. Cancelled when the client goes."""
     call = ExecCall(request.pod, request.container, request.argv, stdin, user, request.tty)

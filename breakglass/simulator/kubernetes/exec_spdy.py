@@ -8,7 +8,7 @@ import contextlib
 
 from aiohttp import web
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.exec import ExecRequest, Stream, run
 from breakglass.simulator.kubernetes.hooks import Hooks, Stdin
@@ -114,7 +114,7 @@ def _streams(asked: ExecRequest) -> dict[str, bool]:
 
 
 async def serve(
-    request: web.Request, asked: ExecRequest, hooks: Hooks, clock: Clock, user: str
+    request: web.Request, asked: ExecRequest, hooks: Hooks, clock: SimulatedClock, user: str
 ) -> web.StreamResponse:
     """Upgrade, run the command, and come back when it is over or the client is gone. ApiError 403 where the
     client speaks no version of the streams that is known here."""
@@ -145,7 +145,7 @@ async def serve(
 
 
 async def _serve(
-    connection: SpdyConnection, asked: ExecRequest, hooks: Hooks, clock: Clock, user: str
+    connection: SpdyConnection, asked: ExecRequest, hooks: Hooks, clock: SimulatedClock, user: str
 ) -> None:
     try:
         await asyncio.wait_for(connection.opened.wait(), OPENING)

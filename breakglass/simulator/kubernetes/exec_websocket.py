@@ -9,7 +9,7 @@ import contextlib
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.exec import ExecRequest, Stream, run
 from breakglass.simulator.kubernetes.hooks import Hooks, Stdin
 
@@ -35,7 +35,7 @@ class WebSocketChannels:
 
 
 async def serve(
-    request: web.Request, asked: ExecRequest, hooks: Hooks, clock: Clock, user: str
+    request: web.Request, asked: ExecRequest, hooks: Hooks, clock: SimulatedClock, user: str
 ) -> web.StreamResponse:
     """Upgrade, run the command, and come back when it is over or the client is gone."""
     socket = web.WebSocketResponse(protocols=PROTOCOLS, max_msg_size=0)
@@ -62,7 +62,12 @@ async def serve(
 
 
 async def _quietly(
-    asked: ExecRequest, stdin: Stdin, channels: WebSocketChannels, hooks: Hooks, clock: Clock, user: str
+    asked: ExecRequest,
+    stdin: Stdin,
+    channels: WebSocketChannels,
+    hooks: Hooks,
+    clock: SimulatedClock,
+    user: str,
 ) -> None:
     """A client that goes away in the middle of the output is nothing to report."""
     with contextlib.suppress(ConnectionError):

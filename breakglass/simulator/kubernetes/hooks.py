@@ -1,6 +1,6 @@
 """What the simulated cluster asks of the scenario: how commands answer, how pods start and end, what fails.
 
-All durations are simulated seconds of the world's `Clock`.
+All durations are simulated seconds of the world's `SimulatedClock`.
 """
 
 import asyncio

@@ -40,7 +40,7 @@ GENERATED = string.digits[2:] + "".join(letter for letter in string.ascii_lowerc
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class RequestTarget:
     """One object, or one to be: where a request points."""
 
     kind: ResourceKind
@@ -50,7 +50,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Caller:
     """Who asks, and whether it is only a dry run."""
 
     user: str
@@ -62,7 +62,7 @@ class Operations:
         self._store = store
         self._hooks = hooks
 
-    async def create(self, target: Target, body: Object, asked: Asked) -> Object:
+    async def create(self, target: RequestTarget, body: Object, asked: Caller) -> Object:
         kind = target.kind
         value = self._identified(target, body)
         if not name_of(value) and (prefix := text(value, "metadata", "generateName")):
@@ -93,7 +93,7 @@ class Operations:
         self._hooks.after_change(self._change("create", target, asked, None, stored))
         return stored
 
-    def _identified(self, target: Target, body: Object) -> Object:
+    def _identified(self, target: RequestTarget, body: Object) -> Object:
         """The body with its identity checked against the address of the request."""
         value = copied(body)
         given = (text(value, "apiVersion"), text(value, "kind"))
@@ -128,11 +128,11 @@ class Operations:
         why = f"unable to create new content in namespace {namespace} because it is being terminated"
         raise statuses.refused(kind, name, why)
 
-    async def update(self, target: Target, body: Object, asked: Asked) -> Object:
+    async def update(self, target: RequestTarget, body: Object, asked: Caller) -> Object:
         value = self._identified(target, body)
         return await self._modify("update", target, lambda before: copied(value), asked)
 
-    async def patch(self, target: Target, form: PatchType, body: Json, asked: Asked) -> Object:
+    async def patch(self, target: RequestTarget, form: PatchType, body: Json, asked: Caller) -> Object:
         kind = target.kind
         if form == "strategic" and kind.is_custom:
             raise statuses.unsupported_media(
@@ -146,7 +146,7 @@ class Operations:
         return await self._modify("patch", target, compute, asked)
 
     async def _modify(
-        self, verb: Verb, target: Target, compute: Callable[[Object], Object], asked: Asked
+        self, verb: Verb, target: RequestTarget, compute: Callable[[Object], Object], asked: Caller
     ) -> Object:
         """Change an object that is there; computed again when it changed while admission took its time."""
         kind = target.kind
@@ -170,12 +170,12 @@ class Operations:
         self._hooks.after_change(self._change(verb, target, asked, before, stored))
         return stored
 
-    async def delete(self, target: Target, options: DeleteOptions, user: str) -> Object:
+    async def delete(self, target: RequestTarget, options: DeleteOptions, user: str) -> Object:
         """Gives the object while it stays for now, and a Status once it is gone."""
         kind = target.kind
         value = self._store.get(kind, target.namespace, target.name)
         deletion.check_preconditions(kind, value, options)
-        asked = Asked(user, options.dry_run)
+        asked = Caller(user, options.dry_run)
         change = self._change("delete", target, asked, value, None, options)
         await self._admit(change)
         value = self._store.get(kind, target.namespace, target.name)
@@ -203,15 +203,15 @@ class Operations:
         dry_run = query_dry_run or options.dry_run
         pod = self._store.get(kind, namespace, name)
         deletion.check_preconditions(kind, pod, options)
-        target = Target(kind, namespace, name, "eviction")
-        await self._admit(self._change("evict", target, Asked(user, dry_run), pod, None, options))
+        target = RequestTarget(kind, namespace, name, "eviction")
+        await self._admit(self._change("evict", target, Caller(user, dry_run), pod, None, options))
         pod = self._store.get(kind, namespace, name)
         deletion.check_preconditions(kind, pod, options)
         if not is_finished(pod) and not is_going(pod):
             self._check_budget(pod)
         if not dry_run:
             deletion.delete(self._store, kind, pod, options)
-            self._hooks.after_change(self._change("evict", target, Asked(user), pod, None, options))
+            self._hooks.after_change(self._change("evict", target, Caller(user), pod, None, options))
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
     def _check_budget(self, pod: Object) -> None:
@@ -239,12 +239,14 @@ class Operations:
                 [{"reason": "DisruptionBudget", "message": cause}],
             )
 
-    def scale(self, target: Target) -> Object:
+    def scale(self, target: RequestTarget) -> Object:
         """The Scale of a Deployment, ReplicaSet or StatefulSet."""
         value = self._store.get(target.kind, target.namespace, target.name)
         return scale_of(value)
 
-    async def set_scale(self, target: Target, compute: Callable[[Object], Object], asked: Asked) -> Object:
+    async def set_scale(
+        self, target: RequestTarget, compute: Callable[[Object], Object], asked: Caller
+    ) -> Object:
         """Change the number of replicas. `compute` gets the Scale and gives the wanted one."""
 
         def scaled(before: Object) -> Object:
@@ -256,14 +258,14 @@ class Operations:
             put(value, number(scale, "spec", "replicas"), "spec", "replicas")
             return value
 
-        bare = Target(target.kind, target.namespace, target.name)
+        bare = RequestTarget(target.kind, target.namespace, target.name)
         return scale_of(await self._modify("scale", bare, scaled, asked))
 
     def _change(
         self,
         verb: Verb,
-        target: Target,
-        asked: Asked,
+        target: RequestTarget,
+        asked: Caller,
         before: Object | None,
         after: Object | None,
         options: DeleteOptions | None = None,
@@ -327,7 +329,7 @@ def _version(value: Object) -> str:
     return text(value, "metadata", "resourceVersion")
 
 
-def _check_identity(target: Target, value: Object, before: Object, verb: Verb) -> None:
+def _check_identity(target: RequestTarget, value: Object, before: Object, verb: Verb) -> None:
     """A resourceVersion or uid in what is asked must be that of what is there. For a real server a uid in an
     update is a precondition, and one in a patch an attempt to change it."""
     kind, name = target.kind, name_of(before)
@@ -347,7 +349,7 @@ def _check_identity(target: Target, value: Object, before: Object, verb: Verb) -
         raise statuses.invalid(kind, name, [("metadata.uid", "FieldValueInvalid", immutable)])
 
 
-def _kept_apart(target: Target, value: Object, before: Object) -> Object:
+def _kept_apart(target: RequestTarget, value: Object, before: Object) -> Object:
     """Spec and status change through their own addresses only; what the API alone may set stays."""
     if target.subresource == "status":
         changed = copied(before)

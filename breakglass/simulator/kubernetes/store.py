@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.defaults import fill_in, fill_in_template
 from breakglass.simulator.kubernetes.kinds import Kinds, ResourceKind
@@ -56,7 +56,7 @@ class ObjectStore:
     rules are in `deletion.py` and `operations.py`.
     """
 
-    def __init__(self, clock: Clock, kinds: Kinds | None = None, seed: int | None = None) -> None:
+    def __init__(self, clock: SimulatedClock, kinds: Kinds | None = None, seed: int | None = None) -> None:
         self.clock = clock
         self.random = random.Random(seed)
         self.kinds = kinds or Kinds()

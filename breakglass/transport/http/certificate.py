@@ -10,7 +10,7 @@ PATIENCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownCertificate:
     """A certificate as it was shown, trusted or not."""
 
     subject: str
@@ -24,7 +24,7 @@ class Shown:
         return f"its certificate ({self.subject}, issued by {self.issuer})"
 
 
-async def shown_at(address: str, port: int, name: str, patience: float = PATIENCE) -> Shown | None:
+async def shown_at(address: str, port: int, name: str, patience: float = PATIENCE) -> ShownCertificate | None:
     """The certificate that a server shows to who asks for `name`, or None. Nothing is sent to it but the
     handshake."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -44,7 +44,7 @@ async def shown_at(address: str, port: int, name: str, patience: float = PATIENC
         writer.transport.abort()
 
 
-def _read(encoded: bytes) -> Shown | None:
+def _read(encoded: bytes) -> ShownCertificate | None:
     from cryptography import x509
 
     try:
@@ -55,7 +55,7 @@ def _read(encoded: bytes) -> Shown | None:
             names: tuple[str, ...] = ()
         else:
             names = tuple(str(each.value) for each in extension.value)
-        return Shown(
+        return ShownCertificate(
             certificate.subject.rfc4514_string() or "no subject",
             certificate.issuer.rfc4514_string() or "nobody",
             names,
@@ -66,7 +66,7 @@ def _read(encoded: bytes) -> Shown | None:
         return None
 
 
-def distrust(error: ssl.SSLCertVerificationError, shown: Shown | None, name: str) -> str:
+def distrust(error: ssl.SSLCertVerificationError, shown: ShownCertificate | None, name: str) -> str:
     """Why a certificate is not trusted, and what to do."""
     its = shown.words if shown is not None else "its certificate"
     now = datetime.now(UTC)

@@ -18,7 +18,7 @@ from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
 from breakglass.transport.http.certificate import PATIENCE, distrust, shown_at
-from breakglass.transport.http.endpoint import Door, tls_of
+from breakglass.transport.http.endpoint import EndpointAddress, tls_of
 
 Trace: TypeAlias = Callable[[str, Mapping[str, object]], Awaitable[None]]
 """Is told what httpcore does: https://www.encode.io/httpcore/extensions/#trace."""
@@ -51,7 +51,7 @@ async def connections_to(
 
 async def answer_to(
     connections: httpx.AsyncHTTPTransport,
-    door: Door,
+    address: EndpointAddress,
     method: str,
     url: str,
     headers: httpx.Headers,
@@ -59,41 +59,41 @@ async def answer_to(
     body: bytes | None = None,
     trace: Trace | None = None,
 ) -> httpx.Response:
-    """Send a request through a door. The answer is there with its headers; its body is still to be read, and
+    """Send a request to an endpoint. The answer is there with its headers; its body is still to be read, and
     it must be closed.
 
-    url: with the endpoint's own name, in place of which the door's address is put. Raises httpx.HTTPError,
+    url: with the endpoint's own name, in place of which `address` is put. Raises httpx.HTTPError,
     and ValueError or httpx.InvalidURL for what cannot be sent.
     """
     scheme, _, rest = url.partition("://")
     target = rest[len(urlsplit(url).netloc) :]
-    sent = httpx.Headers({"Host": door.host, "Accept": "*/*", "Accept-Encoding": "identity"})
+    sent = httpx.Headers({"Host": address.host, "Accept": "*/*", "Accept-Encoding": "identity"})
     sent["User-Agent"] = USER_AGENT
     sent.update(headers)
     extensions: dict[str, object] = {
-        "sni_hostname": door.name,
+        "sni_hostname": address.name,
         "timeout": httpx.Timeout(None).as_dict(),
     }
     if trace is not None:
         extensions["trace"] = trace
-    address = urlsplit(door.base).netloc
+    netloc = urlsplit(address.base).netloc
     request = httpx.Request(
-        method, f"{scheme}://{address}{target}", headers=sent, content=body, extensions=extensions
+        method, f"{scheme}://{netloc}{target}", headers=sent, content=body, extensions=extensions
     )
     response = await connections.handle_async_request(request)
     response.request = request
     return response
 
 
-def where_of(endpoint: Endpoint, door: Door | None) -> str:
+def where_of(endpoint: Endpoint, address: EndpointAddress | None) -> str:
     """An endpoint in the words of a message: its name, URL and pinned address."""
-    return f"endpoint {endpoint.name} ({endpoint.url}{door.words if door is not None else ''})"
+    return f"endpoint {endpoint.name} ({endpoint.url}{address.words if address is not None else ''})"
 
 
 async def fault_of(
     error: BaseException,
     endpoint: Endpoint,
-    door: Door | None,
+    address: EndpointAddress | None,
     *,
     connecting: bool = False,
     patience: float = PATIENCE,
@@ -104,17 +104,19 @@ async def fault_of(
     Where the certificate was not trusted, the server is asked for it once more, for at most `patience`
     seconds, so that it can be named.
     """
-    where = where_of(endpoint, door)
+    where = where_of(endpoint, address)
     chain = list(_causes(error))
     for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
             shown = None
-            if door is not None:
-                shown = await shown_at(httpx.URL(door.base).host, door.port, door.name, patience)
-            return Fault("tls", f"{where}: {distrust(each, shown, door.name if door else endpoint.url)}")
+            if address is not None:
+                shown = await shown_at(httpx.URL(address.base).host, address.port, address.name, patience)
+            return Fault(
+                "tls", f"{where}: {distrust(each, shown, address.name if address else endpoint.url)}"
+            )
         if isinstance(each, ssl.SSLError):
             return Fault("tls", f"{where}: {_handshake(each)}")
-    kind, words = _unanswered(error, chain, door, connecting=connecting)
+    kind, words = _unanswered(error, chain, address, connecting=connecting)
     return Fault(kind, f"{where}{words}")
 
 
@@ -128,9 +130,9 @@ def _handshake(error: ssl.SSLError) -> str:
 
 
 def _unanswered(
-    error: BaseException, chain: list[BaseException], door: Door | None, *, connecting: bool
+    error: BaseException, chain: list[BaseException], address: EndpointAddress | None, *, connecting: bool
 ) -> tuple[FaultKind, str]:
-    pinned = door is not None and door.address
+    pinned = address is not None and address.address
     numbers = {each.errno for each in chain if isinstance(each, OSError)}
     if errno.ECONNREFUSED in numbers:
         return "refused", " refuses the connection; is the service, or the proxy in front of it, running?"

@@ -7,23 +7,18 @@ import base64
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from breakglass.site.model import Endpoint, PortForward
+from breakglass.transport.base import SecretResolver
 
 Forward: TypeAlias = Callable[[PortForward], Awaitable[tuple[str, int]]]
 """Opens a port-forward, or gives the one that is open: the local address and port that lead through it."""
 
 
-class Secrets(Protocol):
-    """What is needed of the site's secrets. `resolve` raises SecretError."""
-
-    async def resolve(self, name: str, /) -> str: ...
-
-
 @dataclass(frozen=True, slots=True)
-class Door:
+class EndpointAddress:
     """Where an endpoint is entered.
 
     base: the endpoint's URL with the address to connect to in place of its name.
@@ -42,26 +37,26 @@ class Door:
         return f" at {self.address}" if self.address else ""
 
 
-async def door_of(endpoint: Endpoint, forward: Forward | None) -> Door:
-    """The door of an endpoint; a port-forward is opened. Raises what `forward` raises."""
+async def address_of(endpoint: Endpoint, forward: Forward | None) -> EndpointAddress:
+    """Where an endpoint is reached; a port-forward is opened. Raises what `forward` raises."""
     parts = urlsplit(endpoint.url)
     host, name = parts.netloc, parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if endpoint.forward is not None and forward is not None:
         address, local = await forward(endpoint.forward)
         there = f"{_bracketed(address)}:{local}"
-        return Door(parts._replace(netloc=there).geturl(), host, name, local, there)
+        return EndpointAddress(parts._replace(netloc=there).geturl(), host, name, local, there)
     if endpoint.resolve is not None:
         there = _bracketed(endpoint.resolve) + (f":{parts.port}" if parts.port else "")
-        return Door(parts._replace(netloc=there).geturl(), host, name, port, endpoint.resolve)
-    return Door(endpoint.url, host, name, port)
+        return EndpointAddress(parts._replace(netloc=there).geturl(), host, name, port, endpoint.resolve)
+    return EndpointAddress(endpoint.url, host, name, port)
 
 
 def _bracketed(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-async def authorization_of(endpoint: Endpoint, secrets: Secrets) -> str | None:
+async def authorization_of(endpoint: Endpoint, secrets: SecretResolver) -> str | None:
     """The value of the `Authorization` header, where the endpoint has a login. Raises SecretError."""
     if endpoint.basic is not None:
         login = f"{endpoint.basic.user}:{await secrets.resolve(endpoint.basic.password)}"

@@ -16,7 +16,7 @@ from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import CREDENTIAL_HEADERS, Endpoint
 from breakglass.transport.base import Fault, HttpRequest
 from breakglass.transport.http.client import where_of
-from breakglass.transport.http.endpoint import Door
+from breakglass.transport.http.endpoint import EndpointAddress
 
 MOST_REDIRECTS = 10
 SHORTEST_PAUSE = 1.0
@@ -55,7 +55,7 @@ class NotSentError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCall:
     """One request on its way to one place."""
 
     endpoint: Endpoint
@@ -114,7 +114,7 @@ def redirects_to(response: httpx.Response) -> bool:
     return response.status_code in REDIRECTS and bool(response.headers.get("Location"))
 
 
-def following(call: Call, response: httpx.Response) -> "Call | Fault":
+def following(call: HttpCall, response: httpx.Response) -> "HttpCall | Fault":
     """The request that a redirect asks for, or why it is not followed.
 
     To another scheme, host or port goes nothing that could be a secret: no login, no header but a few, no
@@ -140,7 +140,7 @@ def following(call: Call, response: httpx.Response) -> "Call | Fault":
     headers = httpx.Headers(
         [(name, value) for name, value in call.headers.raw if name.decode().lower() in TRAVELLING_HEADERS]
     )
-    return Call(elsewhere, str(target), call.method, headers, None, anonymous=True, own=False)
+    return HttpCall(elsewhere, str(target), call.method, headers, None, anonymous=True, own=False)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:
@@ -167,7 +167,7 @@ def pause_before(wait: float, until: float) -> float | None:
     return pause if time.monotonic() + pause < until else None
 
 
-def words_of_wait(wait: float | None, call: Call, http: HttpRequest) -> str:
+def words_of_wait(wait: float | None, call: HttpCall, http: HttpRequest) -> str:
     if wait is None:
         return ""
     asked = f"; it asks to wait {wait:.0f} s (Retry-After)"
@@ -175,7 +175,7 @@ def words_of_wait(wait: float | None, call: Call, http: HttpRequest) -> str:
 
 
 def fault_of_status(
-    call: Call, door: Door | None, status: int, headers: Mapping[str, str], note: str
+    call: HttpCall, address: EndpointAddress | None, status: int, headers: Mapping[str, str], note: str
 ) -> Fault | None:
     """What a status of 400 and above means to the engine: whether the far side can have acted."""
     if status < 400:
@@ -184,7 +184,7 @@ def fault_of_status(
     page = ""
     if headers.get("content-type", "").lower().startswith("text/html"):
         page = " with an HTML page, perhaps that of a proxy in front of it"
-    words = f"{where_of(call.endpoint, door)} answers {_phrase(status)}{page}{note}"
+    words = f"{where_of(call.endpoint, address)} answers {_phrase(status)}{page}{note}"
     return Fault(kind, words if call.anonymous else words + _ADVICE.get(kind, ""))
 
 

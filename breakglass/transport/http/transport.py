@@ -18,13 +18,18 @@ import httpx
 from breakglass.errors import UserError
 from breakglass.site.model import Endpoint, Site
 from breakglass.threads import in_thread
-from breakglass.transport.base import Delivery, Fault, HttpRequest, Request, Result, Sink
+from breakglass.transport.base import Delivery, Fault, HttpRequest, Request, Result, SecretResolver, Sink
 from breakglass.transport.http.client import answer_to, connections_to, fault_of, where_of
-from breakglass.transport.http.endpoint import Door, Forward, Secrets, authorization_of, door_of
+from breakglass.transport.http.endpoint import (
+    EndpointAddress,
+    Forward,
+    address_of,
+    authorization_of,
+)
 from breakglass.transport.http.rules import (
     MOST_REDIRECTS,
     TOO_MANY_REDIRECTS,
-    Call,
+    HttpCall,
     NotSentError,
     fault_of_status,
     following,
@@ -51,7 +56,7 @@ class _Progress:
     """Whether any byte of a request may have been written."""
     fresh: bool = False
     """Whether the connection was made for this request."""
-    door: Door | None = None
+    address: EndpointAddress | None = None
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     received: int = 0
@@ -91,7 +96,7 @@ class _Answer:
 class Http:
     """The transport for endpoints of one site."""
 
-    def __init__(self, site: Site, secrets: Secrets, forward: Forward | None = None) -> None:
+    def __init__(self, site: Site, secrets: SecretResolver, forward: Forward | None = None) -> None:
         self._site = site
         self._secrets = secrets
         self._forward = forward
@@ -120,7 +125,7 @@ class Http:
         except NotSentError as error:
             fault = error.fault
         except httpx.LocalProtocolError as error:
-            where = where_of(call.endpoint, progress.door)
+            where = where_of(call.endpoint, progress.address)
             fault = Fault("configuration", f"{where}: the request cannot be sent: {error}")
             return Result(Delivery.NOT_SENT, time.monotonic() - started, fault=fault)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
@@ -150,7 +155,7 @@ class Http:
             _, connections = self._connections.popitem()
             await connections.aclose()
 
-    async def _call(self, http: HttpRequest) -> Call:
+    async def _call(self, http: HttpRequest) -> HttpCall:
         endpoint = self._site.endpoints.get(http.endpoint)
         if endpoint is None:
             there = ", ".join(self._site.endpoints) or "none"
@@ -162,10 +167,10 @@ class Http:
             if authorization is not None:
                 headers["Authorization"] = authorization
         url = url_of(endpoint, http)
-        return Call(endpoint, url, http.method.upper(), headers, http.body, anonymous=http.anonymous)
+        return HttpCall(endpoint, url, http.method.upper(), headers, http.body, anonymous=http.anonymous)
 
     async def _answer(
-        self, call: Call, http: HttpRequest, sink: Sink, progress: _Progress, until: float
+        self, call: HttpCall, http: HttpRequest, sink: Sink, progress: _Progress, until: float
     ) -> _Answer:
         """Send, wait and send again, or follow, until there is an answer to keep."""
         redirects = 0
@@ -180,7 +185,7 @@ class Http:
                     body = await _read(response, sink, progress)
                     note = words_of_wait(wait, call, http)
                     status, headers = response.status_code, progress.headers
-                    fault = fault_of_status(call, progress.door, status, headers, note)
+                    fault = fault_of_status(call, progress.address, status, headers, note)
                     return _Answer(status, headers, body, fault)
             finally:
                 await response.aclose()
@@ -192,13 +197,13 @@ class Http:
                 continue
             target = following(call, response) if redirects < MOST_REDIRECTS else TOO_MANY_REDIRECTS
             if isinstance(target, Fault):
-                where = where_of(call.endpoint, progress.door)
+                where = where_of(call.endpoint, progress.address)
                 fault = Fault(target.kind, f"{where} {target.message}")
                 return _Answer(response.status_code, progress.headers, None, fault)
             redirects += 1
             call = target
 
-    async def _open(self, call: Call, progress: _Progress) -> httpx.Response:
+    async def _open(self, call: HttpCall, progress: _Progress) -> httpx.Response:
         """Send a request, and give the answer as soon as its headers are there.
 
         A read goes out once more where a kept connection turns out to be dead.
@@ -211,43 +216,53 @@ class Http:
                 if progress.fresh or not call.reads:
                     raise
 
-    async def _once(self, call: Call, progress: _Progress) -> httpx.Response:
+    async def _once(self, call: HttpCall, progress: _Progress) -> httpx.Response:
         progress.doing = "reading certificates"
         connections = await self._to(call)
-        door = await self._door(call, progress)
+        address = await self._address(call, progress)
         try:
             return await answer_to(
-                connections, door, call.method, call.url, call.headers, body=call.body, trace=progress.trace
+                connections,
+                address,
+                call.method,
+                call.url,
+                call.headers,
+                body=call.body,
+                trace=progress.trace,
             )
         except (httpx.InvalidURL, ValueError) as error:
-            raise NotSentError("configuration", f"{where_of(call.endpoint, door)}: {error}") from error
+            raise NotSentError("configuration", f"{where_of(call.endpoint, address)}: {error}") from error
 
-    async def _door(self, call: Call, progress: _Progress) -> Door:
+    async def _address(self, call: HttpCall, progress: _Progress) -> EndpointAddress:
         endpoint = call.endpoint
         if endpoint.forward is not None and self._forward is None:
             message = f"{where_of(endpoint, None)} is reached by a port-forward, and there is none here"
             raise NotSentError("configuration", message)
         progress.doing = "opening the port-forward" if endpoint.forward is not None else progress.doing
         try:
-            door = await door_of(endpoint, self._forward)
+            address = await address_of(endpoint, self._forward)
         except (UserError, OSError) as error:
             assert endpoint.forward is not None
             there = f"{endpoint.forward.target} in {endpoint.forward.namespace}"
             message = f"{where_of(endpoint, None)}: no port-forward to {there}: {error}"
             raise NotSentError("unreachable", message) from error
-        progress.door = door
-        if not door.address:
+        progress.address = address
+        if not address.address:
             # Looked up here as well, since the loop's own threads would keep the program from ending
             # while a dead name server keeps them waiting.
             progress.doing = "resolving the name"
             try:
-                await in_thread(lambda: socket.getaddrinfo(door.name, door.port, type=socket.SOCK_STREAM))
+                await in_thread(
+                    lambda: socket.getaddrinfo(address.name, address.port, type=socket.SOCK_STREAM)
+                )
             except UnicodeError as error:
-                message = f"{where_of(endpoint, door)}: {door.name!r} is not a name that can be resolved"
+                message = (
+                    f"{where_of(endpoint, address)}: {address.name!r} is not a name that can be resolved"
+                )
                 raise NotSentError("dns", message) from error
-        return door
+        return address
 
-    async def _to(self, call: Call) -> httpx.AsyncHTTPTransport:
+    async def _to(self, call: HttpCall) -> httpx.AsyncHTTPTransport:
         """Connections, kept for each endpoint. What changes something gets a new one each time: a kept one
         that had died unseen would make its outcome unknown for nothing."""
         key = (call.endpoint.name, call.endpoint.url, call.anonymous, call.own, call.reads)
@@ -285,14 +300,14 @@ async def _read(response: httpx.Response, sink: Sink, progress: _Progress) -> by
 
 async def _unanswered(error: Exception, endpoint: Endpoint, progress: _Progress, until: float) -> Fault:
     """Why no whole answer came. What is asked of the server for that stays within the deadline."""
-    fault = await fault_of(error, endpoint, progress.door, patience=until - time.monotonic())
+    fault = await fault_of(error, endpoint, progress.address, patience=until - time.monotonic())
     if not progress.received:
         return fault
     return Fault(fault.kind, f"{fault.message}; {progress.received} bytes of the answer had come")
 
 
 def _too_late(endpoint: Endpoint, progress: _Progress, timeout: float) -> Fault:
-    where = where_of(endpoint, progress.door)
+    where = where_of(endpoint, progress.address)
     words = f"{where}: no whole answer within {timeout:g} s, {progress.doing}"
     if progress.received:
         words += f" after {progress.received} bytes"

@@ -39,12 +39,12 @@ from breakglass.transport.kubectl.access import load_package
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
 from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.find import one
 from breakglass.transport.kubectl.forward import Forward, ForwardError
 from breakglass.transport.kubectl.kubeconfig import check_tls_of_kubectl
-from breakglass.transport.kubectl.looking import one
 from breakglass.transport.kubectl.objects import at
 from breakglass.transport.kubectl.resources import Resources
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.transport.kubectl.verb_change import cordon, create_job, patch, restart, scale
 from breakglass.transport.kubectl.verb_delete import delete
 from breakglass.transport.kubectl.verb_drain import drain
@@ -159,12 +159,12 @@ class Kubectl:
             self._open[cluster.name] = _Open(Api(cluster), Resources())
         return self._open[cluster.name]
 
-    def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink) -> Run:
+    def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink) -> KubectlRun:
         kept = self._kept(cluster)
-        return Run(kept.api, kept.resources, request, sink)
+        return KubectlRun(kept.api, kept.resources, request, sink)
 
 
-async def _carry_out(run: Run) -> Result:
+async def _carry_out(run: KubectlRun) -> Result:
     """The verb, under the request's deadline; whatever goes wrong becomes a fault."""
     started = time.monotonic()
     try:
@@ -188,7 +188,7 @@ async def _carry_out(run: Run) -> Result:
     )
 
 
-def _verb(run: Run) -> Coroutine[Any, Any, Done]:
+def _verb(run: KubectlRun) -> Coroutine[Any, Any, VerbResult]:
     match run.request.command.operation:
         case Get() as request:
             return get(run, request)

@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 
+from breakglass.network_guard import simulated
 from breakglass.policy.kubectl.flags import cluster_flag
 from breakglass.policy.kubectl.operations import KubectlCommand, RolloutRestart
-from breakglass.reach import simulated
 from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream

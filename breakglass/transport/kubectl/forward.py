@@ -17,10 +17,10 @@ from breakglass.site.model import PortForward
 from breakglass.transport.base import Fault, KubectlRequest
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.faults import FaultError, misused, refused_here
-from breakglass.transport.kubectl.looking import one, pods_behind
+from breakglass.transport.kubectl.find import one, pods_behind
 from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, objects, text
 from breakglass.transport.kubectl.resources import Resources
-from breakglass.transport.kubectl.run import Run
+from breakglass.transport.kubectl.run import KubectlRun
 
 TIMEOUT = 10.0
 """Seconds in which the pod behind a forward must be found."""
@@ -69,11 +69,11 @@ class Forward:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _run(self) -> Run:
+    def _run(self) -> KubectlRun:
         target = Target("pods", "", self.asked.namespace)
         command = KubectlCommand((), Get(Selection((target,))))
         request = KubectlRequest(self.asked.cluster, command, TIMEOUT)
-        return Run(self.api, self.resources, request, lambda stream, data: None)
+        return KubectlRun(self.api, self.resources, request, lambda stream, data: None)
 
     async def _pod(self) -> tuple[str, int]:
         """The name of a pod that answers, and its port."""

@@ -18,41 +18,41 @@ class JsonPathError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldNode:
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Wildcard:
+class WildcardNode:
     pass
 
 
 @dataclass(frozen=True, slots=True)
-class Recursive:
+class RecursiveNode:
     """`..`: every value at any depth."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class SliceNode:
     start: int | None
     stop: int | None
     step: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class IndexNode:
     at: int
 
 
 @dataclass(frozen=True, slots=True)
-class Union:
+class UnionNode:
     """`[0,2]` or `['a','b']`."""
 
-    parts: "tuple[Index | Field | Slice, ...]"
+    parts: "tuple[IndexNode | FieldNode | SliceNode, ...]"
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class FilterNode:
     """`[?(@.type=="Ready")]`. Without an operator, the left side only has to be there."""
 
     left: "tuple[Step, ...] | Json"
@@ -60,16 +60,16 @@ class Filter:
     right: "tuple[Step, ...] | Json"
 
 
-Step: TypeAlias = Field | Wildcard | Recursive | Slice | Index | Union | Filter
+Step: TypeAlias = FieldNode | WildcardNode | RecursiveNode | SliceNode | IndexNode | UnionNode | FilterNode
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class RangeNode:
     path: tuple[Step, ...]
     body: "tuple[Part, ...]"
 
 
-Part: TypeAlias = "str | tuple[Step, ...] | Range"
+Part: TypeAlias = "str | tuple[Step, ...] | RangeNode"
 """Literal text, a path, or a range over a path."""
 
 
@@ -161,7 +161,7 @@ def _parts(tokens: list[str | tuple[str]], index: int, *, inside: bool) -> tuple
             inner, end = _parts(tokens, index, inside=True)
             if end >= len(tokens):
                 raise JsonPathError("{range} has no {end}")
-            found.append(Range(path, inner))
+            found.append(RangeNode(path, inner))
             index = end + 1
         elif body[:1] in "\"'" and body:
             found.append(_unquoted(body))
@@ -188,17 +188,17 @@ def _path(text: str) -> tuple[Step, ...]:
         raise JsonPathError("an empty {}")
     while index < len(text):
         if text.startswith("..", index):
-            steps.append(Recursive())
+            steps.append(RecursiveNode())
             index += 2
             if index < len(text) and text[index] not in "[*":
                 index = _field(text, index, steps)
             elif text[index : index + 1] == "*":
-                steps.append(Wildcard())
+                steps.append(WildcardNode())
                 index += 1
         elif text[index] == ".":
             index += 1
             if text[index : index + 1] == "*":
-                steps.append(Wildcard())
+                steps.append(WildcardNode())
                 index += 1
             elif index < len(text) and text[index] != "[":
                 index = _field(text, index, steps)
@@ -217,7 +217,7 @@ def _field(text: str, index: int, steps: list[Step]) -> int:
     match = _NAME.match(text, index)
     if match is None:
         raise JsonPathError(f"a name is missing in {text!r}")
-    steps.append(Field(re.sub(r"\\(.)", r"\1", match[0])))
+    steps.append(FieldNode(re.sub(r"\\(.)", r"\1", match[0])))
     return match.end()
 
 
@@ -244,36 +244,36 @@ def _bracket_end(text: str, index: int) -> int:
 
 def _bracket(body: str) -> Step:
     if body == "*":
-        return Wildcard()
+        return WildcardNode()
     if body.startswith("?(") and body.endswith(")"):
         return _filter(body[2:-1])
     parts = [_element(part.strip()) for part in re.split(r",(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)", body)]
-    return parts[0] if len(parts) == 1 else Union(tuple(parts))
+    return parts[0] if len(parts) == 1 else UnionNode(tuple(parts))
 
 
-def _element(text: str) -> Index | Field | Slice:
+def _element(text: str) -> IndexNode | FieldNode | SliceNode:
     if text[:1] in ("'", '"') and text:
-        return Field(_unquoted(text))
+        return FieldNode(_unquoted(text))
     if re.fullmatch(r"-?\d+", text):
-        return Index(int(text))
+        return IndexNode(int(text))
     match = re.fullmatch(r"(-?\d*):(-?\d*)(?::(-?\d*))?", text)
     if match is None:
         raise JsonPathError(f"invalid array index {text!r}")
     start, stop, step = (int(each) if each else None for each in match.groups())
     if step is not None and step <= 0:
         raise JsonPathError(f"the step of {text!r} must be above 0")
-    return Slice(start, stop, step)
+    return SliceNode(start, stop, step)
 
 
 _OPERATOR = re.compile(r"(==|!=|<=|>=|<|>)(?=(?:[^'\"]|'[^']*'|\"[^\"]*\")*$)")
 
 
-def _filter(text: str) -> Filter:
+def _filter(text: str) -> FilterNode:
     found = _OPERATOR.split(text, maxsplit=1)
     if len(found) == 1:
-        return Filter(_operand(text.strip()), "exists", None)
+        return FilterNode(_operand(text.strip()), "exists", None)
     left, operator, right = found
-    return Filter(_operand(left.strip()), operator, _operand(right.strip()))
+    return FilterNode(_operand(left.strip()), operator, _operand(right.strip()))
 
 
 def _operand(text: str) -> "tuple[Step, ...] | Json":
@@ -291,7 +291,7 @@ def _printed(parts: tuple[Part, ...], value: Json, root: Json, missing_is_empty:
     for part in parts:
         if isinstance(part, str):
             out.append(part)
-        elif isinstance(part, Range):
+        elif isinstance(part, RangeNode):
             for each in _walk(part.path, value, root, missing_is_empty):
                 out.append(_printed(part.body, each, root, missing_is_empty))
         else:
@@ -308,30 +308,30 @@ def _walk(path: tuple[Step, ...], value: Json, root: Json, missing_is_empty: boo
 
 def _step(step: Step, value: Json, missing_is_empty: bool) -> Iterator[Json]:
     match step:
-        case Field(name):
+        case FieldNode(name):
             if isinstance(value, dict) and name in value:
                 yield value[name]
             elif not missing_is_empty:
                 raise JsonPathError(f"{name} is not found")
-        case Wildcard():
+        case WildcardNode():
             if isinstance(value, list):
                 yield from value
             elif isinstance(value, dict):
                 yield from (value[key] for key in sorted(value))
-        case Recursive():
+        case RecursiveNode():
             yield from _everything(value)
-        case Index(at):
+        case IndexNode(at):
             if isinstance(value, list) and -len(value) <= at < len(value):
                 yield value[at]
             elif isinstance(value, list) and not missing_is_empty:
                 raise JsonPathError(f"array index out of bounds: index {at}, length {len(value)}")
-        case Slice(start, stop, stride):
+        case SliceNode(start, stop, stride):
             if isinstance(value, list):
                 yield from value[start:stop:stride]
-        case Union(parts):
+        case UnionNode(parts):
             for part in parts:
                 yield from _step(part, value, missing_is_empty)
-        case Filter():
+        case FilterNode():
             for each in value if isinstance(value, list) else []:
                 if _holds(step, each):
                     yield each
@@ -344,7 +344,7 @@ def _everything(value: Json) -> Iterator[Json]:
         yield from _everything(each)
 
 
-def _holds(condition: Filter, value: Json) -> bool:
+def _holds(condition: FilterNode, value: Json) -> bool:
     left = _side(condition.left, value)
     if condition.operator == "exists":
         return bool(left)

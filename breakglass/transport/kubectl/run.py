@@ -20,7 +20,7 @@ from breakglass.values import Json
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class VerbResult:
     """What a verb gives besides its output. `fault` is set for a command that ended with another status."""
 
     exit: int = 0
@@ -29,7 +29,7 @@ class Done:
 
 
 @dataclass
-class Run:
+class KubectlRun:
     """One request of the engine, on one cluster."""
 
     api: Api

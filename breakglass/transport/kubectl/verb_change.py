@@ -14,7 +14,7 @@ from breakglass.policy.kubectl.operations import (
     Target,
 )
 from breakglass.transport.kubectl.faults import FaultError, refused_here
-from breakglass.transport.kubectl.looking import NODES, many, one, place
+from breakglass.transport.kubectl.find import NODES, many, one, place
 from breakglass.transport.kubectl.objects import (
     Object,
     at,
@@ -27,7 +27,7 @@ from breakglass.transport.kubectl.objects import (
 )
 from breakglass.transport.kubectl.printing import as_json, as_yaml, bare
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.values import Json
 
 PATCH_TYPES = {
@@ -39,7 +39,7 @@ SCALE_ATTEMPTS = 5
 """How often a pinned scale is read and sent when something else writes to the object in between."""
 
 
-async def patch(run: Run, request: Patch) -> Done:
+async def patch(run: KubectlRun, request: Patch) -> VerbResult:
     """Patch one object. A pin that does not hold gives the fault `conflict`. Raises FaultError."""
     resource = await run.find(request.target.resource)
     before = await one(run, resource, request.target)
@@ -47,7 +47,7 @@ async def patch(run: Run, request: Patch) -> Done:
     # kubectl says nothing of a dry run here.
     line = "patched" if _essence(after) != _essence(before) else "patched (no change)"
     _print(run, request.output, resource, after, line)
-    return Done(data=bare(after))
+    return VerbResult(data=bare(after))
 
 
 def _essence(value: Object) -> Object:
@@ -60,7 +60,7 @@ def _essence(value: Object) -> Object:
     return {**rest, "metadata": kept}
 
 
-async def patched(run: Run, resource: Resource, before: Object, form: str, change: Json) -> Object:
+async def patched(run: KubectlRun, resource: Resource, before: Object, form: str, change: Json) -> Object:
     """The object after a patch that carries the request's pins. Raises FaultError, `conflict` for a pin."""
     name = name_of(before)
     check_pin(run, resource, before)
@@ -81,7 +81,7 @@ async def patched(run: Run, resource: Resource, before: Object, form: str, chang
         raise
 
 
-def check_pin(run: Run, resource: Resource, found: Object) -> None:
+def check_pin(run: KubectlRun, resource: Resource, found: Object) -> None:
     """Refuse an object that is not the pinned one. Raises FaultError with `conflict`."""
     for pin, here, what in (
         (run.request.uid, uid_of(found), "uid"),
@@ -94,7 +94,7 @@ def check_pin(run: Run, resource: Resource, found: Object) -> None:
             raise refused_here("conflict", f"{run.where}: {message}; diagnose again", f"error: {message}")
 
 
-def _pinned(run: Run, change: Json) -> Json:
+def _pinned(run: KubectlRun, change: Json) -> Json:
     """The patch with the pins in it: a server refuses to change an object's uid or an old version."""
     pins: dict[str, Json] = {}
     if run.request.uid is not None:
@@ -112,7 +112,7 @@ def _pinned(run: Run, change: Json) -> Json:
     return {**given, "metadata": {**mapping(given, "metadata"), **pins}}
 
 
-async def scale(run: Run, request: Scale) -> Done:
+async def scale(run: KubectlRun, request: Scale) -> VerbResult:
     """Set the number of replicas through the `scale` subresource. Raises FaultError."""
     for target in request.targets:
         resource = await run.find(target.resource)
@@ -130,10 +130,10 @@ async def scale(run: Run, request: Scale) -> Done:
                 if error.status != 409 or not version or pinned_version or attempt == SCALE_ATTEMPTS - 1:
                     raise
         run.out(f"{resource.qualified}/{target.name} scaled{run.dry_suffix}\n")
-    return Done()
+    return VerbResult()
 
 
-async def _looked_at(run: Run, resource: Resource, path: str, request: Scale) -> str:
+async def _looked_at(run: KubectlRun, resource: Resource, path: str, request: Scale) -> str:
     """The version of a scale that is the pinned object's and has the replicas it should have."""
     found = await run.read(path, f"get the scale of {resource.plural}")
     check_pin(run, resource, found)
@@ -147,7 +147,7 @@ async def _looked_at(run: Run, resource: Resource, path: str, request: Scale) ->
 
 
 async def _scaled(
-    run: Run, resource: Resource, target: Target, path: str, replicas: int, version: str
+    run: KubectlRun, resource: Resource, target: Target, path: str, replicas: int, version: str
 ) -> None:
     body: Object = {"spec": {"replicas": replicas}}
     if version:
@@ -161,7 +161,7 @@ async def _scaled(
     )
 
 
-async def restart(run: Run, request: RolloutRestart) -> Done:
+async def restart(run: KubectlRun, request: RolloutRestart) -> VerbResult:
     """Give the pod template a new annotation, as `kubectl rollout restart` does. Raises FaultError."""
     for target in request.targets:
         resource = await run.find(target.resource)
@@ -179,27 +179,27 @@ async def restart(run: Run, request: RolloutRestart) -> Done:
         change: Object = {"spec": {"template": {"metadata": {"annotations": annotation}}}}
         await patched(run, resource, found, "strategic", change)
         run.out(f"{resource.qualified}/{target.name} restarted{run.dry_suffix}\n")
-    return Done()
+    return VerbResult()
 
 
-async def nodes_of(run: Run, names: tuple[str, ...], labels: str) -> list[Object]:
+async def nodes_of(run: KubectlRun, names: tuple[str, ...], labels: str) -> list[Object]:
     """The nodes that a line names or selects. Raises FaultError."""
     if names:
         return [await one(run, NODES, Target("nodes", name)) for name in names]
     return await many(run, NODES, Selection(kinds=("nodes",), labels=labels))
 
 
-async def cordon(run: Run, request: Cordon) -> Done:
+async def cordon(run: KubectlRun, request: Cordon) -> VerbResult:
     """Mark nodes unschedulable, or schedulable again. Raises FaultError."""
     found = await nodes_of(run, request.nodes, request.labels)
     if not found:
         run.err("No resources found")
     for node in found:
         await mark(run, node, schedulable=request.schedulable)
-    return Done()
+    return VerbResult()
 
 
-async def mark(run: Run, node: Object, *, schedulable: bool) -> None:
+async def mark(run: KubectlRun, node: Object, *, schedulable: bool) -> None:
     """Mark one node and say so; one that is already so is left alone, and said."""
     word = "uncordoned" if schedulable else "cordoned"
     check_pin(run, NODES, node)
@@ -211,7 +211,7 @@ async def mark(run: Run, node: Object, *, schedulable: bool) -> None:
     run.out(f"node/{name_of(node)} {word}{run.dry_suffix}\n")
 
 
-async def create_job(run: Run, request: CreateJob) -> Done:
+async def create_job(run: KubectlRun, request: CreateJob) -> VerbResult:
     """A job with the template of a cron job. Raises FaultError."""
     cron = await run.find(request.source.resource or "cronjobs")
     source = await one(run, cron, request.source)
@@ -244,10 +244,10 @@ async def create_job(run: Run, request: CreateJob) -> Done:
     path = jobs.path(namespace_of(source))
     made = await run.change("POST", path, f"create job {request.name}", body=job)
     _print(run, request.output, jobs, made, f"created{run.dry_suffix}")
-    return Done(data=bare(made))
+    return VerbResult(data=bare(made))
 
 
-def _print(run: Run, output: Output, resource: Resource, value: Object, line: str) -> None:
+def _print(run: KubectlRun, output: Output, resource: Resource, value: Object, line: str) -> None:
     match output:
         case "json":
             run.out(as_json(bare(value)))

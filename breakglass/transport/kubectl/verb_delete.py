@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from breakglass.policy.kubectl.operations import Delete
 from breakglass.transport.kubectl.faults import FaultError
-from breakglass.transport.kubectl.looking import place, selected
+from breakglass.transport.kubectl.find import place, selected
 from breakglass.transport.kubectl.objects import Object, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.transport.kubectl.waiting import Pace, condition_not_met, is_gone
 from breakglass.values import Json
 
@@ -15,7 +15,7 @@ CASCADES = {"background": "Background", "foreground": "Foreground", "orphan": "O
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
+class PendingDeletion:
     """An object whose deletion the server has accepted."""
 
     resource: Resource
@@ -24,18 +24,18 @@ class Going:
     uid: str
 
 
-async def delete(run: Run, request: Delete) -> Done:
+async def delete(run: KubectlRun, request: Delete) -> VerbResult:
     """Delete the objects and wait until they are gone. Raises FaultError."""
     found = await selected(run, request.selection)
     if not found:
         run.err("No resources found")
-        return Done()
+        return VerbResult()
     if request.force:
         run.err(
             "Warning: Immediate deletion does not wait for confirmation that the running resource has been "
             "terminated. The resource may continue to run on the cluster indefinitely."
         )
-    going: list[Going] = []
+    going: list[PendingDeletion] = []
     for resource, target in found:
         path = resource.path(await place(run, resource, target.namespace), target.name)
         try:
@@ -46,16 +46,18 @@ async def delete(run: Run, request: Delete) -> Done:
             if request.ignore_not_found and error.status == 404 and error.reason == "NotFound":
                 continue
             raise
-        going.append(Going(resource, target.name, path, uid_of(answer) or text(answer, "details", "uid")))
+        going.append(
+            PendingDeletion(resource, target.name, path, uid_of(answer) or text(answer, "details", "uid"))
+        )
         run.out(_line(run, request, resource, target.name))
     run.waiting = True
     if request.wait and not run.is_dry_run:
         for each in going:
             await _until_gone(run, request, each)
-    return Done()
+    return VerbResult()
 
 
-def _options(run: Run, request: Delete) -> Object:
+def _options(run: KubectlRun, request: Delete) -> Object:
     options: Object = {
         "apiVersion": "v1",
         "kind": "DeleteOptions",
@@ -73,14 +75,14 @@ def _options(run: Run, request: Delete) -> Object:
     return options
 
 
-def _line(run: Run, request: Delete, resource: Resource, name: str) -> str:
+def _line(run: KubectlRun, request: Delete, resource: Resource, name: str) -> str:
     if request.output == "name":
         return f"{resource.qualified}/{name}\n"
     word = "force deleted" if request.force and request.grace == 0 else "deleted"
     return f'{resource.qualified} "{name}" {word}{run.dry_suffix}\n'
 
 
-async def _until_gone(run: Run, request: Delete, going: Going) -> None:
+async def _until_gone(run: KubectlRun, request: Delete, going: PendingDeletion) -> None:
     pace = Pace(request.timeout, lambda: condition_not_met(run, going.resource, going.name))
     doing = f"wait until {going.resource.plural} {going.name} is gone"
     try:

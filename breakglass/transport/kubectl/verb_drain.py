@@ -10,9 +10,9 @@ import time
 from breakglass.policy.kubectl.operations import Drain, Selection
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import FaultError, refused_here
-from breakglass.transport.kubectl.looking import PODS, many
+from breakglass.transport.kubectl.find import PODS, many
 from breakglass.transport.kubectl.objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.transport.kubectl.verb_change import mark, nodes_of
 from breakglass.transport.kubectl.waiting import Pace, is_gone
 
@@ -22,7 +22,7 @@ AGAIN_AFTER = 5.0
 FINISHED = ("Succeeded", "Failed")
 
 
-async def drain(run: Run, request: Drain) -> Done:
+async def drain(run: KubectlRun, request: Drain) -> VerbResult:
     """Empty the nodes, one after the other. Raises FaultError naming the pods that are still there."""
     found = await nodes_of(run, request.nodes, request.labels)
     if not found:
@@ -34,10 +34,10 @@ async def drain(run: Run, request: Drain) -> Done:
         pods = await _to_evict(run, request, node)
         await _evict_all(run, request, pods, version, end)
         run.out(f"node/{name_of(node)} drained{run.dry_suffix}\n")
-    return Done()
+    return VerbResult()
 
 
-async def _to_evict(run: Run, request: Drain, node: Object) -> list[Object]:
+async def _to_evict(run: KubectlRun, request: Drain, node: Object) -> list[Object]:
     """The pods of a node that have to go. Raises FaultError for those that the flags do not let go."""
     chosen = Selection(
         kinds=("pods",),
@@ -92,7 +92,7 @@ def _has_local_data(pod: Object) -> bool:
     return any("emptyDir" in volume for volume in objects(pod, "spec", "volumes"))
 
 
-async def _eviction_version(run: Run) -> str:
+async def _eviction_version(run: KubectlRun) -> str:
     """The version of evictions that the server takes: before Kubernetes 1.22 it is v1beta1."""
     listed = await run.read("/api/v1", "read which evictions the server takes")
     for entry in objects(listed, "resources"):
@@ -101,7 +101,9 @@ async def _eviction_version(run: Run) -> str:
     return "policy/v1"
 
 
-async def _evict_all(run: Run, request: Drain, pods: list[Object], version: str, end: float | None) -> None:
+async def _evict_all(
+    run: KubectlRun, request: Drain, pods: list[Object], version: str, end: float | None
+) -> None:
     """Evict at the same time, as kubectl does, so that one held pod keeps no other. Raises FaultError after
     all have come to an end."""
     results = await asyncio.gather(
@@ -118,7 +120,7 @@ async def _evict_all(run: Run, request: Drain, pods: list[Object], version: str,
         raise failures[-1]
 
 
-async def _evict(run: Run, request: Drain, pod: Object, version: str, end: float | None) -> None:
+async def _evict(run: KubectlRun, request: Drain, pod: Object, version: str, end: float | None) -> None:
     namespace, name = namespace_of(pod), name_of(pod)
     path = PODS.path(namespace, name)
     options: Object = {
@@ -157,7 +159,7 @@ async def _evict(run: Run, request: Drain, pod: Object, version: str, end: float
     run.out(f"pod/{name} evicted\n")
 
 
-async def _rest(run: Run, pod: Object, refusal: FaultError, end: float | None) -> None:
+async def _rest(run: KubectlRun, pod: Object, refusal: FaultError, end: float | None) -> None:
     """Until the eviction is asked for again. Raises FaultError when the line's time is over before."""
     causes = refusal.said.removeprefix("Error from server (TooManyRequests): ")
     budget = refusal.detail or causes
@@ -175,7 +177,7 @@ async def _rest(run: Run, pod: Object, refusal: FaultError, end: float | None) -
     await asyncio.sleep(after if left is None else min(after, left))
 
 
-def _held(run: Run, pod: Object) -> FaultError:
+def _held(run: KubectlRun, pod: Object) -> FaultError:
     where = f'pod "{name_of(pod)}" in namespace "{namespace_of(pod)}"'
     said = f"error when waiting for {where} to terminate: global timeout reached"
     return FaultError(

@@ -14,9 +14,9 @@ from breakglass.policy.kubectl.operations import Exec
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import NEXT, FaultError, refused_here
-from breakglass.transport.kubectl.looking import PODS, container_of, pods_behind
+from breakglass.transport.kubectl.find import PODS, container_of, pods_behind
 from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.values import parse_json
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -24,7 +24,7 @@ STDIN, STDOUT, STDERR, STATUS, CLOSE = 0, 1, 2, 3, 255
 PIECE = 32 * 1024
 
 
-async def execute(run: Run, request: Exec) -> Done:
+async def execute(run: KubectlRun, request: Exec) -> VerbResult:
     """Run the command. Raises FaultError where it did not run, or where its end is not known."""
     target, container = request.target, request.container
     if target.resource == "pods" and container:
@@ -70,7 +70,7 @@ async def _feed(socket: aiohttp.ClientWebSocketResponse, data: bytes) -> None:
     await socket.send_bytes(bytes([CLOSE, STDIN]))
 
 
-async def _streams(run: Run, socket: aiohttp.ClientWebSocketResponse) -> bytes | None:
+async def _streams(run: KubectlRun, socket: aiohttp.ClientWebSocketResponse) -> bytes | None:
     """Pass the output on until the status comes; None when the connection ends without one."""
     status = b""
     async for message in socket:
@@ -94,7 +94,7 @@ async def _streams(run: Run, socket: aiohttp.ClientWebSocketResponse) -> bytes |
     return status or None
 
 
-def _ended(run: Run, raw: bytes, doing: str, sending: Sending) -> Done:
+def _ended(run: KubectlRun, raw: bytes, doing: str, sending: Sending) -> VerbResult:
     try:
         status = parse_json(raw)
     except ValueError:
@@ -103,14 +103,16 @@ def _ended(run: Run, raw: bytes, doing: str, sending: Sending) -> Done:
         ) from None
     if text(status, "status") == "Success":
         sending.sent = False
-        return Done()
+        return VerbResult()
     causes = objects(status, "details", "causes")
     codes = [text(cause, "message") for cause in causes if text(cause, "reason") == "ExitCode"]
     if codes and codes[0].isdigit():
         sending.sent = False
         code = int(codes[0])
         run.err(f"command terminated with exit code {code}")
-        return Done(code, fault=Fault("exit", f"{run.where}: {doing}: the command ended with status {code}"))
+        return VerbResult(
+            code, fault=Fault("exit", f"{run.where}: {doing}: the command ended with status {code}")
+        )
     said = text(status, "message") or raw.decode(errors="replace")
     # Whether the runtime failed before or after the program began cannot be told from here.
     raise FaultError("server-error", f"{run.where}: {doing}: {said}", Delivery.UNKNOWN, said=f"error: {said}")

@@ -5,7 +5,7 @@ from typing import cast
 from breakglass.policy.kubectl.operations import Get, Target
 from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.faults import FaultError, misused
-from breakglass.transport.kubectl.looking import many, one, pages, place
+from breakglass.transport.kubectl.find import many, one, pages, place
 from breakglass.transport.kubectl.objects import Object, name_of, objects
 from breakglass.transport.kubectl.printing import (
     as_json,
@@ -18,7 +18,7 @@ from breakglass.transport.kubectl.printing import (
     table,
 )
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.values import Json
 
 AS_TABLE = {
@@ -27,7 +27,7 @@ AS_TABLE = {
 }
 
 
-async def get(run: Run, request: Get) -> Done:
+async def get(run: KubectlRun, request: Get) -> VerbResult:
     """Print the objects. Raises FaultError after what could be printed is printed."""
     template = _template(request)
     if request.output in ("", "wide"):
@@ -46,7 +46,7 @@ async def get(run: Run, request: Get) -> Done:
     single = len(request.selection.targets) == 1
     data = _print(run, request, template, items, single)
     _raise(run, failures)
-    return Done(data=data)
+    return VerbResult(data=data)
 
 
 def _template(request: Get) -> tuple[jsonpath.Part, ...]:
@@ -61,7 +61,7 @@ def _template(request: Get) -> tuple[jsonpath.Part, ...]:
     return ()
 
 
-async def _asked(run: Run, request: Get) -> list[tuple[Resource, Target | None]]:
+async def _asked(run: KubectlRun, request: Get) -> list[tuple[Resource, Target | None]]:
     """The kinds to list, or the objects to get."""
     chosen = request.selection
     if chosen.targets:
@@ -74,7 +74,7 @@ def _kept(error: FaultError, request: Get) -> list[FaultError]:
     return [] if request.ignore_not_found and missing else [error]
 
 
-def _raise(run: Run, failures: list[FaultError]) -> None:
+def _raise(run: KubectlRun, failures: list[FaultError]) -> None:
     for failed in failures[:-1]:
         run.err(failed.said)
     if failures:
@@ -82,7 +82,7 @@ def _raise(run: Run, failures: list[FaultError]) -> None:
 
 
 def _print(
-    run: Run,
+    run: KubectlRun,
     request: Get,
     template: tuple[jsonpath.Part, ...],
     items: list[tuple[Resource, Object]],
@@ -115,7 +115,7 @@ def _column(path: str, value: Object) -> str:
     return ",".join(jsonpath.text_of(each) for each in found) if found else "<none>"
 
 
-async def _tables(run: Run, request: Get) -> Done:
+async def _tables(run: KubectlRun, request: Get) -> VerbResult:
     chosen = request.selection
     asked = await _asked(run, request)
     several = len({resource for resource, _ in asked}) > 1
@@ -147,10 +147,10 @@ async def _tables(run: Run, request: Get) -> Done:
     if not groups and not failures and not request.ignore_not_found:
         run.err(await _nothing(run, request, [resource for resource, _ in asked]))
     _raise(run, failures)
-    return Done()
+    return VerbResult()
 
 
-async def _table_of(run: Run, request: Get, resource: Resource, target: Target | None) -> list[Object]:
+async def _table_of(run: KubectlRun, request: Get, resource: Resource, target: Target | None) -> list[Object]:
     if target is None:
         found = await pages(run, resource, request.selection, AS_TABLE)
     else:
@@ -166,7 +166,7 @@ def _own_table(found: Object) -> Object:
     return {"kind": "Table", "columnDefinitions": [{"name": "Name"}], "rows": rows}
 
 
-async def _nothing(run: Run, request: Get, resources: list[Resource]) -> str:
+async def _nothing(run: KubectlRun, request: Get, resources: list[Resource]) -> str:
     chosen = request.selection
     if chosen.all_namespaces or not any(resource.namespaced for resource in resources):
         return "No resources found"

@@ -4,15 +4,15 @@ import math
 
 from breakglass.policy.kubectl.operations import Logs
 from breakglass.transport.kubectl.api import PIECE
-from breakglass.transport.kubectl.looking import PODS, container_of, many, pods_behind
+from breakglass.transport.kubectl.find import PODS, container_of, many, pods_behind
 from breakglass.transport.kubectl.objects import Object, name_of, namespace_of, objects, text
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 
 LONGEST_LINE = 1024 * 1024
 """Bytes of a line without an end that are held back to put the prefix before it."""
 
 
-async def logs(run: Run, request: Logs) -> Done:
+async def logs(run: KubectlRun, request: Logs) -> VerbResult:
     """Print the logs of the containers asked for, one after the other. Raises FaultError."""
     chosen = request.selection
     if chosen.targets:
@@ -28,17 +28,17 @@ async def logs(run: Run, request: Logs) -> Done:
     for pod in pods:
         for container in _containers(run, request, pod):
             await _one(run, request, pod, container)
-    return Done()
+    return VerbResult()
 
 
-def _containers(run: Run, request: Logs, pod: Object) -> list[str]:
+def _containers(run: KubectlRun, request: Logs, pod: Object) -> list[str]:
     if not request.all_containers:
         return [container_of(run, pod, request.container)]
     kinds = ("initContainers", "containers", "ephemeralContainers")
     return [text(each, "name") for kind in kinds for each in objects(pod, "spec", kind)]
 
 
-async def _one(run: Run, request: Logs, pod: Object, container: str) -> None:
+async def _one(run: KubectlRun, request: Logs, pod: Object, container: str) -> None:
     query = [("container", container)]
     if request.previous:
         query.append(("previous", "true"))

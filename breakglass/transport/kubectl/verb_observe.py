@@ -7,15 +7,15 @@ from breakglass.transport.base import Fault
 from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import FaultError, misused, refused_here
-from breakglass.transport.kubectl.looking import one, place, selected
+from breakglass.transport.kubectl.find import one, place, selected
 from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import Done, Run
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult
 from breakglass.transport.kubectl.waiting import Pace, condition_not_met
 from breakglass.values import Json
 
 
-async def wait(run: Run, request: Wait) -> Done:
+async def wait(run: KubectlRun, request: Wait) -> VerbResult:
     """Until every object is as it should be. Raises FaultError, `timeout` when the line's time is over."""
     path: tuple[jsonpath.Part, ...] = ()
     if request.until == "jsonpath":
@@ -26,7 +26,7 @@ async def wait(run: Run, request: Wait) -> Done:
     found = await selected(run, request.selection)
     if not found:
         if request.until == "delete":
-            return Done()
+            return VerbResult()
         raise refused_here(
             "not-found", f"{run.where}: wait: nothing matches", "error: no matching resources found"
         )
@@ -50,10 +50,10 @@ async def wait(run: Run, request: Wait) -> Done:
             if request.timeout == 0:
                 raise condition_not_met(run, resource, target.name)
             await pace.rest()
-    return Done()
+    return VerbResult()
 
 
-async def _look(run: Run, request: Wait, resource: Resource, path: str, name: str) -> Object | None:
+async def _look(run: KubectlRun, request: Wait, resource: Resource, path: str, name: str) -> Object | None:
     """The object; None when it is gone and that is what is waited for."""
     try:
         return await run.read(path, f"wait for {resource.plural} {name}")
@@ -87,7 +87,7 @@ def _is_old(found: Object, value: Object) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class RolloutProgress:
     """Where a rollout stands."""
 
     line: str
@@ -95,7 +95,7 @@ class Progress:
     failed: bool = False
 
 
-async def rollout_status(run: Run, request: RolloutStatus) -> Done:
+async def rollout_status(run: KubectlRun, request: RolloutStatus) -> VerbResult:
     """Tell how the rollout goes on until it is over. Raises FaultError when it cannot be any more."""
     resource = await run.find(request.target.resource)
     look = {"Deployment": _deployment, "StatefulSet": _stateful_set, "DaemonSet": _daemon_set}.get(
@@ -115,7 +115,7 @@ async def rollout_status(run: Run, request: RolloutStatus) -> Done:
             run.out(progress.line + "\n")
             shown = progress.line
         if progress.done or not request.watch:
-            return Done()
+            return VerbResult()
         await pace.rest()
 
 
@@ -123,52 +123,56 @@ def _is_unseen(value: Object) -> bool:
     return number(value, "status", "observedGeneration") < number(value, "metadata", "generation")
 
 
-def _deployment(value: Object) -> Progress:
+def _deployment(value: Object) -> RolloutProgress:
     name = name_of(value)
     if _is_unseen(value):
-        return Progress("Waiting for deployment spec update to be observed...")
+        return RolloutProgress("Waiting for deployment spec update to be observed...")
     progressing = condition(value, "Progressing")
     if progressing is not None and text(progressing, "reason") == "ProgressDeadlineExceeded":
-        return Progress(f'deployment "{name}" exceeded its progress deadline', failed=True)
+        return RolloutProgress(f'deployment "{name}" exceeded its progress deadline', failed=True)
     wanted = number(value, "spec", "replicas", default=1)
     there, updated = number(value, "status", "replicas"), number(value, "status", "updatedReplicas")
     available = number(value, "status", "availableReplicas")
     head = f'Waiting for deployment "{name}" rollout to finish: '
     if updated < wanted:
-        return Progress(f"{head}{updated} out of {wanted} new replicas have been updated...")
+        return RolloutProgress(f"{head}{updated} out of {wanted} new replicas have been updated...")
     if there > updated:
-        return Progress(f"{head}{there - updated} old replicas are pending termination...")
+        return RolloutProgress(f"{head}{there - updated} old replicas are pending termination...")
     if available < updated:
-        return Progress(f"{head}{available} of {updated} updated replicas are available...")
-    return Progress(f'deployment "{name}" successfully rolled out', done=True)
+        return RolloutProgress(f"{head}{available} of {updated} updated replicas are available...")
+    return RolloutProgress(f'deployment "{name}" successfully rolled out', done=True)
 
 
-def _daemon_set(value: Object) -> Progress:
+def _daemon_set(value: Object) -> RolloutProgress:
     name = name_of(value)
     if text(value, "spec", "updateStrategy", "type") not in ("", "RollingUpdate"):
-        return Progress("rollout status is only available for RollingUpdate strategy type", failed=True)
+        return RolloutProgress(
+            "rollout status is only available for RollingUpdate strategy type", failed=True
+        )
     if _is_unseen(value):
-        return Progress("Waiting for daemon set spec update to be observed...")
+        return RolloutProgress("Waiting for daemon set spec update to be observed...")
     wanted = number(value, "status", "desiredNumberScheduled")
     updated = number(value, "status", "updatedNumberScheduled")
     available = number(value, "status", "numberAvailable")
     head = f'Waiting for daemon set "{name}" rollout to finish: '
     if updated < wanted:
-        return Progress(f"{head}{updated} out of {wanted} new pods have been updated...")
+        return RolloutProgress(f"{head}{updated} out of {wanted} new pods have been updated...")
     if available < wanted:
-        return Progress(f"{head}{available} of {wanted} updated pods are available...")
-    return Progress(f'daemon set "{name}" successfully rolled out', done=True)
+        return RolloutProgress(f"{head}{available} of {wanted} updated pods are available...")
+    return RolloutProgress(f'daemon set "{name}" successfully rolled out', done=True)
 
 
-def _stateful_set(value: Object) -> Progress:
+def _stateful_set(value: Object) -> RolloutProgress:
     if text(value, "spec", "updateStrategy", "type") not in ("", "RollingUpdate"):
-        return Progress("rollout status is only available for RollingUpdate strategy type", failed=True)
+        return RolloutProgress(
+            "rollout status is only available for RollingUpdate strategy type", failed=True
+        )
     if _is_unseen(value) or not number(value, "status", "observedGeneration"):
-        return Progress("Waiting for statefulset spec update to be observed...")
+        return RolloutProgress("Waiting for statefulset spec update to be observed...")
     wanted = number(value, "spec", "replicas", default=1)
     ready, updated = number(value, "status", "readyReplicas"), number(value, "status", "updatedReplicas")
     if ready < wanted:
-        return Progress(f"Waiting for {wanted - ready} pods to be ready...")
+        return RolloutProgress(f"Waiting for {wanted - ready} pods to be ready...")
     # Also of 0, which the API fills in, kubectl says that it is partitioned.
     partition = at(value, "spec", "updateStrategy", "rollingUpdate", "partition")
     if isinstance(partition, int):
@@ -176,19 +180,21 @@ def _stateful_set(value: Object) -> Progress:
             line = (
                 f"Waiting for partitioned roll out to finish: {updated} out of {wanted - partition} new pods"
             )
-            return Progress(f"{line} have been updated...")
+            return RolloutProgress(f"{line} have been updated...")
         line = f"partitioned roll out complete: {updated} new pods have been updated..."
-        return Progress(line, done=True)
+        return RolloutProgress(line, done=True)
     update, now = text(value, "status", "updateRevision"), text(value, "status", "currentRevision")
     if update != now:
-        return Progress(
+        return RolloutProgress(
             f"waiting for statefulset rolling update to complete {updated} pods at revision {update}..."
         )
     current = number(value, "status", "currentReplicas")
-    return Progress(f"statefulset rolling update complete {current} pods at revision {now}...", done=True)
+    return RolloutProgress(
+        f"statefulset rolling update complete {current} pods at revision {now}...", done=True
+    )
 
 
-async def can_i(run: Run, request: CanI) -> Done:
+async def can_i(run: KubectlRun, request: CanI) -> VerbResult:
     """Ask the server what the user may do. "no" ends with status 1, as kubectl does."""
     attributes: Object = {"verb": request.verb, "resource": request.resource}
     if request.resource != "*":
@@ -211,15 +217,15 @@ async def can_i(run: Run, request: CanI) -> Done:
     if at(answer, "status", "allowed") is True:
         if not request.quiet:
             run.out("yes\n")
-        return Done()
+        return VerbResult()
     reason = text(answer, "status", "reason")
     if not request.quiet:
         run.out(f"no - {reason}\n" if reason else "no\n")
     message = f"{run.where}: {request.verb} {request.resource} is not allowed"
-    return Done(1, fault=Fault("exit", message))
+    return VerbResult(1, fault=Fault("exit", message))
 
 
-async def _named(run: Run, word: str) -> Object:
+async def _named(run: KubectlRun, word: str) -> Object:
     """What an access review calls a resource; nothing more than the word for one that the server lacks."""
     try:
         resource = await run.find(word)

@@ -9,7 +9,7 @@ from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import FaultError
 from breakglass.transport.kubectl.objects import uid_of
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import Run
+from breakglass.transport.kubectl.run import KubectlRun
 from breakglass.values import Json
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 1.0
@@ -36,13 +36,13 @@ class Pace:
         self.next = min(self.next * 1.5, LONGEST_PAUSE)
 
 
-def condition_not_met(run: Run, resource: Resource, name: str) -> FaultError:
+def condition_not_met(run: KubectlRun, resource: Resource, name: str) -> FaultError:
     said = f"error: timed out waiting for the condition on {resource.plural}/{name}"
     message = f"{run.where}: {resource.plural} {name}: not as awaited within the line's --timeout"
     return FaultError("timeout", message, Delivery.ANSWERED, said=said)
 
 
-async def is_gone(run: Run, path: str, uid: str, doing: str) -> bool:
+async def is_gone(run: KubectlRun, path: str, uid: str, doing: str) -> bool:
     """Whether no object with this uid is at this path any more. Raises FaultError for other answers."""
     try:
         found: Json = await run.read(path, doing)

@@ -40,12 +40,12 @@ class ConnectionLostError(Exception):
     """The connection is gone, or does not answer any more."""
 
 
-class Progress:
+class ConnectionProgress:
     """What is waited for, in words, for whoever runs out of patience. `within` is what that waits for."""
 
     def __init__(self, words: str) -> None:
         self.words = words
-        self.within: Progress | None = None
+        self.within: ConnectionProgress | None = None
 
     def __str__(self) -> str:
         return self.words if self.within is None else str(self.within)

@@ -35,7 +35,7 @@ class HostKeyQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KnownHost:
     """A line of a `known_hosts` file."""
 
     marker: Literal["", "@cert-authority", "@revoked"]
@@ -61,11 +61,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class HostKeyJudgement:
     """What `known_hosts` says of a key. `lines` are the ones that speak against it."""
 
     kind: Literal["known", "unknown", "changed", "revoked"]
-    lines: tuple[Entry, ...] = ()
+    lines: tuple[KnownHost, ...] = ()
 
 
 def fingerprint(key: bytes) -> str:
@@ -78,10 +78,10 @@ def known_name(address: str, port: int) -> str:
     return address if port == DEFAULT_PORT else f"[{address}]:{port}"
 
 
-def read_known_hosts(files: Iterable[Path]) -> tuple[Entry, ...]:
+def read_known_hosts(files: Iterable[Path]) -> tuple[KnownHost, ...]:
     """All lines that can be understood; others are passed over, as OpenSSH does. Raises OSError for a file
     that is there and cannot be read."""
-    found: list[Entry] = []
+    found: list[KnownHost] = []
     for file in files:
         try:
             text = file.read_text(errors="surrogateescape")
@@ -94,7 +94,7 @@ def read_known_hosts(files: Iterable[Path]) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-def _entry(line: str, file: Path, number: int) -> Entry | None:
+def _entry(line: str, file: Path, number: int) -> KnownHost | None:
     words = line.split()
     marker: Literal["", "@cert-authority", "@revoked"] = ""
     if words and words[0].startswith("@"):
@@ -111,7 +111,7 @@ def _entry(line: str, file: Path, number: int) -> Entry | None:
         key = base64.b64decode(words[2], validate=True)
     except (binascii.Error, ValueError):
         return None
-    return Entry(
+    return KnownHost(
         marker,
         tuple(words[0].lower().split(",") if "|" not in words[0] else words[0].split(",")),
         words[1],
@@ -121,7 +121,7 @@ def _entry(line: str, file: Path, number: int) -> Entry | None:
     )
 
 
-def judge(entries: Iterable[Entry], name: str, fallback: str | None, key: bytes) -> Judgement:
+def judge(entries: Iterable[KnownHost], name: str, fallback: str | None, key: bytes) -> HostKeyJudgement:
     """What is known of a key.
 
     name: as in `known_hosts`. fallback: the name without its port, under which a key that is the same also
@@ -132,12 +132,12 @@ def judge(entries: Iterable[Entry], name: str, fallback: str | None, key: bytes)
     about = [each for each in lines if any(each.is_for(one) for one in names)]
     revoked = tuple(each for each in about if each.marker == "@revoked" and each.key == key)
     if revoked:
-        return Judgement("revoked", revoked)
+        return HostKeyJudgement("revoked", revoked)
     plain = [each for each in about if not each.marker]
     if any(each.key == key for each in plain):
-        return Judgement("known")
+        return HostKeyJudgement("known")
     other = tuple(each for each in plain if each.is_for(name))
-    return Judgement("changed", other) if other else Judgement("unknown")
+    return HostKeyJudgement("changed", other) if other else HostKeyJudgement("unknown")
 
 
 def remember(file: Path, name: str, key_type: str, key: bytes, *, hashed: bool) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import paramiko
 
 from breakglass.threads import in_thread
-from breakglass.transport.ssh.budget import Budget
 from breakglass.transport.ssh.credentials import MOST_TRIES, Offer, offer
 from breakglass.transport.ssh.faults import SshFaultError, said
 from breakglass.transport.ssh.protocol import Client
+from breakglass.transport.ssh.rate_limit import ConnectionBudget
 from breakglass.transport.ssh.route import Hop
 
 LOGIN = 20.0
@@ -49,7 +49,7 @@ async def find_keys(hop: Hop, words: str, passphrases: Mapping[str, str]) -> Off
     return found
 
 
-async def log_in(client: Client, hop: Hop, words: str, offered: Offer, budget: Budget) -> None:
+async def log_in(client: Client, hop: Hop, words: str, offered: Offer, budget: ConnectionBudget) -> None:
     """Log in to a hop whose host key is known to be right. `words` name it. Raises SshFaultError."""
     if not offered.candidates:
         reasons = "; ".join(offered.unusable) or "name one with `identity` in the site, or run `ssh-add`"

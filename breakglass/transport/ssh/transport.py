@@ -11,7 +11,6 @@ import shlex
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import Protocol
 
 import paramiko
 
@@ -19,19 +18,19 @@ from breakglass.errors import UserError
 from breakglass.policy.login_shell import LONGEST, wire_of
 from breakglass.site.model import Host, Site
 from breakglass.threads import in_thread
-from breakglass.transport.base import Delivery, Request, Result, Sink, SshRequest
-from breakglass.transport.ssh.budget import REFUSED_LOGINS, Budget
+from breakglass.transport.base import Delivery, Request, Result, SecretResolver, Sink, SshRequest
 from breakglass.transport.ssh.command import run_command
+from breakglass.transport.ssh.connect import UnknownHostKeyError, connect
 from breakglass.transport.ssh.connection import (
     Connection,
     ConnectionLostError,
-    Progress,
+    ConnectionProgress,
     SessionsFullError,
 )
-from breakglass.transport.ssh.entering import UnknownHostKeyError, connect
 from breakglass.transport.ssh.faults import SshFaultError
 from breakglass.transport.ssh.host_keys import HostKeyQuestion, remember
 from breakglass.transport.ssh.login import PassphraseWantedError
+from breakglass.transport.ssh.rate_limit import REFUSED_LOGINS, ConnectionBudget
 from breakglass.transport.ssh.route import Hop, Route, route_to, words_of
 
 READ_CONFIGURATION = 10.0
@@ -41,12 +40,6 @@ TRIES = 3
 BARE_VERB = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
 
 HostKeyPrompt = Callable[[HostKeyQuestion], Awaitable[bool]]
-
-
-class Secrets(Protocol):
-    """Where the passphrases of keys come from."""
-
-    async def resolve(self, name: str) -> str: ...
 
 
 class _Patience:
@@ -71,9 +64,11 @@ class _Shared:
     """A connection being made, for all that wait for it. It ends when nobody does any more."""
 
     def __init__(
-        self, connected: "Callable[[Route, Progress], Coroutine[None, None, Connection]]", route: Route
+        self,
+        connected: "Callable[[Route, ConnectionProgress], Coroutine[None, None, Connection]]",
+        route: Route,
     ) -> None:
-        self.progress = Progress(f"connecting to {words_of(route)}")
+        self.progress = ConnectionProgress(f"connecting to {words_of(route)}")
         self.task = asyncio.create_task(connected(route, self.progress))
         self._waiting = 0
         # A failure that nobody waits for any more is nobody's.
@@ -95,14 +90,14 @@ class Ssh:
     """The transport for `SshRequest`. `host_key_prompt` shows an unknown key to a person; None: nobody can be
     asked, and unknown keys are refused."""
 
-    def __init__(self, site: Site, secrets: Secrets, host_key_prompt: HostKeyPrompt | None) -> None:
+    def __init__(self, site: Site, secrets: SecretResolver, host_key_prompt: HostKeyPrompt | None) -> None:
         self._site = site
         self._secrets = secrets
         self._prompt = host_key_prompt
         self._routes: dict[str, Route] = {}
         self._kept: dict[Route, Connection] = {}
         self._connecting: dict[Route, _Shared] = {}
-        self._budgets: dict[tuple[str, int], Budget] = {}
+        self._budgets: dict[tuple[str, int], ConnectionBudget] = {}
         self._passphrases: dict[str, str] = {}
         self._asking = asyncio.Lock()
         self._answers: dict[HostKeyQuestion, tuple[float, bool]] = {}
@@ -150,7 +145,7 @@ class Ssh:
 
     async def _session(self, host: Host, patience: _Patience) -> tuple[Connection, paramiko.Channel]:
         while True:
-            progress = Progress(f"reading the SSH configuration for {host.name}")
+            progress = ConnectionProgress(f"reading the SSH configuration for {host.name}")
             try:
                 async with asyncio.timeout(patience.left()):
                     return await self._opened(host, patience, progress)
@@ -166,7 +161,7 @@ class Ssh:
                     await self._open_key(wanted.secret, host)
 
     async def _opened(
-        self, host: Host, patience: _Patience, progress: Progress
+        self, host: Host, patience: _Patience, progress: ConnectionProgress
     ) -> tuple[Connection, paramiko.Channel]:
         route = await self._route(host)
         for _ in range(TRIES):
@@ -198,7 +193,7 @@ class Ssh:
         self._routes[host.name] = route
         return route
 
-    async def _connection(self, route: Route, seconds: float, progress: Progress) -> Connection:
+    async def _connection(self, route: Route, seconds: float, progress: ConnectionProgress) -> Connection:
         """The kept connection for a route, or a new one. `seconds` bound only the wait for being allowed."""
         while (kept := self._kept.get(route)) is not None:
             progress.words = f"looking whether the connection to {words_of(route)} is alive"
@@ -214,7 +209,7 @@ class Ssh:
         progress.within = None
         return connection
 
-    async def _connected(self, route: Route, progress: Progress) -> Connection:
+    async def _connected(self, route: Route, progress: ConnectionProgress) -> Connection:
         via = None
         if len(route) > 1:
             via = await self._connection(route[:-1], float("inf"), progress)
@@ -249,10 +244,10 @@ class Ssh:
                     f"({hop.connections_per_minute:g} a minute; faster ones are dropped); try again then",
                 )
 
-    def _budget(self, hop: Hop) -> Budget:
+    def _budget(self, hop: Hop) -> ConnectionBudget:
         key = (hop.address, hop.port)
         if key not in self._budgets:
-            self._budgets[key] = Budget(hop.connections_per_minute)
+            self._budgets[key] = ConnectionBudget(hop.connections_per_minute)
         return self._budgets[key]
 
     def _forget(self, connection: Connection) -> None:

@@ -37,10 +37,10 @@ from breakglass.journal import events as e
 from breakglass.report.confirmation import QUIET
 from breakglass.tui.base import cockpit
 from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
+from breakglass.tui.session_view import SessionView
 from breakglass.tui.theme import BANDS
-from breakglass.tui.walking import Walking
+from breakglass.tui.walk_text import number_of, site_words
 from breakglass.tui.widgets.text import flowed, folded, plain
-from breakglass.tui.words import number_of, site_words
 
 MOMENT = 0.3
 """Seconds that a whole text stands on the screen before Enter sends it, and that `Y` stands after another
@@ -72,7 +72,12 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = []
 
     def __init__(
-        self, walk: Walking, asked: e.Asked, *, quiet: float = QUIET, clock: Callable[[], float] = monotonic
+        self,
+        walk: SessionView,
+        asked: e.Asked,
+        *,
+        quiet: float = QUIET,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         super().__init__()
         self._walk = walk

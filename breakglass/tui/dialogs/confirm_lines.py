@@ -6,13 +6,13 @@ from rich.text import Text
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.report.confirmation import what_and_where
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 from breakglass.tui.widgets.text import flowed, labelled, plain, shown_values
 
 LABEL = 10
 
 
-def confirmation_lines(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
+def confirmation_lines(asked: e.Asked, state: State, width: int, look: Appearance) -> list[Text]:
     """What is about to be done, in the order in which it is read."""
     lines: list[Text] = []
 
@@ -51,7 +51,7 @@ def confirmation_lines(asked: e.Asked, state: State, width: int, look: Look) -> 
     return lines
 
 
-def _needs(asked: e.Asked, state: State, width: int, look: Look) -> list[Text]:
+def _needs(asked: e.Asked, state: State, width: int, look: Appearance) -> list[Text]:
     view = state.steps.get(asked.step)
     needs = view.last.needs if view is not None and view.last is not None else ()
     label = f"bold {look.style('muted')}"

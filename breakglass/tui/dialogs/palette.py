@@ -26,7 +26,7 @@ def matching(actions: Sequence[Action], typed: str) -> list[Action]:
     return sorted(found, key=lambda action: not action.label.casefold().startswith(typed.casefold().strip()))
 
 
-class Palette(Dialog[str]):
+class PaletteDialog(Dialog[str]):
     """Gives the name of the action that was chosen."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from breakglass.transport.visible import visible
+from breakglass.transport.sanitize import visible
 from breakglass.tui.base import cockpit
 from breakglass.tui.widgets.inputs import Choices, TextLine
 from breakglass.tui.widgets.text import plain

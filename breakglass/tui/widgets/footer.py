@@ -7,13 +7,13 @@ from rich.text import Text
 from textual.widgets import Static
 
 from breakglass.tui.keys import Action, by_rank
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 
 ENDING = ((":", "all"), ("?", "help"))
 GAP = "  "
 
 
-def footer_line(actions: Iterable[Action], width: int, look: Look) -> Text:
+def footer_line(actions: Iterable[Action], width: int, look: Appearance) -> Text:
     """As many actions as there is room for, and the ending, which is never left out."""
     pairs: list[tuple[str, str]] = []
     room = width - _cells(ENDING) - 1
@@ -33,7 +33,7 @@ def _cells(pairs: Iterable[tuple[str, str]]) -> int:
     return sum(each) + len(GAP) * max(len(each) - 1, 0)
 
 
-def _text(pairs: Iterable[tuple[str, str]], look: Look) -> Text:
+def _text(pairs: Iterable[tuple[str, str]], look: Appearance) -> Text:
     return Text(GAP).join(
         Text.assemble((f"{key} ", f"bold {look.style('accent')}"), (label, look.style("muted")))
         for key, label in pairs
@@ -46,9 +46,9 @@ class Footer(Static):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._actions: tuple[Action, ...] = ()
-        self._look = Look()
+        self._look = Appearance()
 
-    def show(self, actions: Iterable[Action], look: Look) -> None:
+    def show(self, actions: Iterable[Action], look: Appearance) -> None:
         """Draw these actions, in this look."""
         self._actions = tuple(actions)
         self._look = look

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len, chop_cells
 from rich.text import Text
 
-from breakglass.transport.visible import visible, visible_line
+from breakglass.transport.sanitize import visible, visible_line
 from breakglass.values import Json
 
 

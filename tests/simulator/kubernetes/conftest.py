@@ -4,7 +4,7 @@ from typing import Protocol
 
 import pytest
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.access import ADMIN, User
 from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.port_forward import Dial
@@ -37,7 +37,7 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         users: tuple[User, ...] = (ADMIN,),
         dial: Dial | None = None,
     ) -> Cluster:
-        clock = Clock(SPEED)
+        clock = SimulatedClock(SPEED)
         store = ObjectStore(clock, seed=1)
         store.load([node("node1"), node("node2"), *values])
         store.ensure_namespace("web")

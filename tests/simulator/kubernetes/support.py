@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.hooks import (
     Change,
     Denial,
@@ -176,7 +176,7 @@ class Cluster:
     server: ApiServer
     store: ObjectStore
     hooks: TestHooks
-    clock: Clock
+    clock: SimulatedClock
 
 
 @dataclass(frozen=True, slots=True)

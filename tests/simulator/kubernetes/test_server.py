@@ -8,7 +8,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
-from breakglass.simulator.kubernetes.access import READ_ONLY, Rule, User
+from breakglass.simulator.kubernetes.access import READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import (
     ExecAnswer,
     LogAnswer,
@@ -56,7 +56,7 @@ async def test_one_user_may_act_as_another_only_with_the_right(start: Start) -> 
 
 
 async def test_a_rule_can_be_for_one_name_and_one_subresource(start: Start) -> None:
-    rules = (Rule(("get",), ("pods",), names=("front",)), Rule(("get",), ("pods/log",)))
+    rules = (RbacRule(("get",), ("pods",), names=("front",)), RbacRule(("get",), ("pods/log",)))
     cluster = await start(pod("front"), pod("back"), users=(User("narrow", rules, login="token"),))
     async with raw(cluster, "narrow") as narrow:
         codes = [

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, Rule, User
+from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, PodBirth, PodEnding, ServerFault
 from breakglass.simulator.kubernetes.objects import Object, at, number, objects, text, uid_of
 from tests.simulator.kubernetes.conftest import Start
@@ -236,7 +236,7 @@ async def test_a_deleted_pod_stays_with_its_deletion_time_for_the_grace(start: S
 
 
 async def test_rights_are_checked_for_the_user_of_the_token(start: Start) -> None:
-    rules = (*READ_ONLY, Rule(("delete",), ("pods",), namespaces=("web",)))
+    rules = (*READ_ONLY, RbacRule(("delete",), ("pods",), namespaces=("web",)))
     cluster = await start(pod("front"), users=(ADMIN, User("oncall", rules, login="token")))
     client = PythonPackage(cluster.server.kubeconfigs["oncall"])
     for resource, namespace, allowed in (("pods", "web", True), ("pods", "vault", False)):

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from breakglass.policy.kubectl.parse import understood
-from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, Rule, User
+from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, RbacRule, User
 from breakglass.site.model import Cluster, Site
 from breakglass.transport.base import Delivery, KubectlRequest
 from breakglass.transport.kubectl import Kubectl
@@ -218,7 +218,7 @@ async def test_a_token_file_is_read(start: Start, tmp_path: Path) -> None:
 
 async def test_someone_else_is_impersonated(start: Start) -> None:
     watcher = User("watcher", READ_ONLY)
-    rules = (Rule(("impersonate",), ("users",)),)
+    rules = (RbacRule(("impersonate",), ("users",)),)
     cluster = await start(pod("front"), users=(ADMIN, watcher, User("oncall", rules)))
     async with client(cluster.server.kubeconfigs["oncall"], impersonate="watcher") as run:
         came = await run("delete pod front -n web")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from breakglass.simulator.kubernetes.access import READ_ONLY, Rule, User
+from breakglass.simulator.kubernetes.access import READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, PodEnding
 from breakglass.simulator.kubernetes.objects import Object, at, number, text, uid_of
 from breakglass.transport.base import Delivery
@@ -92,7 +92,7 @@ async def test_a_refusal_after_something_was_done_is_no_refusal(start: Start) ->
 
 
 async def test_whoever_may_delete_and_not_look_has_deleted(start: Start) -> None:
-    rules = (Rule(("delete",), ("pods",), namespaces=("web",)),)
+    rules = (RbacRule(("delete",), ("pods",), namespaces=("web",)),)
     cluster = await start(pod("front", node_name="node1"), users=(User("oncall", rules),))
     async with client(cluster.server.kubeconfig) as run:
         came = await run("delete pod front -n web")

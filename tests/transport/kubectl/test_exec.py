@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from breakglass.policy.kubectl.parse import understood
-from breakglass.simulator.kubernetes.access import Rule, User
+from breakglass.simulator.kubernetes.access import RbacRule, User
 from breakglass.simulator.kubernetes.hooks import ExecAnswer, PodBirth, ServerFault
 from breakglass.transport.base import Delivery, KubectlRequest
 from tests.simulator.kubernetes.conftest import Start
@@ -101,7 +101,7 @@ async def test_a_refused_command_did_not_run_and_says_why(start: Start) -> None:
     cluster = await start(
         pod("front", node_name="node1"),
         hooks=hooks,
-        users=(User("oncall", (Rule(("get",), ("pods",)),)),),
+        users=(User("oncall", (RbacRule(("get",), ("pods",)),)),),
     )
     async with client(cluster.server.kubeconfig) as run:
         forbidden = await run("exec -n web front -- df")

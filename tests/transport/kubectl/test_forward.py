@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from breakglass.simulator.kubernetes.access import Rule, User
+from breakglass.simulator.kubernetes.access import RbacRule, User
 from breakglass.simulator.kubernetes.hooks import PodBirth
 from breakglass.simulator.kubernetes.objects import Object, name_of
 from breakglass.site.model import KubernetesSecret, PortForward
@@ -173,7 +173,7 @@ async def test_a_secret_is_read_as_bytes(start: Start) -> None:
 
 
 async def test_a_secret_that_may_not_be_read_is_forbidden(start: Start) -> None:
-    rules = (Rule(("get",), ("pods",)),)
+    rules = (RbacRule(("get",), ("pods",)),)
     cluster = await start(SECRET, users=(User("oncall", rules),))
     async with client(cluster.server.kubeconfig) as run:
         with pytest.raises(SecretError, match='User "oncall" cannot get resource "secrets"'):

@@ -59,7 +59,7 @@ async def test_labels_fields_and_namespaces_select(start: Start) -> None:
 
 
 async def test_a_list_is_read_page_by_page(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("breakglass.transport.kubectl.looking.PAGE", 2)
+    monkeypatch.setattr("breakglass.transport.kubectl.find.PAGE", 2)
     cluster = await start(*(pod(f"front{index}") for index in range(5)))
     async with client(cluster.server.kubeconfig) as run:
         names = (await run("get pods -n web -o name")).out

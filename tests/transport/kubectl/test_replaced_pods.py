@@ -6,7 +6,7 @@ import pytest
 
 from breakglass.simulator.kubernetes.hooks import RequestInfo
 from breakglass.simulator.kubernetes.objects import Object, at, text, uid_of
-from breakglass.transport.kubectl.run import Run
+from breakglass.transport.kubectl.run import KubectlRun
 from breakglass.transport.kubectl.waiting import is_gone
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import (
@@ -67,6 +67,6 @@ async def test_a_pod_whose_uid_nobody_knows_is_there_as_long_as_its_name_is() ->
         async def read(self, path: str, doing: str) -> Object:
             return {"kind": "Pod", "metadata": {"name": "front", "uid": "u-2"}}
 
-    assert not await is_gone(cast("Run", Server()), "/api/v1/namespaces/web/pods/front", "", "wait")
-    assert await is_gone(cast("Run", Server()), "/api/v1/namespaces/web/pods/front", "u-1", "wait")
-    assert not await is_gone(cast("Run", Server()), "/api/v1/namespaces/web/pods/front", "u-2", "wait")
+    assert not await is_gone(cast("KubectlRun", Server()), "/api/v1/namespaces/web/pods/front", "", "wait")
+    assert await is_gone(cast("KubectlRun", Server()), "/api/v1/namespaces/web/pods/front", "u-1", "wait")
+    assert not await is_gone(cast("KubectlRun", Server()), "/api/v1/namespaces/web/pods/front", "u-2", "wait")

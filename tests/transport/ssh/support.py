@@ -5,9 +5,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from breakglass.site.model import Host, Site
-from breakglass.transport.base import Delivery, Result, SshRequest, Stream
+from breakglass.transport.base import Delivery, Result, SecretResolver, SshRequest, Stream
 from breakglass.transport.ssh import HostKeyQuestion, Ssh
-from breakglass.transport.ssh.transport import Secrets
 
 
 class NoSecrets:
@@ -52,7 +51,7 @@ class Ran:
 async def transport(
     *hosts: Host,
     prompt: Callable[[HostKeyQuestion], Awaitable[bool]] | None = None,
-    secrets: Secrets | None = None,
+    secrets: SecretResolver | None = None,
 ) -> AsyncGenerator[Ssh]:
     """The transport of a site with these hosts."""
     ssh = Ssh(Site("test", hosts={host.name: host for host in hosts}), secrets or NoSecrets(), prompt)

@@ -11,7 +11,7 @@ import pytest
 
 from breakglass.site.model import Host
 from breakglass.transport.base import Delivery
-from breakglass.transport.ssh.budget import BURST, REFUSED_LOGIN_WINDOW, REFUSED_LOGINS, Budget
+from breakglass.transport.ssh.rate_limit import BURST, REFUSED_LOGIN_WINDOW, REFUSED_LOGINS, ConnectionBudget
 from tests.support.openssh import OpenSsh, make_key, openssh
 from tests.transport.ssh.support import Ran, run, transport
 
@@ -117,7 +117,7 @@ async def test_an_address_without_a_route(tmp_path: Path) -> None:
 async def test_a_server_that_accepts_and_says_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breakglass.transport.ssh.entering.HANDSHAKE", 0.3)
+    monkeypatch.setattr("breakglass.transport.ssh.connect.HANDSHAKE", 0.3)
     with listening(lambda connection: None) as port:
         ran = await tried(plain_host(tmp_path, port))
     assert ran.fault == "timeout"
@@ -232,7 +232,7 @@ async def test_a_connection_that_must_wait_is_made_when_it_may(server: OpenSsh) 
 
 
 def test_a_budget_fills_again_with_time() -> None:
-    budget = Budget(6.0)
+    budget = ConnectionBudget(6.0)
     assert [_taken(budget, 100.0) for _ in range(BURST)] == [0.0] * BURST
     assert budget.wait(100.0) == pytest.approx(10.0)
     assert budget.wait(105.0) == pytest.approx(5.0)
@@ -241,21 +241,21 @@ def test_a_budget_fills_again_with_time() -> None:
     assert budget.wait(1000.0) == 0.0
 
 
-def _taken(budget: Budget, now: float) -> float:
+def _taken(budget: ConnectionBudget, now: float) -> float:
     pause = budget.wait(now)
     budget.take(now)
     return pause
 
 
 def test_a_connection_without_an_answer_empties_the_budget() -> None:
-    budget = Budget(6.0)
+    budget = ConnectionBudget(6.0)
     budget.take(100.0)
     budget.no_answer(100.0)
     assert budget.wait(100.0) == pytest.approx(10.0)
 
 
 def test_refused_logins_are_forgotten_after_a_while() -> None:
-    budget = Budget(6.0)
+    budget = ConnectionBudget(6.0)
     for second in range(REFUSED_LOGINS):
         assert budget.login_wait(100.0 + second) == 0.0
         budget.login_refused(100.0 + second)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.transport.base import Delivery
-from breakglass.transport.ssh.host_keys import Entry, judge, read_known_hosts, remember
+from breakglass.transport.ssh.host_keys import KnownHost, judge, read_known_hosts, remember
 from tests.support import openssh as support
 from tests.support.openssh import OpenSsh, fingerprint, known_hosts_line, make_key, openssh
 from tests.transport.ssh.support import Prompt, run, transport
@@ -194,7 +194,7 @@ KEY = b"\x00\x00\x00\x0bssh-ed25519" + b"k" * 36
 OTHER = b"\x00\x00\x00\x0bssh-ed25519" + b"o" * 36
 
 
-def lines(tmp_path: Path, text: str) -> tuple[Entry, ...]:
+def lines(tmp_path: Path, text: str) -> tuple[KnownHost, ...]:
     file = tmp_path / "known_hosts"
     file.write_text(
         text.replace("KEY", base64.b64encode(KEY).decode()).replace("OTHER", base64.b64encode(OTHER).decode())

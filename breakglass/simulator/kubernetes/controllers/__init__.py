@@ -1,8 +1,8 @@
 """The small controllers behind the simulated API: they bring pods, jobs, volumes and endpoints to what the
 objects ask for, and take away what is no longer owned.
 
-Each is a function of the `World` that looks at the whole store and changes it a little. They run after
-every change and after every timer, again and again until nothing changes any more.
+Each is a function of the `ControllerContext` that looks at the whole store and changes it a little. They run
+after every change and after every timer, again and again until nothing changes any more.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from breakglass.simulator.kubernetes.controllers import (
     stateful_sets,
     volumes,
 )
-from breakglass.simulator.kubernetes.controllers.world import World
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.hooks import Hooks
 from breakglass.simulator.kubernetes.store import ObjectStore, StoreEvent
 
-CONTROLLERS: tuple[Callable[[World], None], ...] = (
+CONTROLLERS: tuple[Callable[[ControllerContext], None], ...] = (
     deployments.reconcile,
     stateful_sets.reconcile,
     daemon_sets.reconcile,
@@ -42,7 +42,7 @@ class Controllers:
 
     def __init__(self, store: ObjectStore, hooks: Hooks) -> None:
         self._store = store
-        self._world = World(store, hooks, store.clock, self._wake)
+        self._world = ControllerContext(store, hooks, store.clock, self._wake)
         self._running = False
         self._due: asyncio.Handle | None = None
         self._stop: Callable[[], None] | None = None

@@ -1,6 +1,6 @@
 """DaemonSets: one pod on every node that fits the node selector, cordoned or not."""
 
-from breakglass.simulator.kubernetes.controllers.world import World, generated_hash
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext, generated_hash
 from breakglass.simulator.kubernetes.objects import (
     Object,
     copied,
@@ -20,13 +20,13 @@ from breakglass.simulator.kubernetes.objects import (
 REVISION = "controller-revision-hash"
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for value in world.store.of_kind("DaemonSet", group="apps"):
         if not is_going(value):
             _daemon_set(world, value)
 
 
-def _daemon_set(world: World, value: Object) -> None:
+def _daemon_set(world: ControllerContext, value: Object) -> None:
     template = mapping(value, "spec", "template")
     selector = strings(template, "spec", "nodeSelector")
     nodes = [
@@ -69,7 +69,7 @@ def _is_current(pod: Object, current: str) -> bool:
     return labels_of(pod).get(REVISION, current) == current
 
 
-def _update(world: World, value: Object, pods: dict[str, Object], current: str) -> None:
+def _update(world: ControllerContext, value: Object, pods: dict[str, Object], current: str) -> None:
     """A rolling update replaces one pod at a time."""
     if text(value, "spec", "updateStrategy", "type") == "OnDelete":
         return

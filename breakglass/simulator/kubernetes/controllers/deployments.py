@@ -3,7 +3,11 @@
 from datetime import timedelta
 
 from breakglass.simulator.kubernetes.budgets import whole_or_percent
-from breakglass.simulator.kubernetes.controllers.world import World, generated_hash, owner_reference
+from breakglass.simulator.kubernetes.controllers.context import (
+    ControllerContext,
+    generated_hash,
+    owner_reference,
+)
 from breakglass.simulator.kubernetes.objects import (
     Object,
     at,
@@ -33,7 +37,7 @@ HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for deployment in world.store.of_kind("Deployment", group="apps"):
         if not is_going(deployment):
             _deployment(world, deployment)
@@ -42,7 +46,7 @@ def reconcile(world: World) -> None:
             _replica_set(world, replica_set)
 
 
-def _deployment(world: World, deployment: Object) -> None:
+def _deployment(world: ControllerContext, deployment: Object) -> None:
     owned = [
         entry
         for entry in world.store.of_kind("ReplicaSet", namespace_of(deployment))
@@ -61,7 +65,9 @@ def _deployment(world: World, deployment: Object) -> None:
     _report(world, deployment)
 
 
-def _create_replica_set(world: World, deployment: Object, wanted: str, older: list[Object]) -> Object:
+def _create_replica_set(
+    world: ControllerContext, deployment: Object, wanted: str, older: list[Object]
+) -> Object:
     template = copied(mapping(deployment, "spec", "template"))
     put(template, wanted, "metadata", "labels", HASH)
     revisions = [int(text(entry, "metadata", "annotations", REVISION, default="0")) for entry in older]
@@ -88,7 +94,7 @@ def _create_replica_set(world: World, deployment: Object, wanted: str, older: li
     return created
 
 
-def _adopt_pods(world: World, deployment: Object, current: Object) -> None:
+def _adopt_pods(world: ControllerContext, deployment: Object, current: Object) -> None:
     """A scenario may list the pods of a Deployment itself, with the names that it wants."""
     for pod in world.store.of_kind("Pod", namespace_of(deployment)):
         if owner_of(pod) or is_going(pod) or HASH in labels_of(pod):
@@ -102,7 +108,7 @@ def _adopt_pods(world: World, deployment: Object, current: Object) -> None:
                 current |= world.save(current)
 
 
-def _roll(world: World, deployment: Object, current: Object, older: list[Object]) -> None:
+def _roll(world: ControllerContext, deployment: Object, current: Object, older: list[Object]) -> None:
     """Move replicas from the older ReplicaSets to the current one, as far as the strategy allows now."""
     if flag(deployment, "spec", "paused") and not older:
         _scale(world, deployment, current, number(deployment, "spec", "replicas"))
@@ -141,7 +147,7 @@ def older_replicas(older: list[Object]) -> int:
     return sum(number(entry, "spec", "replicas") for entry in older)
 
 
-def _scale(world: World, deployment: Object, replica_set: Object, replicas: int) -> None:
+def _scale(world: ControllerContext, deployment: Object, replica_set: Object, replicas: int) -> None:
     before = number(replica_set, "spec", "replicas")
     if before == replicas:
         return
@@ -152,7 +158,7 @@ def _scale(world: World, deployment: Object, replica_set: Object, replicas: int)
     world.event(deployment, "Normal", "ScalingReplicaSet", message)
 
 
-def _drop_history(world: World, deployment: Object, older: list[Object]) -> None:
+def _drop_history(world: ControllerContext, deployment: Object, older: list[Object]) -> None:
     keep = number(deployment, "spec", "revisionHistoryLimit", default=10)
     idle = [entry for entry in older if not number(entry, "spec", "replicas") and not _pods(world, entry)]
     idle.sort(key=lambda entry: int(text(entry, "metadata", "annotations", REVISION, default="0")))
@@ -160,7 +166,7 @@ def _drop_history(world: World, deployment: Object, older: list[Object]) -> None
         world.delete(entry)
 
 
-def _pods(world: World, replica_set: Object) -> list[Object]:
+def _pods(world: ControllerContext, replica_set: Object) -> list[Object]:
     return [
         pod
         for pod in world.store.peek("Pod", namespace_of(replica_set))
@@ -168,7 +174,7 @@ def _pods(world: World, replica_set: Object) -> list[Object]:
     ]
 
 
-def _replica_set(world: World, replica_set: Object) -> None:
+def _replica_set(world: ControllerContext, replica_set: Object) -> None:
     pods = [pod for pod in world.owned_pods(replica_set) if not is_finished(pod) and not is_going(pod)]
     wanted = number(replica_set, "spec", "replicas")
     for _ in range(wanted - len(pods)):
@@ -196,7 +202,7 @@ def _replica_set(world: World, replica_set: Object) -> None:
         world.set_status(fresh, status)
 
 
-def _report(world: World, before: Object) -> None:
+def _report(world: ControllerContext, before: Object) -> None:
     """The status, with the conditions that `kubectl rollout status` and `kubectl wait` look at."""
     deployment = world.find("Deployment", namespace_of(before), name_of(before))
     if deployment is None:
@@ -246,7 +252,9 @@ def _report(world: World, before: Object) -> None:
         world.save(changed)
 
 
-def _condition(world: World, deployment: Object, kind: str, status: bool, reason: str, message: str) -> None:
+def _condition(
+    world: ControllerContext, deployment: Object, kind: str, status: bool, reason: str, message: str
+) -> None:
     """Set a condition; it is updated when anything in it becomes different."""
     old = condition_of(deployment, kind)
     set_condition(deployment, kind, status, world.now(), reason, message)
@@ -255,7 +263,9 @@ def _condition(world: World, deployment: Object, kind: str, status: bool, reason
     entry["lastUpdateTime"] = (same and old.get("lastUpdateTime")) or timestamp(world.now())
 
 
-def _progress(world: World, deployment: Object, replica_set: str, progressed: bool, *, done: bool) -> None:
+def _progress(
+    world: ControllerContext, deployment: Object, replica_set: str, progressed: bool, *, done: bool
+) -> None:
     key = f"deadline {uid_of(deployment)}"
     name = f'ReplicaSet "{replica_set}"'
     if done:

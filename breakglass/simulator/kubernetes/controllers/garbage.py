@@ -1,7 +1,7 @@
 """What is no longer owned goes; owners that wait for what they own go after it; closing namespaces empty."""
 
 from breakglass.simulator.kubernetes import deletion
-from breakglass.simulator.kubernetes.controllers.world import World
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.deletion import FOREGROUND, ORPHAN
 from breakglass.simulator.kubernetes.objects import (
     Object,
@@ -18,7 +18,7 @@ from breakglass.simulator.kubernetes.objects import (
 )
 
 
-def resolve_owners(world: World) -> None:
+def resolve_owners(world: ControllerContext) -> None:
     """A scenario names owners by kind and name; what the API needs is their uid."""
     for value in world.store.all():
         references = objects(value, "metadata", "ownerReferences")
@@ -35,7 +35,7 @@ def resolve_owners(world: World) -> None:
         world.save(value)
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     values = world.store.glance()
     alive = {uid_of(value) for value in values}
     for value in values:
@@ -51,7 +51,7 @@ def reconcile(world: World) -> None:
             _empty(world, namespace, values)
 
 
-def _wait_for_dependants(world: World, owner: Object, finalizers: list[str]) -> None:
+def _wait_for_dependants(world: ControllerContext, owner: Object, finalizers: list[str]) -> None:
     dependants = _dependants(world, owner)
     if ORPHAN in finalizers:
         for value in dependants:
@@ -73,7 +73,7 @@ def _wait_for_dependants(world: World, owner: Object, finalizers: list[str]) -> 
     deletion.stored_or_gone(world.store, world.store.kinds.of(fresh), fresh)
 
 
-def _dependants(world: World, owner: Object) -> list[Object]:
+def _dependants(world: ControllerContext, owner: Object) -> list[Object]:
     return [
         value
         for value in world.store.glance()
@@ -81,7 +81,7 @@ def _dependants(world: World, owner: Object) -> list[Object]:
     ]
 
 
-def _let_go(world: World, value: Object, owner: str) -> None:
+def _let_go(world: ControllerContext, value: Object, owner: str) -> None:
     freed = copied(value)
     kept = [entry for entry in objects(freed, "metadata", "ownerReferences") if entry.get("uid") != owner]
     if kept:
@@ -91,7 +91,7 @@ def _let_go(world: World, value: Object, owner: str) -> None:
     world.save(freed)
 
 
-def _empty(world: World, namespace: Object, values: list[Object]) -> None:
+def _empty(world: ControllerContext, namespace: Object, values: list[Object]) -> None:
     inside = [value for value in values if namespace_of(value) == name_of(namespace)]
     for value in inside:
         if not is_going(value) and world.store.with_uid(uid_of(value)) is not None:

@@ -6,8 +6,8 @@ makes another, which comes to the same for an operator.
 
 from datetime import datetime, timedelta
 
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext, owner_reference
 from breakglass.simulator.kubernetes.controllers.cron import CronScheduleError, next_after
-from breakglass.simulator.kubernetes.controllers.world import World, owner_reference
 from breakglass.simulator.kubernetes.objects import (
     Object,
     at,
@@ -38,7 +38,7 @@ FIRST_RETRY = 10.0
 LAST_RETRY = 360.0
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for cron_job in world.store.of_kind("CronJob", group="batch"):
         if not is_going(cron_job):
             _cron_job(world, cron_job)
@@ -51,7 +51,7 @@ def is_over(job: Object) -> bool:
     return any(condition_of(job, kind).get("status") == "True" for kind in ("Complete", "Failed"))
 
 
-def _job(world: World, job: Object) -> None:
+def _job(world: ControllerContext, job: Object) -> None:
     if is_over(job):
         _forget_later(world, job)
         return
@@ -108,7 +108,7 @@ def _job(world: World, job: Object) -> None:
         world.save(changed)
 
 
-def _failure(world: World, job: Object, failed: int) -> tuple[str, str] | None:
+def _failure(world: ControllerContext, job: Object, failed: int) -> tuple[str, str] | None:
     if failed > number(job, "spec", "backoffLimit", default=6):
         return "BackoffLimitExceeded", "Job has reached the specified backoff limit"
     allowed = at(job, "spec", "activeDeadlineSeconds")
@@ -121,13 +121,13 @@ def _failure(world: World, job: Object, failed: int) -> tuple[str, str] | None:
     return None
 
 
-def _end(world: World, pods: list[Object]) -> None:
+def _end(world: ControllerContext, pods: list[Object]) -> None:
     for pod in pods:
         world.delete(pod)
 
 
 def _more_pods(
-    world: World, job: Object, active: list[Object], completions: int, succeeded: int, failed: int
+    world: ControllerContext, job: Object, active: list[Object], completions: int, succeeded: int, failed: int
 ) -> list[Object]:
     wanted = min(number(job, "spec", "parallelism", default=1), completions - succeeded)
     if len(active) >= wanted:
@@ -144,7 +144,7 @@ def _more_pods(
     return made
 
 
-def _forget_later(world: World, job: Object) -> None:
+def _forget_later(world: ControllerContext, job: Object) -> None:
     allowed = at(job, "spec", "ttlSecondsAfterFinished")
     if not isinstance(allowed, int):
         return
@@ -164,7 +164,7 @@ def _forget_later(world: World, job: Object) -> None:
     world.after(f"forget {uid_of(job)}", left, forget)
 
 
-def _cron_job(world: World, cron_job: Object) -> None:
+def _cron_job(world: ControllerContext, cron_job: Object) -> None:
     jobs = [
         job
         for job in world.store.of_kind("Job", namespace_of(cron_job), "batch")
@@ -207,7 +207,7 @@ def _cron_job(world: World, cron_job: Object) -> None:
     world.after(key, left, lambda: _tick(world, namespace_of(cron_job), name_of(cron_job), tick))
 
 
-def _tick(world: World, namespace: str, name: str, tick: datetime) -> None:
+def _tick(world: ControllerContext, namespace: str, name: str, tick: datetime) -> None:
     cron_job = world.find("CronJob", namespace, name)
     if cron_job is None or is_going(cron_job):
         return
@@ -245,7 +245,7 @@ def _tick(world: World, namespace: str, name: str, tick: datetime) -> None:
     world.event(cron_job, "Normal", "SuccessfulCreate", f"Created job {name_of(job)}")
 
 
-def _drop_history(world: World, cron_job: Object, jobs: list[Object]) -> None:
+def _drop_history(world: ControllerContext, cron_job: Object, jobs: list[Object]) -> None:
     for kind, field in (("Complete", "successfulJobsHistoryLimit"), ("Failed", "failedJobsHistoryLimit")):
         over = [job for job in jobs if condition_of(job, kind).get("status") == "True"]
         over.sort(key=lambda job: text(job, "status", "startTime"))

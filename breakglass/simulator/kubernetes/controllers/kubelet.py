@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 
 from breakglass.simulator.kubernetes import deletion
-from breakglass.simulator.kubernetes.controllers.world import World
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.hooks import PodBirth
 from breakglass.simulator.kubernetes.objects import (
     Object,
@@ -31,7 +31,7 @@ EVICTED_AFTER = 300.0
 NODE_DOWN = "NodeNotReady"
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for pod in world.store.of_kind("Pod"):
         node = text(pod, "spec", "nodeName")
         if not node:
@@ -44,7 +44,7 @@ def reconcile(world: World) -> None:
             _tend(world, pod)
 
 
-def _tend(world: World, pod: Object) -> None:
+def _tend(world: ControllerContext, pod: Object) -> None:
     if is_going(pod):
         _end(world, pod)
     elif is_finished(pod):
@@ -65,7 +65,7 @@ def _is_starting(pod: Object) -> bool:
     return any(text(entry, "state", "waiting", "reason") == "ContainerCreating" for entry in entries)
 
 
-def _begin(world: World, pod: Object) -> None:
+def _begin(world: ControllerContext, pod: Object) -> None:
     """The node takes a pod. One that the scenario gave a state keeps it."""
     given = mapping(pod, "status")
     put(pod, text(pod, "metadata", "creationTimestamp") or timestamp(world.now()), "status", "startTime")
@@ -93,7 +93,7 @@ def _begin(world: World, pod: Object) -> None:
     _bring_up(world, world.save(pod))
 
 
-def _bring_up(world: World, pod: Object) -> None:
+def _bring_up(world: ControllerContext, pod: Object) -> None:
     birth = world.hooks.pod_birth(pod)
     world.passed.add(uid_of(pod))
     if birth.delay is None:
@@ -105,7 +105,7 @@ def _bring_up(world: World, pod: Object) -> None:
         _born(world, place, birth)
 
 
-def _born(world: World, place: tuple[str, str, str], birth: PodBirth) -> None:
+def _born(world: ControllerContext, place: tuple[str, str, str], birth: PodBirth) -> None:
     pod = world.find("Pod", place[0], place[1])
     if pod is None or uid_of(pod) != place[2] or is_going(pod):
         return
@@ -203,13 +203,13 @@ def pod_address(pod: Object) -> str:
     return f"10.10.{digest[0]}.{digest[1] % 253 + 1}"
 
 
-def _host_address(world: World, pod: Object) -> str:
+def _host_address(world: ControllerContext, pod: Object) -> str:
     node = world.find("Node", "", text(pod, "spec", "nodeName"))
     addresses = objects(node, "status", "addresses")
     return next((text(entry, "address") for entry in addresses if entry.get("type") == "InternalIP"), "")
 
 
-def _end(world: World, pod: Object) -> None:
+def _end(world: ControllerContext, pod: Object) -> None:
     """Grace runs: the pod ends when the scenario says, at the latest when the grace is over. One that hangs
     in the kernel never does."""
     grace = number(pod, "metadata", "deletionGracePeriodSeconds")
@@ -227,14 +227,14 @@ def _end(world: World, pod: Object) -> None:
     world.after(key, min(ending.seconds, grace), lambda: _finish(world, namespace, name, uid))
 
 
-def _finish(world: World, namespace: str, name: str, uid: str) -> None:
+def _finish(world: ControllerContext, namespace: str, name: str, uid: str) -> None:
     pod = world.find("Pod", namespace, name)
     if pod is None or uid_of(pod) != uid or not world.node_is_up(text(pod, "spec", "nodeName")):
         return
     deletion.finish(world.store, world.store.kinds.named("Pod", ""), pod)
 
 
-def _run_job(world: World, pod: Object) -> None:
+def _run_job(world: ControllerContext, pod: Object) -> None:
     key = f"run {uid_of(pod)}"
     if key in world.timers or key in world.passed:
         return
@@ -257,7 +257,7 @@ def _run_job(world: World, pod: Object) -> None:
     world.after(key, run.seconds, ended)
 
 
-def _out_of_reach(world: World, pod: Object) -> None:
+def _out_of_reach(world: ControllerContext, pod: Object) -> None:
     """The node is down: its pods count as not ready, and after a while they are deleted, but do not go. Those
     that were starting start again when it is back."""
     if _is_starting(pod):
@@ -285,7 +285,7 @@ def _out_of_reach(world: World, pod: Object) -> None:
     world.after(f"evict {uid_of(pod)}", EVICTED_AFTER, evict)
 
 
-def _reached_again(world: World, pod: Object) -> None:
+def _reached_again(world: ControllerContext, pod: Object) -> None:
     entries = objects(pod, "status", "containerStatuses")
     _set_ready(pod, all(flag(entry, "ready") for entry in entries), world.now())
     world.save(pod)

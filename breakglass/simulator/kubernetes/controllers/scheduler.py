@@ -6,7 +6,7 @@ claims. Resources are not counted.
 
 from collections import Counter
 
-from breakglass.simulator.kubernetes.controllers.world import World
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.objects import (
     Object,
     condition_of,
@@ -25,13 +25,13 @@ from breakglass.simulator.kubernetes.objects import (
 from breakglass.simulator.kubernetes.selectors import selects
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for pod in world.store.of_kind("Pod"):
         if not text(pod, "spec", "nodeName") and not is_going(pod) and not is_finished(pod):
             _schedule(world, pod)
 
 
-def _schedule(world: World, pod: Object) -> None:
+def _schedule(world: ControllerContext, pod: Object) -> None:
     why_not = _claims_missing(world, pod)
     reasons: Counter[str] = Counter()
     fitting: list[Object] = []
@@ -60,7 +60,7 @@ def _schedule(world: World, pod: Object) -> None:
     world.save(pod)
 
 
-def _claims_missing(world: World, pod: Object) -> str:
+def _claims_missing(world: ControllerContext, pod: Object) -> str:
     """What is wrong with the pod's claims. A claim that is being deleted is not refused here: a recreated
     pod is often placed on it before the deletion goes through, and then holds it."""
     for volume in objects(pod, "spec", "volumes"):
@@ -75,7 +75,7 @@ def _claims_missing(world: World, pod: Object) -> str:
     return ""
 
 
-def _obstacle(world: World, pod: Object, node: Object) -> str:
+def _obstacle(world: ControllerContext, pod: Object, node: Object) -> str:
     tolerations = objects(pod, "spec", "tolerations")
     if not world.node_is_up(name_of(node)):
         return "node(s) had untolerated taint {node.kubernetes.io/not-ready: }"

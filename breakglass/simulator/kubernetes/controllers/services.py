@@ -1,7 +1,7 @@
 """Endpoints follow the ready pods that a Service selects; disruption budgets count theirs."""
 
 from breakglass.simulator.kubernetes.budgets import budget_counts
-from breakglass.simulator.kubernetes.controllers.world import World
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.objects import (
     Object,
     at,
@@ -25,7 +25,7 @@ from breakglass.values import Json
 MANAGED = "endpoints.kubernetes.io/managed-by"
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for service in world.store.peek("Service"):
         if strings(service, "spec", "selector"):
             _endpoints(world, service)
@@ -37,7 +37,7 @@ def reconcile(world: World) -> None:
         _budget(world, budget)
 
 
-def _endpoints(world: World, service: Object) -> None:
+def _endpoints(world: ControllerContext, service: Object) -> None:
     kind = world.store.kinds.named("Endpoints", "")
     known = world.store.find(kind, namespace_of(service), name_of(service))
     pods = matching(world.store.peek("Pod", namespace_of(service)), strings(service, "spec", "selector"))
@@ -105,7 +105,7 @@ def _ports(service: Object, pod: Object) -> list[Json]:
     return ports
 
 
-def _budget(world: World, budget: Object) -> None:
+def _budget(world: ControllerContext, budget: Object) -> None:
     healthy, desired = budget_counts(world.store, budget)
     pods = [
         pod

@@ -1,6 +1,10 @@
 """StatefulSets: pods with fixed names, in order, on claims that outlive them."""
 
-from breakglass.simulator.kubernetes.controllers.world import World, generated_hash, owner_reference
+from breakglass.simulator.kubernetes.controllers.context import (
+    ControllerContext,
+    generated_hash,
+    owner_reference,
+)
 from breakglass.simulator.kubernetes.objects import (
     Object,
     copied,
@@ -20,13 +24,13 @@ from breakglass.simulator.kubernetes.objects import (
 REVISION = "controller-revision-hash"
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for value in world.store.of_kind("StatefulSet", group="apps"):
         if not is_going(value):
             _stateful_set(world, value)
 
 
-def _stateful_set(world: World, value: Object) -> None:
+def _stateful_set(world: ControllerContext, value: Object) -> None:
     update = _revision(world, value)
     now = text(value, "status", "currentRevision", default=update)
     pods: dict[str, Object] = {}
@@ -42,7 +46,7 @@ def _stateful_set(world: World, value: Object) -> None:
 
 
 def _make(
-    world: World,
+    world: ControllerContext,
     value: Object,
     pods: dict[str, Object],
     wanted: list[str],
@@ -63,7 +67,7 @@ def _make(
             return
 
 
-def _create(world: World, value: Object, name: str, template: Object, revision: str) -> Object:
+def _create(world: ControllerContext, value: Object, name: str, template: Object, revision: str) -> Object:
     template = copied(template)
     spec = mapping(template, "spec")
     claimed = [text(claim, "metadata", "name") for claim in objects(value, "spec", "volumeClaimTemplates")]
@@ -85,7 +89,7 @@ def _create(world: World, value: Object, name: str, template: Object, revision: 
     return world.create_pod(value, name, template, labels)
 
 
-def _claims(world: World, value: Object, pod_name: str) -> None:
+def _claims(world: ControllerContext, value: Object, pod_name: str) -> None:
     """Make the claims of a pod that are not there. Those that are, even those being deleted, are used."""
     for template in objects(value, "spec", "volumeClaimTemplates"):
         name = f"{text(template, 'metadata', 'name')}-{pod_name}"
@@ -107,7 +111,7 @@ def _claims(world: World, value: Object, pod_name: str) -> None:
 
 
 def _shrink(
-    world: World, value: Object, pods: dict[str, Object], wanted: list[str], *, in_order: bool
+    world: ControllerContext, value: Object, pods: dict[str, Object], wanted: list[str], *, in_order: bool
 ) -> None:
     condemned = sorted((name for name in pods if name not in wanted), key=_ordinal, reverse=True)
     for name in condemned:
@@ -123,7 +127,9 @@ def _ordinal(name: str) -> int:
     return int(last) if last.isdigit() else -1
 
 
-def _update(world: World, value: Object, pods: dict[str, Object], wanted: list[str], update: str) -> None:
+def _update(
+    world: ControllerContext, value: Object, pods: dict[str, Object], wanted: list[str], update: str
+) -> None:
     """A rolling update deletes one outdated pod at a time, the last first, once all after it are ready."""
     strategy = mapping(value, "spec", "updateStrategy")
     if strategy.get("type") == "OnDelete":
@@ -142,7 +148,7 @@ def _update(world: World, value: Object, pods: dict[str, Object], wanted: list[s
             return
 
 
-def _revision(world: World, value: Object) -> str:
+def _revision(world: ControllerContext, value: Object) -> str:
     """The name of the revision for the template as it is now; its ControllerRevision is made if need be."""
     name = f"{name_of(value)}-{generated_hash(value)}"
     if world.find("ControllerRevision", namespace_of(value), name) is None:
@@ -168,7 +174,7 @@ def _belongs(revision: Object, value: Object) -> bool:
     )
 
 
-def _template_for(world: World, value: Object, ordinal: int, update: str) -> tuple[Object, str]:
+def _template_for(world: ControllerContext, value: Object, ordinal: int, update: str) -> tuple[Object, str]:
     """The template for a new pod: the old one below the partition of a rolling update."""
     strategy = mapping(value, "spec", "updateStrategy")
     current = text(value, "status", "currentRevision")
@@ -180,7 +186,7 @@ def _template_for(world: World, value: Object, ordinal: int, update: str) -> tup
     return mapping(value, "spec", "template"), update
 
 
-def _report(world: World, before: Object, update: str) -> None:
+def _report(world: ControllerContext, before: Object, update: str) -> None:
     value = world.find("StatefulSet", namespace_of(before), name_of(before))
     if value is None:
         return

@@ -1,7 +1,7 @@
 """Claims and volumes: binding, provisioning, the protection of what is in use, and what is left over."""
 
 from breakglass.simulator.kubernetes import deletion
-from breakglass.simulator.kubernetes.controllers.world import World
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.defaults import PV_PROTECTION, PVC_PROTECTION
 from breakglass.simulator.kubernetes.objects import (
     Object,
@@ -25,7 +25,7 @@ NOTICED_AFTER = 0.5
 PROVISIONED_AFTER = 1.0
 
 
-def reconcile(world: World) -> None:
+def reconcile(world: ControllerContext) -> None:
     for claim in world.store.of_kind("PersistentVolumeClaim"):
         _protect(world, claim)
         if not is_going(claim):
@@ -34,7 +34,7 @@ def reconcile(world: World) -> None:
         _volume(world, volume)
 
 
-def _protect(world: World, claim: Object) -> None:
+def _protect(world: ControllerContext, claim: Object) -> None:
     """The finalizer is taken away when a claim that is being deleted is not used, and put back on one that
     is not being deleted."""
     held = PVC_PROTECTION in texts(claim, "metadata", "finalizers")
@@ -67,7 +67,7 @@ def _set_finalizers(value: Object, finalizers: list[str]) -> None:
         remove(value, "metadata", "finalizers")
 
 
-def _users(world: World, claim: Object) -> list[Object]:
+def _users(world: ControllerContext, claim: Object) -> list[Object]:
     return [
         pod
         for pod in world.store.peek("Pod", namespace_of(claim))
@@ -78,11 +78,11 @@ def _users(world: World, claim: Object) -> list[Object]:
     ]
 
 
-def _in_use(world: World, claim: Object) -> bool:
+def _in_use(world: ControllerContext, claim: Object) -> bool:
     return any(text(pod, "spec", "nodeName") and not is_finished(pod) for pod in _users(world, claim))
 
 
-def _bind(world: World, claim: Object) -> None:
+def _bind(world: ControllerContext, claim: Object) -> None:
     if text(claim, "status", "phase") == "Bound":
         return
     volume = _found(world, claim)
@@ -112,7 +112,7 @@ def _bind(world: World, claim: Object) -> None:
         provision()
 
 
-def _class_of(world: World, claim: Object) -> Object | None:
+def _class_of(world: ControllerContext, claim: Object) -> Object | None:
     name = at(claim, "spec", "storageClassName")
     mark = "storageclass.kubernetes.io/is-default-class"
     for entry in world.store.peek("StorageClass"):
@@ -122,7 +122,7 @@ def _class_of(world: World, claim: Object) -> Object | None:
     return None
 
 
-def _found(world: World, claim: Object) -> Object | None:
+def _found(world: ControllerContext, claim: Object) -> Object | None:
     wanted = text(claim, "spec", "volumeName")
     for volume in world.store.of_kind("PersistentVolume"):
         reserved = mapping(volume, "spec", "claimRef")
@@ -147,7 +147,7 @@ def _asked(claim: Object) -> str:
     return text(claim, "spec", "resources", "requests", "storage")
 
 
-def _provisioned(world: World, claim: Object, storage_class: Object) -> Object:
+def _provisioned(world: ControllerContext, claim: Object, storage_class: Object) -> Object:
     name = f"pvc-{uid_of(claim)}"
     driver = text(storage_class, "provisioner")
     volume: Object = {
@@ -163,7 +163,7 @@ def _provisioned(world: World, claim: Object, storage_class: Object) -> Object:
     return world.store.create(world.store.kinds.named("PersistentVolume", ""), volume)
 
 
-def _join(world: World, claim: Object, volume: Object) -> None:
+def _join(world: ControllerContext, claim: Object, volume: Object) -> None:
     claim, volume = copied(claim), copied(volume)
     reference: Object = {
         "apiVersion": "v1",
@@ -184,7 +184,7 @@ def _join(world: World, claim: Object, volume: Object) -> None:
     world.save(claim)
 
 
-def _volume(world: World, volume: Object) -> None:
+def _volume(world: ControllerContext, volume: Object) -> None:
     reference = mapping(volume, "spec", "claimRef")
     claim = world.find("PersistentVolumeClaim", text(reference, "namespace"), text(reference, "name"))
     bound = claim is not None and text(reference, "uid") in ("", uid_of(claim))

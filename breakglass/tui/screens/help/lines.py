@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from breakglass.tui.keys import EVERYWHERE, Action, Place, actions_of
-from breakglass.tui.theme import BANDS, Look
+from breakglass.tui.theme import BANDS, Appearance
 from breakglass.tui.widgets.text import folded, padded
 
 MARK_WORDS = {
@@ -28,7 +28,7 @@ MODE_WORDS = {
 }
 
 
-def help_lines(place: Place, width: int, look: Look) -> list[Text]:
+def help_lines(place: Place, width: int, look: Appearance) -> list[Text]:
     """Every action of a place with its keys, those of all places last, then marks and modes."""
     own = [action for action in actions_of(place) if action.places != EVERYWHERE]
     shared = [action for action in actions_of(place) if action.places == EVERYWHERE]
@@ -45,11 +45,11 @@ def help_lines(place: Place, width: int, look: Look) -> list[Text]:
     return lines
 
 
-def _title(words: str, look: Look) -> Text:
+def _title(words: str, look: Appearance) -> Text:
     return Text(words, f"bold {look.style('accent')}")
 
 
-def _actions(title: str, actions: Sequence[Action], width: int, look: Look) -> list[Text]:
+def _actions(title: str, actions: Sequence[Action], width: int, look: Appearance) -> list[Text]:
     keys = max((len(action.all_keys) for action in actions), default=0) + 2
     labels = max((len(action.label) for action in actions), default=0) + 2
     beside = 2 + keys + labels

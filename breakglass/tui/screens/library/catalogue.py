@@ -15,14 +15,14 @@ from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled, 
 if TYPE_CHECKING:
     from breakglass.journal.state import State
     from breakglass.runbook.model import Runbook
-    from breakglass.runbook.search import Index
+    from breakglass.runbook.text_search import Index
 
 RehearsalResult: TypeAlias = Literal[
     "recovered", "not recovered", "not this incident", "escalated", "stopped"
 ]
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """A runbook that was found. One that cannot be used has its first problem, and how many there are.
 
     Two of one name are one entry that names both, and neither can be opened; `lint` has nothing to say there.
@@ -56,31 +56,31 @@ class Past(NamedTuple):
     """Why a journal was left out."""
 
 
-def read_entries() -> "tuple[tuple[Entry, ...], Index]":
+def read_entries() -> "tuple[tuple[CatalogueEntry, ...], Index]":
     """Every runbook that can be found, by name, and what finds those that can be used."""
-    from breakglass.runbook.search import index
+    from breakglass.runbook.text_search import index
 
     library = all_runbooks()
     twice = doubled(library)
     entries = [_entry(found) for found in library if found.name not in twice]
     entries += [
-        Entry(same[0], None, f"{ambiguous(same)}; rename one, or open one by its path")
+        CatalogueEntry(same[0], None, f"{ambiguous(same)}; rename one, or open one by its path")
         for same in twice.values()
     ]
     entries.sort(key=lambda entry: entry.found.name)
     return tuple(entries), index(entry.runbook for entry in entries if entry.runbook is not None)
 
 
-def _entry(found: Found) -> Entry:
+def _entry(found: Found) -> CatalogueEntry:
     from breakglass.runbook.load import load_runbook
     from breakglass.yamlio.position import InvalidFileError
 
     try:
-        return Entry(found, load_runbook(found.path), origin=origin_words(found.path))
+        return CatalogueEntry(found, load_runbook(found.path), origin=origin_words(found.path))
     except InvalidFileError as error:
         errors = [problem for problem in error.problems if not problem.warning]
         first = (errors or error.problems)[0]
-        return Entry(found, None, str(first), len(errors) or len(error.problems))
+        return CatalogueEntry(found, None, str(first), len(errors) or len(error.problems))
 
 
 def read_past(state_root: Path) -> Past:

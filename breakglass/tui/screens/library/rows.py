@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from breakglass.tui.screens.library.catalogue import Entry, Past, RehearsalResult, Rehearsed
-from breakglass.tui.theme import BANDS, Look
+from breakglass.tui.screens.library.catalogue import CatalogueEntry, Past, RehearsalResult, Rehearsed
+from breakglass.tui.theme import BANDS, Appearance
 from breakglass.tui.widgets.text import folded, labelled, plain
 
 if TYPE_CHECKING:
     from breakglass.journal.state import State
     from breakglass.runbook.model import Runbook
-    from breakglass.runbook.search import Match
+    from breakglass.runbook.text_search import Match
 
 INDENT = 5
 
@@ -25,7 +25,9 @@ RESULT_MARKS: dict[RehearsalResult, str] = {
 }
 
 
-def runbook_row(entry: Entry, past: Past, match: "Match | None", look: Look, width: int) -> list[Text]:
+def runbook_row(
+    entry: CatalogueEntry, past: Past, match: "Match | None", look: Appearance, width: int
+) -> list[Text]:
     """Severity, name and last rehearsal; then title and owner, or the phrase that a search found."""
     muted = look.style("muted")
     if entry.runbook is None:
@@ -61,7 +63,7 @@ def _below(words: str, width: int, style: str) -> list[Text]:
     return [Text(" " * INDENT + line, style) for line in folded(words, width - INDENT)]
 
 
-def rehearsed_words(rehearsed: Rehearsed | None, look: Look) -> Text:
+def rehearsed_words(rehearsed: Rehearsed | None, look: Appearance) -> Text:
     """When a runbook was last rehearsed and how that went, in a word and a glyph."""
     if rehearsed is None:
         return Text("never rehearsed", look.style("muted"))
@@ -72,7 +74,7 @@ def rehearsed_words(rehearsed: Rehearsed | None, look: Look) -> Text:
     )
 
 
-def session_row(state: "State", look: Look, width: int) -> list[Text]:
+def session_row(state: "State", look: Appearance, width: int) -> list[Text]:
     """Mode, runbook and site; then since when, and where it stopped."""
     began = f"{state.started.time:%Y-%m-%d %H:%M}Z" if state.started is not None else "?"
     first = Text.assemble(
@@ -86,7 +88,7 @@ def session_row(state: "State", look: Look, width: int) -> list[Text]:
     ]
 
 
-def where_it_stopped(state: "State", look: Look) -> Text:
+def where_it_stopped(state: "State", look: Appearance) -> Text:
     """The step that a session is at. A change that may have happened is said first."""
     if state.unknown or any(view.last and view.last.open_intents for view in state.steps.values()):
         words, mark = "a change may have happened", "unknown"
@@ -98,11 +100,11 @@ def where_it_stopped(state: "State", look: Look) -> Text:
     return Text(f"{look.mark(mark)} {words}{step}", look.mark_style(mark))
 
 
-def heading(words: str, look: Look) -> Text:
+def heading(words: str, look: Appearance) -> Text:
     return Text(words, f"bold {look.style('accent')}")
 
 
-def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
+def entry_preview(entry: CatalogueEntry, past: Past, look: Appearance, width: int) -> Text:
     """What a person reads before opening a runbook; for a broken one, what is wrong and where."""
     if entry.runbook is None:
         lint = f"breakglass lint {plain(entry.found.name)}" if entry.problems else ""
@@ -135,7 +137,7 @@ def entry_preview(entry: Entry, past: Past, look: Look, width: int) -> Text:
     return Text("\n").join(lines)
 
 
-def session_preview(state: "State", look: Look) -> Text:
+def session_preview(state: "State", look: Appearance) -> Text:
     """An unfinished session: what it was, how far it came, and what resuming will do."""
     lines = [
         Text.assemble((f" {BANDS[state.mode].word} ", BANDS[state.mode].style), f"  {plain(state.site)}"),
@@ -161,7 +163,7 @@ def session_preview(state: "State", look: Look) -> Text:
     return Text("\n").join(lines)
 
 
-def _list(title: str, items: Iterable[str], look: Look, width: int) -> Iterable[Text]:
+def _list(title: str, items: Iterable[str], look: Appearance, width: int) -> Iterable[Text]:
     rows = [row for item in items for row in labelled("  ", plain(item), width, indent=2)]
     return [heading(title, look), *rows, Text()] if rows else []
 

@@ -15,7 +15,7 @@ from breakglass.errors import UserError
 from breakglass.threads import in_thread
 from breakglass.tui.base import CockpitScreen, cockpit
 from breakglass.tui.keys import Action, bindings
-from breakglass.tui.screens.library.catalogue import Entry, Past, read_entries, read_past
+from breakglass.tui.screens.library.catalogue import CatalogueEntry, Past, read_entries, read_past
 from breakglass.tui.screens.library.rows import (
     entry_preview,
     heading,
@@ -23,20 +23,20 @@ from breakglass.tui.screens.library.rows import (
     session_preview,
     session_row,
 )
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
 from breakglass.tui.widgets.footer import Footer
 from breakglass.tui.widgets.inputs import TextLine
 from breakglass.tui.widgets.rows import Row, RowList
 
 if TYPE_CHECKING:
     from breakglass.journal.state import State
-    from breakglass.runbook.search import Index, Match
+    from breakglass.runbook.text_search import Index, Match
 
 LONGEST_PASTE = 2000
 """Characters of a pasted text that are searched for."""
 
 
-def _heading_row(words: str, look: Look) -> Row:
+def _heading_row(words: str, look: Appearance) -> Row:
     return Row(f"heading:{words}", lambda width: [heading(words, look)], heading=True)
 
 
@@ -51,7 +51,7 @@ class LibraryScreen(CockpitScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[CatalogueEntry, ...] = ()
         self._index: Index | None = None
         self._past = Past()
         self._read_entries = self._read_past = False
@@ -168,7 +168,7 @@ class LibraryScreen(CockpitScreen):
         self.query_one("#preview", Static).update(shown)
         self.query_one("#preview-pane").scroll_home(animate=False)
 
-    def _chosen_entry(self) -> Entry | None:
+    def _chosen_entry(self) -> CatalogueEntry | None:
         name = self._list.chosen.removeprefix("runbook:")
         return next((entry for entry in self._entries if entry.found.name == name), None)
 

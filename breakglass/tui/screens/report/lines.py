@@ -11,8 +11,8 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from breakglass.report.postmortem import TO_FILL, offset, unescaped
-from breakglass.report.timeline import Entry
-from breakglass.tui.theme import Look
+from breakglass.report.timeline import TimelineEntry
+from breakglass.tui.theme import Appearance
 from breakglass.tui.widgets.text import folded, padded, plain
 
 NARROWEST_LAST_COLUMN = 16
@@ -34,7 +34,7 @@ def sections(draft: str, titles: Iterable[str]) -> str:
     return "\n".join(kept).strip("\n")
 
 
-def draft_lines(draft: str, width: int, look: Look) -> list[Text]:
+def draft_lines(draft: str, width: int, look: Appearance) -> list[Text]:
     """A draft, or sections of one, laid out."""
     lines: list[Text] = []
     table: list[str] = []
@@ -52,7 +52,7 @@ def draft_lines(draft: str, width: int, look: Look) -> list[Text]:
     return lines
 
 
-def timeline_lines(entries: Sequence[Entry], width: int, look: Look) -> list[Text]:
+def timeline_lines(entries: Sequence[TimelineEntry], width: int, look: Appearance) -> list[Text]:
     """One fact a line: time, time since the start, step, words; the words below them where it is narrow."""
     longest = max((len(entry.step) for entry in entries), default=0)
     beside = 8 + 2 + 7 + longest + 2
@@ -72,7 +72,7 @@ def timeline_lines(entries: Sequence[Entry], width: int, look: Look) -> list[Tex
     return lines
 
 
-def _line(line: str, width: int, look: Look) -> list[Text]:
+def _line(line: str, width: int, look: Appearance) -> list[Text]:
     if line.startswith("#"):
         level = len(line) - len(line.lstrip("#"))
         style = f"bold {look.style('accent')}" if level < 3 else "bold"
@@ -82,7 +82,7 @@ def _line(line: str, width: int, look: Look) -> list[Text]:
     return [_filled(first, look), *(_filled(f"{indent}{each}", look) for each in rest)]
 
 
-def _filled(line: str, look: Look) -> Text:
+def _filled(line: str, look: Appearance) -> Text:
     """The line, with what a person still has to write marked."""
     text = Text(line)
     text.highlight_regex(re.escape(TO_FILL), look.style("suspect"))
@@ -94,7 +94,7 @@ def _cells(row: str) -> list[str]:
     return [plain(unescaped(cell.strip())) for cell in cells]
 
 
-def _table(rows: Sequence[Sequence[str]], width: int, look: Look) -> list[Text]:
+def _table(rows: Sequence[Sequence[str]], width: int, look: Appearance) -> list[Text]:
     """Columns side by side, the widest one wrapped; the last one below the others where it is narrow."""
     rows = [row for row in rows if any(row)]
     if not rows:
@@ -118,7 +118,7 @@ def _table(rows: Sequence[Sequence[str]], width: int, look: Look) -> list[Text]:
     return lines
 
 
-def _stacked(rows: Sequence[Sequence[str]], width: int, look: Look) -> list[Text]:
+def _stacked(rows: Sequence[Sequence[str]], width: int, look: Appearance) -> list[Text]:
     lines: list[Text] = []
     for row in rows:
         head = "  ".join(cell for cell in row[:-1] if cell)

@@ -12,12 +12,12 @@ from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.assessed import vouched_words
+from breakglass.runbook.command_text import command_of
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import render_known
-from breakglass.runbook.words import command_of
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
+from breakglass.tui.walk_text import verdict
 from breakglass.tui.widgets.text import columns, folded, labelled, plain, seconds, shown_values, size
-from breakglass.tui.words import verdict
 from breakglass.values import Scope
 
 LABEL = 9
@@ -55,7 +55,7 @@ class Subject:
         return waiting if waiting is not None and waiting.step == self.step.id else None
 
 
-def card_lines(subject: Subject, width: int, look: Look) -> list[Text]:
+def card_lines(subject: Subject, width: int, look: Appearance) -> list[Text]:
     """The whole card."""
     lines = [*_title(subject, width, look), *_action(subject, width, look)]
     needs, judgement = list(_needs(subject, width, look)), list(_judgement(subject, width, look))
@@ -73,7 +73,7 @@ def card_lines(subject: Subject, width: int, look: Look) -> list[Text]:
     return lines
 
 
-def verdict_lines(subject: Subject, width: int, look: Look) -> list[Text]:
+def verdict_lines(subject: Subject, width: int, look: Appearance) -> list[Text]:
     """The verdict in words, with its glyph."""
     state, words = verdict(subject.view, subject.attempt)
     style = f"bold {look.mark_style(state)}" if state not in ("pending", "skipped") else look.style("muted")
@@ -87,19 +87,19 @@ def verdict_lines(subject: Subject, width: int, look: Look) -> list[Text]:
     )
 
 
-def _label_style(look: Look) -> str:
+def _label_style(look: Appearance) -> str:
     return f"bold {look.style('muted')}"
 
 
-def _rule(width: int, look: Look) -> Text:
+def _rule(width: int, look: Appearance) -> Text:
     return Text(look.rule * width, look.palette.rule)
 
 
-def _labelled(label: str, value: str, width: int, look: Look, style: str = "") -> list[Text]:
+def _labelled(label: str, value: str, width: int, look: Appearance, style: str = "") -> list[Text]:
     return labelled(label, value, width, indent=LABEL, style=style, label_style=_label_style(look))
 
 
-def _title(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _title(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     step = subject.step
     risk = step.risk.word.upper()
     limit = f"limit {seconds(step.timeout)}" if reaches_outside(step.action) else ""
@@ -118,7 +118,7 @@ def _title(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         yield Text(line, f"bold {look.style(tone)}")  # type: ignore[arg-type]
 
 
-def _action(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _action(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     step, attempt = subject.step, subject.attempt
     if step.why:
         yield from _labelled("WHY", step.why, width, look)
@@ -153,13 +153,13 @@ def without_repeats(commands: Sequence[str]) -> list[str]:
     return [first, *(f"also with {each}" if "\n" in first else each for each in rest)]
 
 
-def _hint(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _hint(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     shown = (event.text for event in subject.state.hints if event.step == subject.step.id)
     for hint in dict.fromkeys(shown):
         yield from _labelled("HINT", hint, width, look, look.style("suspect"))
 
 
-def _question(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _question(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     asked = subject.asked
     if asked is None:
         return
@@ -175,7 +175,7 @@ def _question(subject: Subject, width: int, look: Look) -> Iterator[Text]:
             yield from _labelled("WAYS" if at == 0 else "", f"{name}: {words}", width, look)
 
 
-def _needs(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _needs(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     """What was read again, in short where it holds; the confirmation shows all of it."""
     attempt = subject.attempt
     if attempt is None or not attempt.needs:
@@ -195,7 +195,7 @@ def _needs(subject: Subject, width: int, look: Look) -> Iterator[Text]:
         label = ""
 
 
-def _judgement(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _judgement(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     expected = _expected(subject)
     observed = list(_observed(subject, look))
     if not expected and not observed:
@@ -240,7 +240,7 @@ def _expected(subject: Subject) -> list[str]:
     return expected
 
 
-def _observed(subject: Subject, look: Look) -> Iterator[tuple[str, str]]:
+def _observed(subject: Subject, look: Appearance) -> Iterator[tuple[str, str]]:
     attempt = subject.attempt
     if attempt is None:
         return
@@ -260,7 +260,7 @@ def _observed(subject: Subject, look: Look) -> Iterator[tuple[str, str]]:
         )
 
 
-def _if_not(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _if_not(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     attempt = subject.attempt
     failed = [judged for judged in attempt.judged if not judged.holds] if attempt is not None else []
     if failed:
@@ -287,7 +287,7 @@ def _if_not(subject: Subject, width: int, look: Look) -> Iterator[Text]:
     yield from _labelled("IF NOT", " / ".join(said) if said else IF_NOT, width, look, look.style("muted"))
 
 
-def _facts(subject: Subject, width: int, look: Look) -> Iterator[Text]:
+def _facts(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     attempt = subject.attempt
     if attempt is None:
         return

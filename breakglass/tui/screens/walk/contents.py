@@ -7,9 +7,9 @@ from pathlib import Path
 from breakglass.journal.state import Attempt, State
 from breakglass.report.timeline import timeline
 from breakglass.transport.output import open_output, shortened
-from breakglass.tui.output_lines import Joined, Lines, Written
+from breakglass.tui.output_lines import Joined, LineSource, Written
 from breakglass.tui.screens.walk.card import finished_words
-from breakglass.tui.walking import Walking
+from breakglass.tui.session_view import SessionView
 from breakglass.tui.widgets.text import clock, plain, shown_value
 
 MOST_KEPT_OPEN = 16
@@ -19,12 +19,12 @@ MOST_KEPT_OPEN = 16
 class Contents:
     """Finds the lines of an attempt's output. Stored outputs are opened in a thread and kept for a while."""
 
-    def __init__(self, walk: Walking) -> None:
+    def __init__(self, walk: SessionView) -> None:
         self._walk = walk
-        self._open: dict[str, Lines] = {}
+        self._open: dict[str, LineSource] = {}
         self._opening: set[asyncio.Task[None]] = set()
 
-    def of(self, step: str, attempt: Attempt | None) -> tuple[Hashable, Lines | None]:
+    def of(self, step: str, attempt: Attempt | None) -> tuple[Hashable, LineSource | None]:
         """The lines of an attempt, and a key that changes with them. None while a file is being opened."""
         if attempt is None:
             return (step, 0), Written(())
@@ -34,7 +34,7 @@ class Contents:
             newest = step == self._walk.state.current and view is not None and attempt is view.last
             under_way = newest and bool(attempt.prepared) and live is not None
             return (step, attempt.number, id(live) if under_way else 0), live if under_way else Written(())
-        parts: list[Lines] = []
+        parts: list[LineSource] = []
         several = len(attempt.prepared) > 1
         for finish in attempt.finished:
             if several and finish.item < len(attempt.prepared):
@@ -49,7 +49,7 @@ class Contents:
             parts.append(Written((f"-- {finished_words(finish)} --",)))
         return (step, attempt.number, len(attempt.finished)), Joined(parts)
 
-    def _stored(self, name: str, ends: str) -> Lines | None:
+    def _stored(self, name: str, ends: str) -> LineSource | None:
         found = self._open.get(name)
         if found is None and not self._opening:
             task = asyncio.create_task(self._open_file(name, ends))
@@ -60,7 +60,7 @@ class Contents:
     async def _open_file(self, name: str, ends: str) -> None:
         path = self._walk.output_folder / Path(name).name
         try:
-            lines: Lines = await asyncio.to_thread(open_output, path)
+            lines: LineSource = await asyncio.to_thread(open_output, path)
         except OSError as error:
             kept = [plain(line) for line in ends.split("\n")]
             lines = Written((f"-- {error.strerror}: {path} --", "-- what the record keeps: --", *kept))

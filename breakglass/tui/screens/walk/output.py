@@ -9,8 +9,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from breakglass.tui.base import cockpit
-from breakglass.tui.output_lines import Lines, Row, Search, Viewport, spans
-from breakglass.tui.theme import Look
+from breakglass.tui.output_lines import LineSource, ScreenRow, Search, Viewport, spans
+from breakglass.tui.theme import Appearance
 
 WHEEL = 3
 """Rows that one step of a mouse wheel moves."""
@@ -28,9 +28,9 @@ class OutputPane(Widget):
         self.search: Search | None = None
         self.heading = "output"
         self.in_front = False
-        self._rows: list[Row] = []
+        self._rows: list[ScreenRow] = []
 
-    def show(self, heading: str, source: Lines, *, follow: bool) -> None:
+    def show(self, heading: str, source: LineSource, *, follow: bool) -> None:
         """Look at other lines."""
         self.heading = heading
         self.viewport.show(source, follow=follow)
@@ -62,7 +62,7 @@ class OutputPane(Widget):
         self.viewport.move(rows)
         self.poll(force=True)
 
-    def title(self, look: Look) -> Text:
+    def title(self, look: Appearance) -> Text:
         """The pane's title line: what it shows, where in it, and how."""
         view = self.viewport
         facts = [self.heading, view.position(), "following" if view.follow else "not following"]
@@ -93,7 +93,7 @@ class OutputPane(Widget):
         ]
         return Strip(segments).adjust_cell_length(width, background)
 
-    def _mark_matches(self, text: Text, at: int, look: Look) -> None:
+    def _mark_matches(self, text: Text, at: int, look: Appearance) -> None:
         if self.search is None or at >= len(self._rows):
             return
         here = self.search.found[self.search.at] if self.search.at >= 0 and self.search.found else -1

@@ -19,7 +19,7 @@ from breakglass.tui.dialogs.confirm import ConfirmDialog
 from breakglass.tui.dialogs.questions import AskLine, Choose, Dialog
 from breakglass.tui.keys import Action, actions_of, bindings
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.words import doing, titled
+from breakglass.tui.walk_text import doing, titled
 
 STALE = 60.0
 """Seconds after which what was read again before a change is read once more."""

@@ -7,9 +7,9 @@ from breakglass.journal.state import State
 from breakglass.policy.risk import Risk
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
-from breakglass.tui.theme import Look
+from breakglass.tui.theme import Appearance
+from breakglass.tui.walk_text import strip_window
 from breakglass.tui.widgets.text import folded, padded, plain, seconds
-from breakglass.tui.words import strip_window
 
 NEAR = 60
 """Steps that are drawn on each side of the one that is shown; a key press must not wait for a thousand."""
@@ -22,7 +22,7 @@ def _near(runbook: Runbook, shown: str) -> range:
     return range(max(at - NEAR, 0), min(at + NEAR + 1, len(steps)))
 
 
-def _left_out(count: int, where: str, width: int, look: Look) -> list[Text]:
+def _left_out(count: int, where: str, width: int, look: Appearance) -> list[Text]:
     return [Text(padded(f"{count} {where}", width), look.style("muted"))] if count else []
 
 
@@ -42,7 +42,7 @@ def _took(state: State, step: Step) -> str:
 
 
 def step_rows(
-    runbook: Runbook, state: State, shown: str, width: int, look: Look
+    runbook: Runbook, state: State, shown: str, width: int, look: Appearance
 ) -> tuple[list[Text], dict[int, str], int]:
     """The column: its lines, which line belongs to which step, and the line of the step that is shown."""
     near = _near(runbook, shown)
@@ -88,7 +88,7 @@ def step_rows(
     return lines, owners, at
 
 
-def strip(runbook: Runbook, state: State, shown: str, width: int, look: Look) -> Text:
+def strip(runbook: Runbook, state: State, shown: str, width: int, look: Appearance) -> Text:
     """One line of numbers around the step that is shown: `[ok]1 [ok]2 >3< [ ]4!! [ ]5`."""
     near = _near(runbook, shown)
     pieces: list[Text] = []

@@ -22,14 +22,12 @@ from breakglass.tui.base import CockpitScreen, cockpit
 from breakglass.tui.keys import Action, actions_of, bindings
 from breakglass.tui.screens.walk.card import LABEL, Subject, card_lines, verdict_lines
 from breakglass.tui.screens.walk.layout import LAYOUTS, STEPS_WIDTH, Layout, card_rows, layout_of
-from breakglass.tui.screens.walk.lower import Content, Lower
+from breakglass.tui.screens.walk.lower_pane import Content, LowerPane
 from breakglass.tui.screens.walk.output import SIDEWAYS
 from breakglass.tui.screens.walk.steps import step_rows, strip
+from breakglass.tui.session_view import SessionView
 from breakglass.tui.theme import BANDS
-from breakglass.tui.walking import Walking
-from breakglass.tui.widgets.footer import Footer
-from breakglass.tui.widgets.text import flowed, folded, plain
-from breakglass.tui.words import (
+from breakglass.tui.walk_text import (
     Move,
     header_chunks,
     mode_word,
@@ -39,6 +37,8 @@ from breakglass.tui.words import (
     runbook_words,
     titled,
 )
+from breakglass.tui.widgets.footer import Footer
+from breakglass.tui.widgets.text import flowed, folded, plain
 
 FRAME = 0.1
 """Seconds between two drawings: events and output that come faster share one."""
@@ -62,7 +62,9 @@ class WalkView(CockpitScreen):
     place = "watch"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("watch")]
 
-    def __init__(self, walk: Walking, *, now: Callable[[], datetime] = utc_now, speed: float = 1.0) -> None:
+    def __init__(
+        self, walk: SessionView, *, now: Callable[[], datetime] = utc_now, speed: float = 1.0
+    ) -> None:
         super().__init__()
         self.walk = walk
         self._now = now
@@ -91,7 +93,7 @@ class WalkView(CockpitScreen):
                 with VerticalScroll(id="card", can_focus=False):
                     yield Static(id="card-lines", markup=False)
                 yield Static(id="move", markup=False)
-                yield Lower(self.walk)
+                yield LowerPane(self.walk)
         yield Static(id="message", markup=False)
         yield Footer()
 
@@ -164,8 +166,8 @@ class WalkView(CockpitScreen):
         return cockpit(self).size.width - 3 - (STEPS_WIDTH if self._layout == "wide" else 0)
 
     @property
-    def lower(self) -> Lower:
-        return self.query_one(Lower)
+    def lower(self) -> LowerPane:
+        return self.query_one(LowerPane)
 
     def header(self) -> list[str]:
         """The header's pieces."""

@@ -12,7 +12,7 @@ STANDS_OUT = 0.1
 """Difference in brightness from which a ground is more than the screen's own."""
 
 
-class Uncoloured(LineFilter):
+class NoColour(LineFilter):
     """Takes every colour away. `ground` gives the screen's own background, which becomes the terminal's."""
 
     def __init__(self, ground: Callable[[], Color]) -> None:

@@ -1,9 +1,9 @@
 """The shape of a site's `reads`: commands of its own that only read, as patterns of whole words."""
 
 from breakglass.policy.commands import judge_command
+from breakglass.policy.placeholders import VALUE, is_literal
 from breakglass.policy.risk import Knowledge
-from breakglass.policy.site_says import ANY_WORD, ReadPattern
-from breakglass.policy.stand_ins import VALUE, is_literal
+from breakglass.policy.site_rules import ANY_WORD, ReadPattern
 from breakglass.yamlio.position import Problem
 from breakglass.yamlio.shape import UNREADABLE, Shape, Unreadable, converted, list_of, text
 from breakglass.yamlio.source import Node

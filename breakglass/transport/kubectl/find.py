@@ -16,7 +16,7 @@ from breakglass.transport.kubectl.objects import (
     text,
 )
 from breakglass.transport.kubectl.resources import WELL_KNOWN, Resource
-from breakglass.transport.kubectl.run import Run
+from breakglass.transport.kubectl.run import KubectlRun
 
 PAGE = 500
 """Objects of a list that are asked for at once, as kubectl does."""
@@ -25,19 +25,19 @@ PODS = next(resource for resource in WELL_KNOWN if resource.plural == "pods")
 NODES = next(resource for resource in WELL_KNOWN if resource.plural == "nodes")
 
 
-async def place(run: Run, resource: Resource, given: str | None) -> str:
+async def place(run: KubectlRun, resource: Resource, given: str | None) -> str:
     """The namespace of an object of a kind; empty for kinds that have none."""
     return await run.namespace(given=given) if resource.namespaced else ""
 
 
-async def one(run: Run, resource: Resource, target: Target) -> Object:
+async def one(run: KubectlRun, resource: Resource, target: Target) -> Object:
     """The object. Raises FaultError when it is not there."""
     path = resource.path(await place(run, resource, target.namespace), target.name)
     return await run.read(path, f"get {resource.plural} {target.name}")
 
 
 async def pages(
-    run: Run, resource: Resource, selection: Selection, headers: Mapping[str, str] | None = None
+    run: KubectlRun, resource: Resource, selection: Selection, headers: Mapping[str, str] | None = None
 ) -> list[Object]:
     """The lists, page by page, of the objects of one kind that a selection takes."""
     namespace = "" if selection.all_namespaces else await place(run, resource, selection.namespace)
@@ -59,7 +59,7 @@ async def pages(
             return found
 
 
-async def many(run: Run, resource: Resource, selection: Selection) -> list[Object]:
+async def many(run: KubectlRun, resource: Resource, selection: Selection) -> list[Object]:
     """The objects of one kind that a selection takes, each with the kind and version that lists leave out."""
     found: list[Object] = []
     for page in await pages(run, resource, selection):
@@ -68,7 +68,7 @@ async def many(run: Run, resource: Resource, selection: Selection) -> list[Objec
     return found
 
 
-async def selected(run: Run, selection: Selection) -> list[tuple[Resource, Target]]:
+async def selected(run: KubectlRun, selection: Selection) -> list[tuple[Resource, Target]]:
     """The objects of a selection by name: those that are named, or those that are there and match."""
     if selection.targets:
         found: list[tuple[Resource, Target]] = []
@@ -85,7 +85,7 @@ async def selected(run: Run, selection: Selection) -> list[tuple[Resource, Targe
     return listed
 
 
-async def pods_behind(run: Run, target: Target) -> list[Object]:
+async def pods_behind(run: KubectlRun, target: Target) -> list[Object]:
     """The pod itself, or the pods of a workload or service; first the running and ready, the longest so."""
     resource = await run.find(target.resource)
     value = await one(run, resource, target)
@@ -125,7 +125,7 @@ def pod_order(pod: Object) -> tuple[bool, bool, bool, str, str]:
     )
 
 
-def container_of(run: Run, pod: Object, given: str) -> str:
+def container_of(run: KubectlRun, pod: Object, given: str) -> str:
     """The container that is meant: the one named, the pod's default, or its first, which is then said."""
     containers = [text(each, "name") for each in objects(pod, "spec", "containers")]
     initial = [text(each, "name") for each in objects(pod, "spec", "initContainers")]

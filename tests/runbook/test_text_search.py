@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.runbook.search import index, words
+from breakglass.runbook.text_search import index, words
 
 ROOT = Path(__file__).parent.parent.parent / "runbooks"
 LIBRARY = [load_runbook(path) for path in sorted(ROOT.glob("*/runbook.yaml"))]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.cli.ending import exit_code
+from breakglass.cli.session_exit_code import exit_code
 from breakglass.engine import commands as c
 from breakglass.exit_codes import ExitCode
 from tests.engine.support import Answer, fault, ok, session_of, walk

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from breakglass.linear import compile_pattern
+from breakglass.regex import compile_pattern
 from breakglass.rehearsal.commands import CommandLine
 from breakglass.rehearsal.effects import Effects
 from breakglass.rehearsal.spec.effects import CommandReply, CommandRule
@@ -12,7 +12,7 @@ from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import Template, render, render_tree
-from breakglass.simulator.answer import Answer
+from breakglass.simulator.command_result import CommandResult
 from breakglass.values import Json, Scope
 
 TIMED_OUT = 124
@@ -20,7 +20,7 @@ TIMED_OUT = 124
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedCommand:
     """A command that came in. kind and place begin its event's text: `ssh pve`, `exec vault/vault-0`."""
 
     line: CommandLine
@@ -29,7 +29,7 @@ class Asked:
     data: Mapping[str, Json]
 
 
-class Answering:
+class CommandReplies:
     """Finds the rule for a command, carries out what it does to the world, and gives its answer."""
 
     def __init__(self, world: World, story: Story, effects: Effects) -> None:
@@ -37,7 +37,9 @@ class Answering:
         self._story = story
         self._effects = effects
 
-    def rule_for(self, asked: Asked, rules: Sequence[CommandRule]) -> tuple[CommandRule, Scope] | None:
+    def rule_for(
+        self, asked: ReceivedCommand, rules: Sequence[CommandRule]
+    ) -> tuple[CommandRule, Scope] | None:
         """The first rule that fits, with what its expressions see. None where no rule fits."""
         for rule in rules:
             kept = rule.match.match(asked.line.texts)
@@ -58,7 +60,9 @@ class Answering:
                 self._story.fault(f"{rule.position}: when: {error}")
         return None
 
-    def answer(self, asked: Asked, rule: CommandRule, scope: Scope, stdin: str = "") -> Answer:
+    def answer(
+        self, asked: ReceivedCommand, rule: CommandRule, scope: Scope, stdin: str = ""
+    ) -> CommandResult:
         """Carry the rule out: its effect, then the rules that wait for it, then its words are made."""
         request = scope["request"]
         assert isinstance(request, dict)
@@ -71,9 +75,9 @@ class Answering:
             return self._made(rule.reply, overlaid(scope, **said), asked.line.limit)
         except (EvaluationError, WorldFaultError) as error:
             self._story.fault(f"{rule.position}: {error}")
-            return Answer(stderr=f"fault in the scenario: {error}\n".encode(), exit=255)
+            return CommandResult(stderr=f"fault in the scenario: {error}\n".encode(), exit=255)
 
-    def tell(self, asked: Asked, *, touched: bool) -> None:
+    def tell(self, asked: ReceivedCommand, *, touched: bool) -> None:
         """Let rules and traps know of a command; touched: whether it changed the world by its own rule."""
         texts = tuple(f"{asked.kind} {asked.place} {text}" for text in asked.line.texts)
         data: dict[str, Json] = {**asked.data, "command": asked.line.text, "words": list(asked.line.words)}
@@ -81,7 +85,7 @@ class Answering:
             self._story.touch(texts[-1])
         self._story.emit(Event(tuple(reversed(texts)), data))
 
-    def _made(self, reply: CommandReply, scope: Scope, limit: float | None) -> Answer:
+    def _made(self, reply: CommandReply, scope: Scope, limit: float | None) -> CommandResult:
         code = render_tree(reply.exit, scope)
         if not isinstance(code, int):
             raise WorldFaultError(f"exit: {code!r} is not a status")
@@ -89,9 +93,11 @@ class Answering:
         stderr = _text(reply.stderr, scope)
         never_ends = reply.then == "hang"
         if limit is not None and (never_ends or (reply.then == "exit" and reply.delay > limit)):
-            return Answer(stdout if never_ends else b"", stderr if never_ends else b"", TIMED_OUT, limit)
+            return CommandResult(
+                stdout if never_ends else b"", stderr if never_ends else b"", TIMED_OUT, limit
+            )
         then = "hang" if reply.then == "stuck" else reply.then
-        return Answer(stdout, stderr, code, reply.delay, then)
+        return CommandResult(stdout, stderr, code, reply.delay, then)
 
 
 def _text(template: Template | None, scope: Scope) -> bytes:
@@ -101,13 +107,13 @@ def _text(template: Template | None, scope: Scope) -> bytes:
     return (text if not text or text.endswith("\n") else text + "\n").encode()
 
 
-def not_found(line: CommandLine) -> Answer:
+def not_found(line: CommandLine) -> CommandResult:
     """What a shell says to a command that it does not have."""
     name = line.words[0] if line.words else line.text.split(maxsplit=1)[0] if line.text else ""
-    return Answer(stderr=f"bash: line 1: {name}: command not found\n".encode(), exit=127)
+    return CommandResult(stderr=f"bash: line 1: {name}: command not found\n".encode(), exit=127)
 
 
-def reads_files(line: CommandLine, file: Callable[[str], str | None]) -> Answer | None:
+def reads_files(line: CommandLine, file: Callable[[str], str | None]) -> CommandResult | None:
     """`cat FILE…` and `grep [-EFivcqn] PATTERN FILE` over a machine's files. None for anything else."""
     match line.words:
         case ["cat", *names] if names and not any(name.startswith("-") for name in names):
@@ -122,7 +128,7 @@ def reads_files(line: CommandLine, file: Callable[[str], str | None]) -> Answer 
     return None
 
 
-def _cat(names: Sequence[str], file: Callable[[str], str | None]) -> Answer:
+def _cat(names: Sequence[str], file: Callable[[str], str | None]) -> CommandResult:
     stdout: list[str] = []
     stderr: list[str] = []
     for name in names:
@@ -131,18 +137,18 @@ def _cat(names: Sequence[str], file: Callable[[str], str | None]) -> Answer:
             stderr.append(f"cat: {name}: No such file or directory\n")
         else:
             stdout.append(content)
-    return Answer("".join(stdout).encode(), "".join(stderr).encode(), 1 if stderr else 0)
+    return CommandResult("".join(stdout).encode(), "".join(stderr).encode(), 1 if stderr else 0)
 
 
-def _grep(flags: str, pattern: str, name: str, file: Callable[[str], str | None]) -> Answer:
+def _grep(flags: str, pattern: str, name: str, file: Callable[[str], str | None]) -> CommandResult:
     content = file(name)
     if content is None:
-        return Answer(stderr=f"grep: {name}: No such file or directory\n".encode(), exit=2)
+        return CommandResult(stderr=f"grep: {name}: No such file or directory\n".encode(), exit=2)
     expression = re.escape(pattern) if "F" in flags else pattern
     try:
         wanted = compile_pattern(expression, "(?i)" if "i" in flags else "")
     except ValueError:
-        return Answer(stderr=b"grep: Invalid regular expression\n", exit=2)
+        return CommandResult(stderr=b"grep: Invalid regular expression\n", exit=2)
     found = [
         (number, line)
         for number, line in enumerate(content.splitlines(), 1)
@@ -150,8 +156,8 @@ def _grep(flags: str, pattern: str, name: str, file: Callable[[str], str | None]
     ]
     code = 0 if found else 1
     if "q" in flags:
-        return Answer(exit=code)
+        return CommandResult(exit=code)
     if "c" in flags:
-        return Answer(f"{len(found)}\n".encode(), exit=code)
+        return CommandResult(f"{len(found)}\n".encode(), exit=code)
     lines = [f"{number}:{line}\n" if "n" in flags else f"{line}\n" for number, line in found]
-    return Answer("".join(lines).encode(), exit=code)
+    return CommandResult("".join(lines).encode(), exit=code)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from breakglass.policy.commands import judge_command, judge_kubectl, judge_shell
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.policy.site_says import ReadPattern, judge_verb
+from breakglass.policy.site_rules import ReadPattern, judge_verb
 
 OWN = (ReadPattern(("raidctl", "status", "*")), ReadPattern(("/opt/lab/check", "--verbose")))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.runbook.typed import SHORTEST_TYPED, seen, typing_problem
+from breakglass.runbook.typed_text import SHORTEST_TYPED, seen, typing_problem
 
 BLANK = [
     *(

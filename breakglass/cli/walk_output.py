@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from breakglass.cli.ending import as_expected
+from breakglass.cli.session_exit_code import as_expected
 from breakglass.engine.opening import Session
 from breakglass.engine.walk import Engine
 from breakglass.exit_codes import ExitCode

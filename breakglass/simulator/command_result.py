@@ -5,7 +5,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CommandResult:
     """delay: simulated seconds before it. then: `exit` with a status, `hang`, or `close` the connection."""
 
     stdout: bytes = b""

@@ -12,10 +12,10 @@ from breakglass.engine.commands import Command, Sign
 from breakglass.journal.state import Observer, State
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import Site
-from breakglass.tui.output_lines import Lines
+from breakglass.tui.output_lines import LineSource
 
 
-class Walking(Protocol):
+class SessionView(Protocol):
     """A session as the screen sees it."""
 
     @property
@@ -25,7 +25,7 @@ class Walking(Protocol):
     @property
     def state(self) -> State: ...
     @property
-    def live(self) -> Lines | None: ...
+    def live(self) -> LineSource | None: ...
     @property
     def output_folder(self) -> Path: ...
     @property

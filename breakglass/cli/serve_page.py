@@ -29,7 +29,7 @@ FIRST_SIZE = {"width": 80, "height": 24}
 OPEN = web.AppKey("open", set[web.WebSocketResponse])
 
 
-class View(AppService):
+class BrowserView(AppService):
     """One `breakglass watch`. With it goes its page: nobody is to take what it showed last for what is."""
 
     async def run(self) -> None:
@@ -68,7 +68,7 @@ async def _show_view(request: web.Request, watch: str) -> web.WebSocketResponse:
     async def close() -> None:
         await connection.close()
 
-    view = View(
+    view = BrowserView(
         watch,
         write_bytes=connection.send_bytes,
         write_str=connection.send_str,
@@ -92,7 +92,7 @@ def _first(request: web.Request, side: str) -> int:
     return int(said) if re.fullmatch(r"[1-9][0-9]{0,3}", said) else FIRST_SIZE[side]
 
 
-async def _pass_on(message: object, view: View) -> None:
+async def _pass_on(message: object, view: BrowserView) -> None:
     """Keys, the mouse, the size and the focus. Keys look around: what reads them can decide nothing."""
     match message:
         case ["stdin", str(text)]:

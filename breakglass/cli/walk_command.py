@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.headless import ScriptOf, walk_headless
-from breakglass.cli.lines import on_a_terminal
+from breakglass.cli.terminal_input import on_a_terminal
 from breakglass.engine.opening import Request
 from breakglass.exit_codes import ExitCode
 

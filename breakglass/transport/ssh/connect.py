@@ -13,13 +13,19 @@ from collections.abc import Mapping
 from paramiko.ssh_exception import IncompatiblePeer
 
 from breakglass.threads import in_thread
-from breakglass.transport.ssh.budget import Budget
-from breakglass.transport.ssh.connection import Connection, Progress, hang_up
+from breakglass.transport.ssh.connection import Connection, ConnectionProgress, hang_up
 from breakglass.transport.ssh.credentials import Offer
 from breakglass.transport.ssh.faults import SshFaultError, refused_connection, said
-from breakglass.transport.ssh.host_keys import Entry, HostKeyQuestion, fingerprint, judge, read_known_hosts
+from breakglass.transport.ssh.host_keys import (
+    HostKeyQuestion,
+    KnownHost,
+    fingerprint,
+    judge,
+    read_known_hosts,
+)
 from breakglass.transport.ssh.login import find_keys, log_in
 from breakglass.transport.ssh.protocol import Client
+from breakglass.transport.ssh.rate_limit import ConnectionBudget
 from breakglass.transport.ssh.route import Hop, Route, via_of, words_of
 
 HANDSHAKE = 15.0
@@ -45,8 +51,8 @@ class UnknownHostKeyError(Exception):
 async def connect(
     route: Route,
     via: Connection | None,
-    budget: Budget,
-    progress: Progress,
+    budget: ConnectionBudget,
+    progress: ConnectionProgress,
     passphrases: Mapping[str, str],
 ) -> Connection:
     """Connect to the last hop of a route, by way of the connection to the one before it.
@@ -69,10 +75,10 @@ async def _made(
     route: Route,
     via: Connection | None,
     words: str,
-    entries: tuple[Entry, ...],
+    entries: tuple[KnownHost, ...],
     offered: Offer,
-    budget: Budget,
-    progress: Progress,
+    budget: ConnectionBudget,
+    progress: ConnectionProgress,
 ) -> Connection:
     hop = route[-1]
     budget.take(time.monotonic())
@@ -91,11 +97,11 @@ async def _made(
     return Connection(route, client, via)
 
 
-async def _known_hosts(hop: Hop, words: str) -> tuple[Entry, ...]:
+async def _known_hosts(hop: Hop, words: str) -> tuple[KnownHost, ...]:
     """What is known of the hop's names. Hashed names take time to compare, so that is done aside too."""
     names = [hop.known_as] + ([hop.fallback] if hop.fallback else [])
 
-    def work() -> tuple[Entry, ...]:
+    def work() -> tuple[KnownHost, ...]:
         entries = read_known_hosts((*hop.known_hosts, *hop.global_known_hosts))
         return tuple(entry for entry in entries if any(entry.is_for(name) for name in names))
 
@@ -107,7 +113,7 @@ async def _known_hosts(hop: Hop, words: str) -> tuple[Entry, ...]:
         raise SshFaultError("configuration", f"{words}: {error.filename}: {error.strerror}") from error
 
 
-async def _dial(hop: Hop, words: str, budget: Budget) -> socket.socket:
+async def _dial(hop: Hop, words: str, budget: ConnectionBudget) -> socket.socket:
     given_up = threading.Event()
 
     def work() -> socket.socket:
@@ -131,7 +137,9 @@ async def _dial(hop: Hop, words: str, budget: Budget) -> socket.socket:
         given_up.set()
 
 
-async def _greet(client: Client, words: str, entries: tuple[Entry, ...], budget: Budget) -> None:
+async def _greet(
+    client: Client, words: str, entries: tuple[KnownHost, ...], budget: ConnectionBudget
+) -> None:
     _prefer(client, {entry.key_type for entry in entries if not entry.marker})
     client.banner_timeout = HANDSHAKE
     try:
@@ -169,7 +177,7 @@ def _algorithms(key_type: str) -> tuple[str, ...]:
     return ("rsa-sha2-512", "rsa-sha2-256") if key_type == "ssh-rsa" else (key_type,)
 
 
-def _check_host_key(client: Client, route: Route, words: str, entries: tuple[Entry, ...]) -> None:
+def _check_host_key(client: Client, route: Route, words: str, entries: tuple[KnownHost, ...]) -> None:
     hop = route[-1]
     remote = client.get_remote_server_key()
     key, key_type = remote.asbytes(), remote.get_name()

@@ -28,7 +28,7 @@ def opening_words(request: "Request") -> str:
     return f"Opening {name} on the site {request.site or 'that was not named'}"
 
 
-class Opening(Screen[None], inherit_bindings=False):
+class OpeningScreen(Screen[None], inherit_bindings=False):
     """Says what is waited for. ^C ends the program."""
 
     def __init__(self, request: "Request", *, clock: Callable[[], float] = monotonic) -> None:

@@ -12,7 +12,7 @@ from breakglass.journal.state import Attempt, State, StepView
 from breakglass.tui.output_lines import Search, Written
 from breakglass.tui.screens.walk.contents import Contents, timeline_lines, value_lines
 from breakglass.tui.screens.walk.output import OutputPane
-from breakglass.tui.walking import Walking
+from breakglass.tui.session_view import SessionView
 from breakglass.tui.widgets.inputs import TextLine
 
 Content: TypeAlias = Literal["output", "timeline", "values"]
@@ -21,10 +21,10 @@ BLOCK = 500
 """Lines that are read at a time for copying."""
 
 
-class Lower(Container):
+class LowerPane(Container):
     """One pane for three kinds of lines, with one search, one wrap and one way of moving."""
 
-    def __init__(self, walk: Walking) -> None:
+    def __init__(self, walk: SessionView) -> None:
         super().__init__(id="lower")
         self.content: Content = "output"
         self._contents = Contents(walk)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from breakglass.simulator.clock import Clock, Timer
+from breakglass.simulator.clock import SimulatedClock, Timer
 from breakglass.simulator.kubernetes import deletion
 from breakglass.simulator.kubernetes.deletion import DeleteOptions, Propagation
 from breakglass.simulator.kubernetes.hooks import Hooks
@@ -32,7 +32,7 @@ from breakglass.simulator.kubernetes.store import ObjectStore
 
 
 @dataclass
-class World:
+class ControllerContext:
     """The memory that the controllers share.
 
     settled: False while the scenario's objects first come to rest; what starts then has long been running.
@@ -42,7 +42,7 @@ class World:
 
     store: ObjectStore
     hooks: Hooks
-    clock: Clock
+    clock: SimulatedClock
     wake: Callable[[], None]
     settled: bool = False
     timers: dict[str, Timer] = field(default_factory=dict[str, Timer])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.linear import MOST_MATCHES, compile_pattern
+from breakglass.regex import MOST_MATCHES, compile_pattern
 from breakglass.runbook.expression import Expression, evaluate
 from breakglass.yamlio.position import Position
 

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TextIO
 
 from breakglass.report.confirmation import QUIET
-from breakglass.transport.visible import visible
+from breakglass.transport.sanitize import visible
 
 
 def on_a_terminal() -> bool:
@@ -20,7 +20,7 @@ def on_a_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-class Lines:
+class TerminalInput:
     """Lines from standard input, read in a thread that never keeps the program from ending.
 
     Prompts and words go to `out`.

@@ -4,8 +4,8 @@ verbs."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from breakglass.policy.placeholders import VALUE, WORDS, literal_start
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.policy.stand_ins import VALUE, WORDS, literal_start
 
 ANY_WORD = "*"
 
@@ -34,14 +34,14 @@ def _matches(pattern: str, word: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class SiteSays:
+class SiteRules:
     """reads: commands that only read there. forced: names of hosts that take one bare verb."""
 
     reads: tuple[ReadPattern, ...] = ()
     forced: frozenset[str] = frozenset()
 
 
-NOTHING = SiteSays()
+NOTHING = SiteRules()
 
 FORCED_VERBS: Mapping[str, Risk] = {
     "status": Risk.READ,

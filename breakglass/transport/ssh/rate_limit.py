@@ -15,7 +15,7 @@ REFUSED_LOGIN_WINDOW = 600.0
 
 
 @dataclass(slots=True)
-class Budget:
+class ConnectionBudget:
     """The connections to one host. `now` is seconds of a clock that never goes back."""
 
     per_minute: float
