@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: rehearse test install develop check screenshots man schema bench soak mutants clean
+.PHONY: rehearse test install develop check screenshots man schema reference bench soak mutants clean
 
 rehearse: install
 	@if [ -t 1 ]; then $(BIN)/breakglass rehearse outpost-shm-purge; \
@@ -36,6 +36,9 @@ schema: install
 	$(BIN)/breakglass schema runbook > runbooks/runbook.schema.json
 	$(BIN)/breakglass schema scenario > runbooks/scenario.schema.json
 	$(BIN)/breakglass schema site > runbooks/site.schema.json
+
+reference: develop
+	$(BIN)/python -m tools.reference
 
 man: install
 	$(BIN)/python -m breakglass.cli.man_page > docs/breakglass.1

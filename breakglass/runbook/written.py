@@ -11,7 +11,6 @@ from breakglass.runbook.expression import Expression
 from breakglass.runbook.template import OPEN, Template, TemplateTree, parse_template, split_words
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.shape import (
-    TEXT,
     TYPES,
     UNREADABLE,
     Definitions,
@@ -37,7 +36,9 @@ def _expression(source: str, node: Node, problems: list[Problem]) -> Expression 
     return Expression(source.rstrip(), node.text_position)
 
 
-EXPRESSION: Shape[Expression] = converted(text("a CEL expression", as_written=True), _expression)
+EXPRESSION: Shape[Expression] = converted(
+    text("a CEL expression", as_written=True, title="expression"), _expression
+)
 
 
 def _parsed(node: Node, problems: list[Problem], parse: Callable[[str, Position], T]) -> T | Unreadable:
@@ -53,7 +54,7 @@ def _parsed(node: Node, problems: list[Problem], parse: Callable[[str, Position]
 def template(what: str = "text", *, may_be_empty: bool = False) -> Shape[Template]:
     """Text with expressions in it. `what` names it in messages."""
     return converted(
-        text(what, as_written=True, may_be_empty=may_be_empty),
+        text(what, as_written=True, may_be_empty=may_be_empty, title="template"),
         lambda source, node, problems: _parsed(node, problems, parse_template),
     )
 
@@ -94,7 +95,7 @@ def _pattern(source: str) -> str:
     return source
 
 
-PATTERN: Shape[str] = made(TEXT, _pattern)
+PATTERN: Shape[str] = made(text(title="regular expression"), _pattern)
 """A regular expression that the whole of a value must match."""
 
 TYPES.update({Expression: EXPRESSION, Template: TEMPLATE, cast(str, TemplateTree): TREE})

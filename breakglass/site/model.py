@@ -95,12 +95,16 @@ class CommandSecret:
 
 @record("keyring entry")
 class KeyringSecret:
+    """An entry of the desktop's keyring."""
+
     service: str = key("The service that it is kept for.")
     account: str = key("The account of that service.")
 
 
 @record("Kubernetes Secret")
 class KubernetesSecret:
+    """One key of a Secret of a cluster."""
+
     cluster: SiteName = key("A cluster of this site.")
     namespace: Namespace = key("The Secret's namespace.")
     name: str = key("The Secret's name.")

@@ -25,8 +25,11 @@ from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
 
 
 class _Text(Shape[str]):
-    def __init__(self, what: str, pattern: str | None, may_be_empty: bool, as_written: bool) -> None:
+    def __init__(
+        self, what: str, pattern: str | None, may_be_empty: bool, as_written: bool, title: str
+    ) -> None:
         self.what = what
+        self._title = title or (what if what != "text" else "")
         self._pattern = re.compile(pattern) if pattern is not None else None
         self._may_be_empty = may_be_empty
         self._as_written = as_written
@@ -49,7 +52,8 @@ class _Text(Shape[str]):
         return node.text
 
     def schema(self, definitions: Definitions) -> Schema:
-        schema: Schema = {"type": ["string", "number", "boolean"] if self._as_written else "string"}
+        schema: Schema = {"title": self._title} if self._title else {}
+        schema["type"] = ["string", "number", "boolean"] if self._as_written else "string"
         if self._pattern is not None:
             schema["pattern"] = f"^(?:{self._pattern.pattern})$"
         elif not self._may_be_empty:
@@ -58,13 +62,19 @@ class _Text(Shape[str]):
 
 
 def text(
-    what: str = "text", *, pattern: str | None = None, may_be_empty: bool = False, as_written: bool = False
+    what: str = "text",
+    *,
+    pattern: str | None = None,
+    may_be_empty: bool = False,
+    as_written: bool = False,
+    title: str = "",
 ) -> Shape[str]:
-    """Text. `what` names it in messages; `pattern` must match the whole of it.
+    """Text. `what` names it in messages, and in the schema unless `title` is given; `pattern` must match the
+    whole of it.
 
     With `as_written`, numbers and truth values are taken as they were written; otherwise they must be quoted.
     """
-    return _Text(what, pattern, may_be_empty, as_written)
+    return _Text(what, pattern, may_be_empty, as_written, title)
 
 
 TEXT = text()
