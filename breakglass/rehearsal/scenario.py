@@ -1,6 +1,6 @@
 """Reading a scenario from YAML.
 
-A scenario file, in short (`breakglass schema scenario` has all of it):
+A scenario file, in short (docs/reference/scenario.md has all of it):
 
     scenario: recorded-incident
     title: …
