@@ -7,24 +7,6 @@ creates `pods/exec`. See "Authorization overview" in the Kubernetes reference.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.operations import (
-    CanI,
-    Cordon,
-    CreateJob,
-    Delete,
-    Drain,
-    Exec,
-    Get,
-    Logs,
-    Operation,
-    Patch,
-    RolloutRestart,
-    RolloutStatus,
-    Scale,
-    Selection,
-    Target,
-    Wait,
-)
 from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse
 from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.actions import KubectlAction
@@ -86,59 +68,9 @@ def _rights(action: KubectlAction, cluster: str, scope: Scope) -> Iterator[Right
             unknown.add(index)
             words.append(placeholder(word))
     try:
-        request = parse(words, unknown)
+        operation = parse(words, unknown)
     except KubectlSyntaxError:
         return
-    for verb, resource, subresource, namespace in _needed(request):
+    for verb, resource, subresource, namespace in operation.needs():
         if resource != VALUE:
             yield Right(cluster, "?" if namespace == VALUE else namespace, verb, resource, subresource)
-
-
-Needed = tuple[str, str, str, str]
-"""Verb, resource, subresource, namespace."""
-
-
-def _needed(request: Operation) -> Iterator[Needed]:
-    match request:
-        case Get(selection=selection):
-            for target in selection.targets:
-                yield "get", target.resource, "", target.namespace or ""
-            yield from _listed("list", selection)
-        case Logs(selection=selection):
-            yield "get", "pods", "log", _place(selection)
-            if selection.labels:
-                yield "list", "pods", "", _place(selection)
-        case Exec(target=target):
-            yield "create", "pods", "exec", target.namespace or ""
-        case Delete(selection=selection):
-            for target in selection.targets:
-                yield "delete", target.resource, "", target.namespace or ""
-            yield from _listed("delete", selection)
-        case Patch(target=target):
-            yield "patch", target.resource, "", target.namespace or ""
-        case Scale(targets=targets):
-            yield from (("patch", each.resource, "scale", each.namespace or "") for each in targets)
-        case RolloutRestart(targets=targets):
-            yield from (("patch", each.resource, "", each.namespace or "") for each in targets)
-        case RolloutStatus(target=target):
-            yield "watch", target.resource, "", target.namespace or ""
-        case Cordon():
-            yield "patch", "nodes", "", ""
-        case Drain():
-            yield from (("patch", "nodes", "", ""), ("create", "pods", "eviction", "*"))
-        case Wait(selection=selection):
-            for target in selection.targets:
-                yield "watch", target.resource, "", target.namespace or ""
-            yield from _listed("watch", selection)
-        case CreateJob(source=Target(namespace=namespace, resource=resource)):
-            yield from (("get", resource, "", namespace or ""), ("create", "jobs", "", namespace or ""))
-        case CanI():
-            pass
-
-
-def _listed(verb: str, selection: Selection) -> Iterator[Needed]:
-    yield from ((verb, kind, "", _place(selection)) for kind in selection.kinds)
-
-
-def _place(selection: Selection) -> str:
-    return "*" if selection.all_namespaces else selection.namespace or ""

@@ -1,7 +1,12 @@
-"""What a kubectl line asks for: one small record for each verb that the built-in driver carries out."""
+"""What a kubectl line asks for: one small record for each verb that the built-in driver carries out.
 
+Each says what it is about and what it needs to be allowed; `parse.py` reads it from a line, and a module
+`transport/kubectl/verb_*.py` carries it out.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from breakglass.values import Json
 
@@ -32,9 +37,49 @@ class Selection:
     everything: bool = False
     """`--all` was given: the kind without a selector is meant."""
 
+    @property
+    def target(self) -> Target | None:
+        """The one object that is named; None where there are several, or they are selected."""
+        return self.targets[0] if len(self.targets) == 1 else None
+
+    @property
+    def place(self) -> str:
+        """Where it looks: a namespace, `*` for all, empty for the context's own."""
+        return "*" if self.all_namespaces else self.namespace or ""
+
+    def needs(self, verb: str, of_named: str = "") -> "Iterator[Needed]":
+        """What it takes to do this to each of them. of_named: the verb for those that are named, where it
+        differs."""
+        for target in self.targets:
+            yield of_named or verb, target.resource, "", target.namespace or ""
+        yield from ((verb, kind, "", self.place) for kind in self.kinds)
+
+
+Needed: TypeAlias = tuple[str, str, str, str]
+"""A right as RBAC has it: the API's verb, the resource, the subresource, the namespace."""
+
 
 @dataclass(frozen=True, slots=True)
-class Get:
+class Operation:
+    """What a line asks for, typed."""
+
+    takes_dry_run: ClassVar[bool] = False
+    """Whether the API server can say what would happen, without it happening."""
+    takes_pin: ClassVar[bool] = False
+    """Whether it can be bound to the object that was diagnosed, by uid or resource version."""
+
+    @property
+    def about(self) -> Target | None:
+        """The one object that it is about; None where there are several, or they are selected."""
+        return None
+
+    def needs(self) -> Iterator[Needed]:
+        """What it has to be allowed, as far as the line tells."""
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class Get(Operation):
     selection: Selection
     output: Output = ""
     template: str = ""
@@ -42,9 +87,16 @@ class Get:
     ignore_not_found: bool = False
     headers: bool = True
 
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        return self.selection.needs("list", of_named="get")
+
 
 @dataclass(frozen=True, slots=True)
-class Logs:
+class Logs(Operation):
     """`target` is a pod or something with pods; without one, the pods that `selection.labels` matches."""
 
     selection: Selection
@@ -56,17 +108,36 @@ class Logs:
     all_containers: bool = False
     prefix: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        yield "get", "pods", "log", self.selection.place
+        if self.selection.labels:
+            yield "list", "pods", "", self.selection.place
+
 
 @dataclass(frozen=True, slots=True)
-class Exec:
+class Exec(Operation):
     target: Target
     command: tuple[str, ...]
     container: str = ""
     stdin: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return self.target
+
+    def needs(self) -> Iterator[Needed]:
+        yield "create", "pods", "exec", self.target.namespace or ""
+
 
 @dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(Operation):
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
     selection: Selection
     grace: int | None = None
     force: bool = False
@@ -78,49 +149,106 @@ class Delete:
     output: Output = ""
     dry_run: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        return self.selection.needs("delete")
+
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(Operation):
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
     target: Target
     type: PatchType
     patch: Json
     output: Output = ""
     dry_run: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return self.target
+
+    def needs(self) -> Iterator[Needed]:
+        yield "patch", self.target.resource, "", self.target.namespace or ""
+
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Operation):
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
     targets: tuple[Target, ...]
     replicas: int
     current: int | None = None
     """The change is refused unless there are so many now."""
     dry_run: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return self.targets[0] if len(self.targets) == 1 else None
+
+    def needs(self) -> Iterator[Needed]:
+        yield from (("patch", each.resource, "scale", each.namespace or "") for each in self.targets)
+
 
 @dataclass(frozen=True, slots=True)
-class RolloutRestart:
+class RolloutRestart(Operation):
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
     targets: tuple[Target, ...]
 
+    @property
+    def about(self) -> Target | None:
+        return self.targets[0] if len(self.targets) == 1 else None
+
+    def needs(self) -> Iterator[Needed]:
+        yield from (("patch", each.resource, "", each.namespace or "") for each in self.targets)
+
 
 @dataclass(frozen=True, slots=True)
-class RolloutStatus:
+class RolloutStatus(Operation):
     target: Target
     watch: bool = True
     timeout: float = 0.0
 
+    @property
+    def about(self) -> Target | None:
+        return self.target
+
+    def needs(self) -> Iterator[Needed]:
+        yield "watch", self.target.resource, "", self.target.namespace or ""
+
 
 @dataclass(frozen=True, slots=True)
-class Cordon:
+class Cordon(Operation):
     """`cordon`, and `uncordon` where `schedulable`."""
+
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
 
     nodes: tuple[str, ...]
     labels: str = ""
     schedulable: bool = False
     dry_run: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return Target("nodes", self.nodes[0]) if len(self.nodes) == 1 and not self.labels else None
+
+    def needs(self) -> Iterator[Needed]:
+        yield "patch", "nodes", "", ""
+
 
 @dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Operation):
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
     nodes: tuple[str, ...]
     labels: str = ""
     ignore_daemonsets: bool = False
@@ -132,9 +260,16 @@ class Drain:
     """Only the pods that match this selector."""
     dry_run: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return Target("nodes", self.nodes[0]) if len(self.nodes) == 1 and not self.labels else None
+
+    def needs(self) -> Iterator[Needed]:
+        yield from (("patch", "nodes", "", ""), ("create", "pods", "eviction", "*"))
+
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Operation):
     """`subject` and `value`: a condition and its status, or a JSONPath and its value; None is any value."""
 
     selection: Selection
@@ -143,17 +278,34 @@ class Wait:
     value: str | None = None
     timeout: float = 30.0
 
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        return self.selection.needs("watch")
+
 
 @dataclass(frozen=True, slots=True)
-class CreateJob:
+class CreateJob(Operation):
+    takes_dry_run: ClassVar[bool] = True
+
     name: str
     source: Target
     output: Output = ""
     dry_run: bool = False
 
+    @property
+    def about(self) -> Target | None:
+        return self.source
+
+    def needs(self) -> Iterator[Needed]:
+        where = self.source.namespace or ""
+        yield from (("get", self.source.resource, "", where), ("create", "jobs", "", where))
+
 
 @dataclass(frozen=True, slots=True)
-class CanI:
+class CanI(Operation):
     verb: str
     resource: str
     name: str = ""
@@ -161,24 +313,6 @@ class CanI:
     namespace: str | None = None
     all_namespaces: bool = False
     quiet: bool = False
-
-
-Operation: TypeAlias = (
-    Get
-    | Logs
-    | Exec
-    | Delete
-    | Patch
-    | Scale
-    | RolloutRestart
-    | RolloutStatus
-    | Cordon
-    | Drain
-    | Wait
-    | CreateJob
-    | CanI
-)
-"""What a line asks for, typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,29 +328,8 @@ class KubectlCommand:
 
     @property
     def takes_dry_run(self) -> bool:
-        """Whether the API server can say what would happen, without it happening."""
-        return isinstance(
-            self.operation, Delete | Patch | Scale | RolloutRestart | Cordon | Drain | CreateJob
-        )
+        return self.operation is not None and self.operation.takes_dry_run
 
     @property
     def target(self) -> Target | None:
-        """The one object that it is about; None where there are several, or they are selected."""
-        match self.operation:
-            case Patch(target=target) | Exec(target=target) | RolloutStatus(target=target):
-                return target
-            case CreateJob(source=target):
-                return target
-            case Scale(targets=targets) | RolloutRestart(targets=targets):
-                return targets[0] if len(targets) == 1 else None
-            case Cordon(nodes=nodes, labels="") | Drain(nodes=nodes, labels=""):
-                return Target("nodes", nodes[0]) if len(nodes) == 1 else None
-            case (
-                Delete(selection=chosen)
-                | Get(selection=chosen)
-                | Wait(selection=chosen)
-                | Logs(selection=chosen)
-            ):
-                return chosen.targets[0] if len(chosen.targets) == 1 else None
-            case _:
-                return None
+        return self.operation.about if self.operation is not None else None

@@ -11,30 +11,22 @@ import os
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from breakglass.policy.kubectl.operations import (
-    CanI,
-    Cordon,
-    CreateJob,
-    Delete,
-    Drain,
-    Exec,
-    Get,
-    KubectlCommand,
-    Logs,
-    Patch,
-    RolloutRestart,
-    RolloutStatus,
-    Scale,
-    Selection,
-    Target,
-    Wait,
-)
+from breakglass.policy.kubectl.operations import Get, KubectlCommand, Selection, Target
 from breakglass.site.model import Cluster, KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Request, Result, Sink
+from breakglass.transport.kubectl import (
+    verb_change,
+    verb_delete,
+    verb_drain,
+    verb_exec,
+    verb_get,
+    verb_logs,
+    verb_observe,
+)
 from breakglass.transport.kubectl.access import load_package
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
@@ -45,20 +37,14 @@ from breakglass.transport.kubectl.kubeconfig import check_tls_of_kubectl
 from breakglass.transport.kubectl.objects import at
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult
-from breakglass.transport.kubectl.verb_change import cordon, create_job, patch, restart, scale
-from breakglass.transport.kubectl.verb_delete import delete
-from breakglass.transport.kubectl.verb_drain import drain
-from breakglass.transport.kubectl.verb_exec import execute
-from breakglass.transport.kubectl.verb_get import get
-from breakglass.transport.kubectl.verb_logs import logs
-from breakglass.transport.kubectl.verb_observe import can_i, rollout_status, wait
 
 __all__ = ["ForwardError", "Kubectl"]
 
 SECRET_TIMEOUT = 15.0
 """Seconds in which a secret must be read."""
 
-_PINNABLE = (Delete, Patch, Scale, RolloutRestart, Cordon, Drain)
+VERBS = (verb_get, verb_logs, verb_exec, verb_observe, verb_change, verb_delete, verb_drain)
+"""What carries out a verb: each module gives the coroutine of a verb that it knows."""
 
 
 @dataclass
@@ -188,36 +174,14 @@ async def _carry_out(run: KubectlRun) -> Result:
     )
 
 
-def _verb(run: KubectlRun) -> Coroutine[Any, Any, VerbResult]:
-    match run.request.command.operation:
-        case Get() as request:
-            return get(run, request)
-        case Logs() as request:
-            return logs(run, request)
-        case Exec() as request:
-            return execute(run, request)
-        case Delete() as request:
-            return delete(run, request)
-        case Patch() as request:
-            return patch(run, request)
-        case Scale() as request:
-            return scale(run, request)
-        case RolloutRestart() as request:
-            return restart(run, request)
-        case RolloutStatus() as request:
-            return rollout_status(run, request)
-        case Cordon() as request:
-            return cordon(run, request)
-        case Drain() as request:
-            return drain(run, request)
-        case Wait() as request:
-            return wait(run, request)
-        case CreateJob() as request:
-            return create_job(run, request)
-        case CanI() as request:
-            return can_i(run, request)
-        case None:
-            raise AssertionError("what is not understood has been refused")
+def _verb(run: KubectlRun) -> Coroutine[None, None, VerbResult]:
+    operation = run.request.command.operation
+    assert operation is not None, "what is not understood has been refused"
+    for module in VERBS:
+        carried_out = module.carry_out(run, operation)
+        if carried_out is not None:
+            return carried_out
+    raise AssertionError(f"nothing carries out {operation}")
 
 
 def _refusal(request: KubectlRequest) -> str:
@@ -226,7 +190,7 @@ def _refusal(request: KubectlRequest) -> str:
         return "the API has no dry run for this, so it was not sent"
     if request.uid is None and request.resource_version is None:
         return ""
-    if not isinstance(request.command.operation, _PINNABLE):
+    if request.command.operation is None or not request.command.operation.takes_pin:
         return "a pin cannot hold here, so nothing was sent"
     if request.command.target is None:
         return "a pin holds for one object only, and this line is about several; nothing was sent"

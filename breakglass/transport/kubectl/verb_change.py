@@ -1,11 +1,13 @@
 """The small changes: patch, scale, rollout restart, cordon, and a job from a cron job."""
 
+from collections.abc import Coroutine
 from datetime import datetime
 from typing import cast
 
 from breakglass.policy.kubectl.operations import (
     Cordon,
     CreateJob,
+    Operation,
     Output,
     Patch,
     RolloutRestart,
@@ -257,3 +259,20 @@ def _print(run: KubectlRun, output: Output, resource: Resource, value: Object, l
             run.out(f"{resource.qualified}/{name_of(value)}\n")
         case _:
             run.out(f"{resource.qualified}/{name_of(value)} {line}\n")
+
+
+def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
+    """What carries out the operation, if it is one of these verbs."""
+    match operation:
+        case Patch():
+            return patch(run, operation)
+        case Scale():
+            return scale(run, operation)
+        case RolloutRestart():
+            return restart(run, operation)
+        case Cordon():
+            return cordon(run, operation)
+        case CreateJob():
+            return create_job(run, operation)
+        case _:
+            return None

@@ -1,8 +1,9 @@
 """`kubectl delete`: one request for each object, held to the uid that was diagnosed, and then the wait."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.operations import Delete
+from breakglass.policy.kubectl.operations import Delete, Operation
 from breakglass.transport.kubectl.faults import FaultError
 from breakglass.transport.kubectl.find import place, selected
 from breakglass.transport.kubectl.objects import Object, text, uid_of
@@ -92,3 +93,12 @@ async def _until_gone(run: KubectlRun, request: Delete, going: PendingDeletion) 
         if error.status not in (403, 405):
             raise
         # Whoever may delete and not look cannot wait, and has deleted all the same; kubectl does so too.
+
+
+def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
+    """What carries out the operation, if it is one of these verbs."""
+    match operation:
+        case Delete():
+            return delete(run, operation)
+        case _:
+            return None

@@ -6,8 +6,9 @@ for again; every other refusal ends the drain.
 
 import asyncio
 import time
+from collections.abc import Coroutine
 
-from breakglass.policy.kubectl.operations import Drain, Selection
+from breakglass.policy.kubectl.operations import Drain, Operation, Selection
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import FaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, many
@@ -183,3 +184,12 @@ def _held(run: KubectlRun, pod: Object) -> FaultError:
     return FaultError(
         "timeout", f"{run.where}: {where} was evicted and is not gone in time", Delivery.ANSWERED, said=said
     )
+
+
+def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
+    """What carries out the operation, if it is one of these verbs."""
+    match operation:
+        case Drain():
+            return drain(run, operation)
+        case _:
+            return None

@@ -6,11 +6,12 @@ byte of each message names the stream; only version 5 can say that the input has
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import cast
 
 import aiohttp
 
-from breakglass.policy.kubectl.operations import Exec
+from breakglass.policy.kubectl.operations import Exec, Operation
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import NEXT, FaultError, refused_here
@@ -116,3 +117,12 @@ def _ended(run: KubectlRun, raw: bytes, doing: str, sending: Sending) -> VerbRes
     said = text(status, "message") or raw.decode(errors="replace")
     # Whether the runtime failed before or after the program began cannot be told from here.
     raise FaultError("server-error", f"{run.where}: {doing}: {said}", Delivery.UNKNOWN, said=f"error: {said}")
+
+
+def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
+    """What carries out the operation, if it is one of these verbs."""
+    match operation:
+        case Exec():
+            return execute(run, operation)
+        case _:
+            return None

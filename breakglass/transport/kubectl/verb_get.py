@@ -1,8 +1,9 @@
 """`kubectl get`: objects as the line asks for them, in the text that kubectl prints."""
 
+from collections.abc import Coroutine
 from typing import cast
 
-from breakglass.policy.kubectl.operations import Get, Target
+from breakglass.policy.kubectl.operations import Get, Operation, Target
 from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.faults import FaultError, misused
 from breakglass.transport.kubectl.find import many, one, pages, place
@@ -171,3 +172,12 @@ async def _nothing(run: KubectlRun, request: Get, resources: list[Resource]) -> 
     if chosen.all_namespaces or not any(resource.namespaced for resource in resources):
         return "No resources found"
     return f"No resources found in {await run.namespace(given=chosen.namespace)} namespace."
+
+
+def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
+    """What carries out the operation, if it is one of these verbs."""
+    match operation:
+        case Get():
+            return get(run, operation)
+        case _:
+            return None

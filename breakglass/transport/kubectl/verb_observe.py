@@ -1,8 +1,9 @@
 """The verbs that look and wait: wait, rollout status, auth can-i."""
 
+from collections.abc import Coroutine
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.operations import CanI, RolloutStatus, Wait
+from breakglass.policy.kubectl.operations import CanI, Operation, RolloutStatus, Wait
 from breakglass.transport.base import Fault
 from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.api import Sending
@@ -237,3 +238,16 @@ async def _named(run: KubectlRun, word: str) -> Object:
     if not resource.namespaced:
         run.err(f"Warning: resource '{resource.plural}' is not namespace scoped")
     return {"group": resource.group, "version": resource.version, "resource": resource.plural}
+
+
+def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
+    """What carries out the operation, if it is one of these verbs."""
+    match operation:
+        case Wait():
+            return wait(run, operation)
+        case RolloutStatus():
+            return rollout_status(run, operation)
+        case CanI():
+            return can_i(run, operation)
+        case _:
+            return None
