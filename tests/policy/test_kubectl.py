@@ -49,8 +49,8 @@ LINES: list[tuple[str, Operation]] = [
         Get(Selection((Target("pods", "a"), Target("pods", "b"))), ignore_not_found=True, headers=False),
     ),
     (
-        "get pods --field-selector spec.nodeName=x -o jsonpath='{.items}'",
-        Get(Selection(kinds=("pods",), fields="spec.nodeName=x"), "jsonpath", "{.items}"),
+        "get pods --field-selector spec.nodeName=x -o yaml",
+        Get(Selection(kinds=("pods",), fields="spec.nodeName=x"), "yaml"),
     ),
     (
         "logs front -c main --since=1h30m --tail=50",
@@ -121,11 +121,6 @@ LINES: list[tuple[str, Operation]] = [
         Wait(Selection((FRONT,), (), "web"), "delete", timeout=0.0),
     ),
     (
-        "wait '--for=jsonpath={.a[?(@.b==\"c\")].d}=e' pod/front -n web",
-        Wait(Selection((FRONT,), (), "web"), "jsonpath", '{.a[?(@.b=="c")].d}', "e"),
-    ),
-    ("wait '--for=jsonpath={.a}' pod/front -n web", Wait(Selection((FRONT,), (), "web"), "jsonpath", "{.a}")),
-    (
         "create job by-hand --from=cronjob/probe -n web",
         CreateJob("by-hand", Target("cronjob", "probe", "web")),
     ),
@@ -151,8 +146,19 @@ def test_a_line_becomes_a_request(line: str, request_: Operation) -> None:
         ("-n web top pods", "kubectl top is not built in", 2),
         ("get pods --watch", "kubectl get --watch is not built in: use `driver: binary`", 2),
         ("get pods -w", "kubectl get -w is not built in", 2),
-        ("get pods -o go-template=x", "kubectl get -o go-template is not built in", 3),
-        ("get pods -o jsonpath", "-o jsonpath needs =TEMPLATE", 3),
+        (
+            "get pods -o go-template=x",
+            "kubectl get -o go-template is not built in: "
+            "take `-o json` and an expression over `result.json`, or use `driver: binary` for it",
+            3,
+        ),
+        ("get pods -o jsonpath={.a}", "-o jsonpath is not built in: take `-o json` and an expression", 3),
+        ("get pods -ocustom-columns=A:.a", "-o custom-columns is not built in: take `-o json`", 2),
+        (
+            "wait --for=jsonpath={.a}=b pod/a",
+            "--for=jsonpath={.a}=b is not built in: use",
+            1,
+        ),
         ("get", "names no resource", 0),
         ("get pods -n", "the flag -n needs a value", 2),
         ("get pods --context other", "--context is the site's to say", 2),

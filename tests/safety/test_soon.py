@@ -51,7 +51,6 @@ STEPS: Mapping[str, dict[str, object]] = {
     "blanks in a title": {"title": "& " + often(" ") + "1", "manual": "x"},
     "words of kubectl": {"kubectl": "get pods " + often("a ")},
     "deep patch": {"kubectl": f"patch pod a -p '{often('[')}'"},
-    "deep jsonpath": {"kubectl": f"get pods -o jsonpath='{{{often('[?(')}'"},
     "selector": {"kubectl": f"get pods -l '{often('a in (b),')}'"},
     "path": {"http": {"get": "e", "path": "/" + often("../")}},
     **{f"shell: {text}": {"ssh": {"host": "h", "run": often(text)}} for text in SHELL},

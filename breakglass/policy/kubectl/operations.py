@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 from breakglass.values import Json
 
-Output: TypeAlias = Literal["", "wide", "json", "yaml", "name", "jsonpath", "custom-columns"]
+Output: TypeAlias = Literal["", "wide", "json", "yaml", "name"]
 PatchType: TypeAlias = Literal["strategic", "merge", "json"]
 Cascade: TypeAlias = Literal["background", "foreground", "orphan"]
 
@@ -82,8 +82,6 @@ class Operation:
 class Get(Operation):
     selection: Selection
     output: Output = ""
-    template: str = ""
-    """The template of `jsonpath`, or the columns of `custom-columns`."""
     ignore_not_found: bool = False
     headers: bool = True
 
@@ -270,12 +268,12 @@ class Drain(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Wait(Operation):
-    """`subject` and `value`: a condition and its status, or a JSONPath and its value; None is any value."""
+    """Until a condition has a status, or the objects are gone."""
 
     selection: Selection
-    until: Literal["condition", "delete", "jsonpath"]
-    subject: str = ""
-    value: str | None = None
+    until: Literal["condition", "delete"]
+    condition: str = ""
+    status: str = "True"
     timeout: float = 30.0
 
     @property

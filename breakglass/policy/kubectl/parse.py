@@ -52,6 +52,9 @@ _GRACE = Flag("grace-period")
 _ALL = Flag("all", takes="nothing")
 _FORCE = Flag("force", takes="nothing")
 
+_TEMPLATES = frozenset(["jsonpath", "jsonpath-as-json", "custom-columns", "go-template", "template"])
+_USE_JSON = "take `-o json` and an expression over `result.json`"
+
 
 def understood(argv: Sequence[str]) -> KubectlCommand:
     """The command that a line without the word kubectl is, whether or not the built-in driver knows it."""
@@ -169,18 +172,17 @@ def _bare(line: KubectlLine, most: int = 10_000) -> None:
         raise KubectlSyntaxError(f"{line.verb}: {extra.text!r} is one argument too many", extra.index)
 
 
-def _output(line: KubectlLine, *allowed: Output) -> tuple[Output, str]:
+def _output(line: KubectlLine, *allowed: Output) -> Output:
     given = line.text("output")
-    form, equals, template = given.partition("=")
-    if not given or form in allowed:
-        if bool(equals) != (form in ("jsonpath", "custom-columns")) and given:
-            raise KubectlSyntaxError(f"{line.verb}: -o {form} needs =TEMPLATE", line.where("output"))
-        return cast(Output, form), template
+    if not given or given in allowed:
+        return given
     if line.is_stand_in(line.flags["output"][-1]):
-        return "", ""
-    raise KubectlSyntaxError(
-        f"kubectl {line.verb} -o {form} is not built in: {USE_BINARY}", line.where("output")
-    )
+        return ""
+    form = given.partition("=")[0]
+    refused = f"-o {given} is not built in: {USE_BINARY}"
+    if form in _TEMPLATES:
+        refused = f"-o {form} is not built in: {_USE_JSON}, or {USE_BINARY}"
+    raise KubectlSyntaxError(f"kubectl {line.verb} {refused}", line.where("output"))
 
 
 def _dry_run(line: KubectlLine) -> bool:
@@ -195,10 +197,8 @@ def _dry_run(line: KubectlLine) -> bool:
 
 def _get(line: KubectlLine) -> Get:
     _bare(line)
-    output, template = _output(line, "wide", "json", "yaml", "name", "jsonpath", "custom-columns")
-    return Get(
-        _selection(line), output, template, line.on("ignore-not-found"), headers=not line.on("no-headers")
-    )
+    output = _output(line, "wide", "json", "yaml", "name")
+    return Get(_selection(line), output, line.on("ignore-not-found"), headers=not line.on("no-headers"))
 
 
 def _logs(line: KubectlLine) -> Logs:
@@ -271,7 +271,7 @@ def _delete(line: KubectlLine) -> Delete:
         cascade = "background" if cascade == "true" else "orphan"
     else:
         cascade = line.one_of("cascade", ("background", "foreground", "orphan"), "background")
-    output, _ = _output(line, "name")
+    output = _output(line, "name")
     return Delete(
         selection,
         None if grace is None or grace < 0 else grace,
@@ -300,7 +300,7 @@ def _patch(line: KubectlLine) -> Patch:
     if not line.is_stand_in(given) and not isinstance(change, list if kind == "json" else dict):
         wanted = "a list of operations" if kind == "json" else "an object"
         raise KubectlSyntaxError(f"patch: -p must be {wanted} for --type={kind}", given.index)
-    output, _ = _output(line, "name", "json", "yaml")
+    output = _output(line, "name", "json", "yaml")
     return Patch(_one(line), cast(PatchType, kind), change, output, _dry_run(line))
 
 
@@ -378,26 +378,10 @@ def _wait(line: KubectlLine) -> Wait:
     if what == "condition" and rest:
         name, equals, value = rest.partition("=")
         return Wait(selection, "condition", name, value if equals else "True", timeout)
-    if what == "jsonpath" and rest:
-        path, value = _jsonpath_condition(rest)
-        return Wait(selection, "jsonpath", path, value, timeout)
     if line.is_stand_in(line.flags["for"][-1]):
         return Wait(selection, "delete", timeout=timeout)
     message = f"kubectl wait --for={line.text('for')} is not built in: {USE_BINARY}"
     raise KubectlSyntaxError(message, line.where("for"))
-
-
-def _jsonpath_condition(text: str) -> tuple[str, str | None]:
-    """`{.status.phase}=Running` as path and value. An `=` inside the braces belongs to the path."""
-    text = text.strip("'\"") if text[:1] in "'\"" else text
-    if not text.startswith("{"):
-        path, equals, value = text.partition("=")
-        return path, value if equals else None
-    end = text.rfind("}")
-    path, rest = text[: end + 1], text[end + 1 :]
-    if rest.startswith("="):
-        return path, rest[1:].strip("'\"")
-    return path, None
 
 
 def _create_job(line: KubectlLine) -> CreateJob:
@@ -410,7 +394,7 @@ def _create_job(line: KubectlLine) -> CreateJob:
     stand_in = line.is_stand_in(line.flags["from"][-1])
     if not stand_in and (not slash or not name or kind.split(".")[0] not in ("cronjob", "cronjobs", "cj")):
         raise KubectlSyntaxError("create job: --from takes cronjob/NAME", line.where("from"))
-    output, _ = _output(line, "name", "json", "yaml")
+    output = _output(line, "name", "json", "yaml")
     return CreateJob(line.arguments[0].text, Target(kind, name, _namespace(line)), output, _dry_run(line))
 
 

@@ -157,17 +157,6 @@ def _namespace_of(row: Object) -> str:
     return str(metadata.get("namespace") or "") if isinstance(metadata, dict) else ""
 
 
-def custom_columns(template: str) -> list[tuple[str, str]]:
-    """`NAME:.metadata.name,NODE:.spec.nodeName` as titles and paths. ValueError for another form."""
-    found: list[tuple[str, str]] = []
-    for part in template.split(","):
-        title, colon, path = part.partition(":")
-        if not colon or not title or not path:
-            raise ValueError(f"{part!r} is not HEADER:JSONPATH")
-        found.append((title, path))
-    return found
-
-
 def joined(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 

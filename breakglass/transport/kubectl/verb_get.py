@@ -4,8 +4,7 @@ from collections.abc import Coroutine
 from typing import cast
 
 from breakglass.policy.kubectl.operations import Get, Operation, Target
-from breakglass.transport.kubectl import jsonpath
-from breakglass.transport.kubectl.faults import FaultError, misused
+from breakglass.transport.kubectl.faults import FaultError
 from breakglass.transport.kubectl.find import many, one, pages, place
 from breakglass.transport.kubectl.objects import Object, name_of, objects
 from breakglass.transport.kubectl.printing import (
@@ -13,7 +12,6 @@ from breakglass.transport.kubectl.printing import (
     as_list,
     as_yaml,
     bare,
-    custom_columns,
     joined,
     server_table,
     table,
@@ -30,7 +28,6 @@ AS_TABLE = {
 
 async def get(run: KubectlRun, request: Get) -> VerbResult:
     """Print the objects. Raises FaultError after what could be printed is printed."""
-    template = _template(request)
     if request.output in ("", "wide"):
         return await _tables(run, request)
     items: list[tuple[Resource, Object]] = []
@@ -45,21 +42,9 @@ async def get(run: KubectlRun, request: Get) -> VerbResult:
             continue
         items += [(resource, bare(each)) for each in found]
     single = len(request.selection.targets) == 1
-    data = _print(run, request, template, items, single)
+    data = _print(run, request, items, single)
     _raise(run, failures)
     return VerbResult(data=data)
-
-
-def _template(request: Get) -> tuple[jsonpath.Part, ...]:
-    try:
-        if request.output == "jsonpath":
-            return jsonpath.compile_template(request.template)
-        if request.output == "custom-columns":
-            for _, path in custom_columns(request.template):
-                jsonpath.compile_template(path)
-    except (jsonpath.JsonPathError, ValueError) as error:
-        raise misused(f"-o {request.output}={request.template}: {error}") from None
-    return ()
 
 
 async def _asked(run: KubectlRun, request: Get) -> list[tuple[Resource, Target | None]]:
@@ -82,13 +67,7 @@ def _raise(run: KubectlRun, failures: list[FaultError]) -> None:
         raise failures[-1]
 
 
-def _print(
-    run: KubectlRun,
-    request: Get,
-    template: tuple[jsonpath.Part, ...],
-    items: list[tuple[Resource, Object]],
-    single: bool,
-) -> Json:
+def _print(run: KubectlRun, request: Get, items: list[tuple[Resource, Object]], single: bool) -> Json:
     """Print the objects, and give what is the result's data: the objects, where they were asked for whole."""
     values = [value for _, value in items]
     if single and not values:
@@ -99,21 +78,10 @@ def _print(
             run.out(as_json(whole))
         case "yaml":
             run.out(as_yaml(whole))
-        case "name":
-            run.out(joined(f"{resource.qualified}/{name_of(value)}" for resource, value in items))
-        case "jsonpath":
-            run.out(jsonpath.print_template(template, whole))
         case _:
-            columns = custom_columns(request.template)
-            rows = [[title for title, _ in columns]] if request.headers else []
-            rows += [[_column(path, value) for _, path in columns] for value in values]
-            run.out(table(rows))
-    return whole if request.output in ("json", "yaml") else None
-
-
-def _column(path: str, value: Object) -> str:
-    found = jsonpath.find(jsonpath.compile_template(path), value)
-    return ",".join(jsonpath.text_of(each) for each in found) if found else "<none>"
+            run.out(joined(f"{resource.qualified}/{name_of(value)}" for resource, value in items))
+            return None
+    return whole
 
 
 async def _tables(run: KubectlRun, request: Get) -> VerbResult:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from breakglass.policy.kubectl.operations import CanI, Operation, RolloutStatus, Wait
 from breakglass.transport.base import Fault
-from breakglass.transport.kubectl import jsonpath
 from breakglass.transport.kubectl.api import Sending
-from breakglass.transport.kubectl.faults import FaultError, misused, refused_here
+from breakglass.transport.kubectl.faults import FaultError, refused_here
 from breakglass.transport.kubectl.find import one, place, selected
 from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
@@ -18,12 +17,6 @@ from breakglass.values import Json
 
 async def wait(run: KubectlRun, request: Wait) -> VerbResult:
     """Until every object is as it should be. Raises FaultError, `timeout` when the line's time is over."""
-    path: tuple[jsonpath.Part, ...] = ()
-    if request.until == "jsonpath":
-        try:
-            path = jsonpath.compile_template(request.subject)
-        except jsonpath.JsonPathError as error:
-            raise misused(f"wait --for=jsonpath: {error}") from None
     found = await selected(run, request.selection)
     if not found:
         if request.until == "delete":
@@ -45,7 +38,7 @@ async def wait(run: KubectlRun, request: Wait) -> VerbResult:
                     run.out(f"{resource.qualified}/{target.name} condition met\n")
                 break
             uid, first = uid or uid_of(value), False
-            if _is_met(request, value, path):
+            if _is_met(request, value):
                 run.out(f"{resource.qualified}/{target.name} condition met\n")
                 break
             if request.timeout == 0:
@@ -64,19 +57,11 @@ async def _look(run: KubectlRun, request: Wait, resource: Resource, path: str, n
         raise
 
 
-def _is_met(request: Wait, value: Object, path: tuple[jsonpath.Part, ...]) -> bool:
-    match request.until:
-        case "condition":
-            found = condition(value, request.subject)
-            wanted = (request.value or "True").lower()
-            return found is not None and text(found, "status").lower() == wanted and not _is_old(found, value)
-        case "jsonpath":
-            values = jsonpath.find(path, value)
-            if request.value is None:
-                return bool(values)
-            return len(values) == 1 and jsonpath.text_of(values[0]) == request.value
-        case "delete":
-            return False
+def _is_met(request: Wait, value: Object) -> bool:
+    found = condition(value, request.condition) if request.until == "condition" else None
+    if found is None or _is_old(found, value):
+        return False
+    return text(found, "status").lower() == (request.status or "True").lower()
 
 
 def _is_old(found: Object, value: Object) -> bool:
