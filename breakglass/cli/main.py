@@ -129,11 +129,11 @@ def _command(name: str) -> "CommandModule":
 
 
 def _guarded(run: "Callable[[], int]") -> int:
-    from breakglass.errors import UserError
+    from breakglass.errors import BreakglassError
 
     try:
         return run()
-    except UserError as error:
+    except BreakglassError as error:
         print(error, file=sys.stderr)
         return _code("USAGE")
     except KeyboardInterrupt:

@@ -53,8 +53,12 @@ def run(arguments: Namespace) -> int:
         with arguments.output.open("x") as file:
             file.write(text)
     except FileExistsError:
-        raise ReportFileError(f"{arguments.output} is there already and is not overwritten") from None
+        raise ReportFileError(
+            f"{arguments.output} is there already and is not overwritten; give another name"
+        ) from None
     except OSError as error:
-        raise ReportFileError(f"{arguments.output} cannot be written: {error.strerror}") from None
+        raise ReportFileError(
+            f"{arguments.output} cannot be written: {error.strerror}; give another place"
+        ) from None
     print(f"wrote {arguments.output}")
     return 0

@@ -167,4 +167,4 @@ def _write(file: Path, text: str) -> None:
     except FileExistsError as error:
         raise SiteFileError(f"{file} is there already and is not overwritten; give another name") from error
     except OSError as error:
-        raise SiteFileError(f"{file} cannot be written: {error.strerror}") from error
+        raise SiteFileError(f"{file} cannot be written: {error.strerror}; give another place") from error

@@ -3,6 +3,7 @@
 import unicodedata
 
 from breakglass.engine.scope import Scopes
+from breakglass.errors import StepError
 from breakglass.policy.risk import Risk
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.steps import Step
@@ -10,7 +11,7 @@ from breakglass.runbook.template import Template, render
 from breakglass.runbook.typed_text import seen, typing_problem
 
 
-class ConfirmationTextError(Exception):
+class ConfirmationTextError(StepError):
     """Nobody could give a word that means something; the message says why and what to do."""
 
 

@@ -138,12 +138,12 @@ def _site_lines(site: Site) -> Iterator[str]:
 def _cluster_lines(cluster: Cluster) -> Iterator[str]:
     """Which server a cluster's name leads to, and as whom. Token and password are left out: they hold a
     secret, and programs renew them."""
-    from breakglass.transport.kubectl.faults import FaultError
+    from breakglass.transport.kubectl.faults import KubectlFaultError
     from breakglass.transport.kubectl.kubeconfig import choose
 
     try:
         choice = choose(cluster, os.environ)
-    except FaultError as error:
+    except KubectlFaultError as error:
         yield f"cannot be told: {error}"
         return
     yield f"context {choice.context}, namespace {choice.namespace}, user {choice.user_name}"

@@ -96,7 +96,7 @@ async def open_session(request: Request, prompts: Prompts | None = None) -> Asyn
 
 async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStack) -> Session:
     if request.runbook is None:
-        raise OpeningError("name a runbook")
+        raise OpeningError("no runbook was named; `breakglass list` shows those that can be found")
     from_file = isinstance(request.runbook, Path)
     runbook = load_runbook(request.runbook) if isinstance(request.runbook, Path) else request.runbook
     scenario = _scenario(request)
@@ -164,7 +164,9 @@ async def _resumed(
     first = journal.records[0].event if journal.records else None
     if not isinstance(first, e.SessionStarted):
         journal.close()
-        raise OpeningError(f"{journal.path}: nothing was recorded, so there is nothing to resume")
+        raise OpeningError(
+            f"{journal.path}: nothing was recorded, so there is nothing to resume; begin a new session"
+        )
     try:
         runbook, site = _as_it_is(first, writer.state, folder)
         changed = await in_thread(lambda: changed_since(writer.state, folder, runbook, site))

@@ -127,12 +127,12 @@ class Presence:
 
 async def _in_time(asking: Awaitable[str | None]) -> tuple[str, str]:
     """What was answered, or why nothing was."""
-    from breakglass.transport.kubectl.faults import FaultError
+    from breakglass.transport.kubectl.faults import KubectlFaultError
 
     try:
         async with asyncio.timeout(ANSWERS_WITHIN):
             return await asking or "", ""
-    except FaultError as error:
+    except KubectlFaultError as error:
         return "", error.fault.message
     except TimeoutError:
         return "", f"no answer in {ANSWERS_WITHIN:.0f} s"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from breakglass.errors import BreakglassError
 from breakglass.journal.state import State
 from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.runbook.template import Template, with_expressions
@@ -21,7 +22,7 @@ DEEPEST_JSON = 100
 _INEXPRESSIBLE = re.compile("[\\x00\\ud800-\\udfff]")
 
 
-class _TooDeepError(Exception):
+class _TooDeepError(BreakglassError):
     """Data is nested deeper than DEEPEST_JSON."""
 
 

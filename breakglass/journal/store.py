@@ -97,7 +97,7 @@ def read_on(path: Path, before: JournalContents) -> JournalContents:
             file.seek(before.good_bytes)
             raw = file.read()
     except OSError as error:
-        raise JournalError(f"{path}: cannot be read: {error.strerror}") from error
+        raise JournalError(f"{path}: cannot be read: {error.strerror}; see who may read it") from error
     good = raw.rfind(b"\n") + 1
     records = list(before.records)
     previous = before.last_hash
@@ -277,7 +277,9 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
     try:
         descriptor = os.open(path, flags, 0o600)
     except OSError as error:
-        raise JournalError(f"{path}: cannot be opened: {error.strerror}") from error
+        raise JournalError(
+            f"{path}: cannot be opened: {error.strerror}; see who may read and write it"
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         reading = read(path)
@@ -290,7 +292,9 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
         raise SessionHeldError(f"{folder.name} is held by {_holder(folder)}; close it there first") from error
     except OSError as error:
         os.close(descriptor)
-        raise JournalError(f"{path}: cannot be opened for writing: {error.strerror}") from error
+        raise JournalError(
+            f"{path}: cannot be opened for writing: {error.strerror}; see who may write it"
+        ) from error
     except JournalError:
         os.close(descriptor)
         raise

@@ -5,7 +5,7 @@ known here can do more than compute.
 """
 
 from breakglass.policy.awk_tokens import FUNCTIONS, STEPS, token
-from breakglass.policy.program_text import NotUnderstoodError, objection_of
+from breakglass.policy.program_text import ProgramTextError, objection_of
 from breakglass.policy.token_parser import Token, TokenParser, words
 
 REPLACING = frozenset(("sub", "gsub"))
@@ -277,23 +277,23 @@ class _AwkParser(TokenParser):
             # mawk counts parentheses only, so that a `>` in brackets redirects as well.
             self.expressions("]", printing)
         elif name == "ENVIRON":
-            raise NotUnderstoodError("`ENVIRON` as a whole is the environment")
+            raise ProgramTextError("`ENVIRON` as a whole is the environment")
         return name not in NOT_ASSIGNED
 
     def array(self) -> None:
         if self.name() in NOT_ASSIGNED:
-            raise NotUnderstoodError("`ENVIRON` as a whole is the environment")
+            raise ProgramTextError("`ENVIRON` as a whole is the environment")
 
     def name(self) -> str:
         """Take the name of a variable: one that is nothing else in any of the programs."""
         token = self.token
         if token.text in REFUSED:
-            raise NotUnderstoodError(REFUSED[token.text])
+            raise ProgramTextError(REFUSED[token.text])
         if token.text in UNKNOWN:
             raise self.refuse()
         self.expect("name")
         if self.sees("("):
-            raise NotUnderstoodError(f"`{token.text}` is not a function that is known")
+            raise ProgramTextError(f"`{token.text}` is not a function that is known")
         return token.text
 
     def field(self, printing: bool) -> None:
@@ -317,7 +317,7 @@ class _AwkParser(TokenParser):
 
     def no_redirection(self, printing: bool) -> None:
         if printing and self.token.text.startswith(">"):
-            raise NotUnderstoodError("`>` writes a file")
+            raise ProgramTextError("`>` writes a file")
 
     def call(self) -> None:
         """A call of a known function. `length` needs no parentheses."""
@@ -335,7 +335,7 @@ class _AwkParser(TokenParser):
             arguments.append(self.expression())
         self.expect(")")
         if name in REPLACING and len(arguments) > 2 and not arguments[2]:
-            raise NotUnderstoodError(f"`{name}` assigns to what is not a variable")
+            raise ProgramTextError(f"`{name}` assigns to what is not a variable")
 
     def getline(self) -> None:
         """`getline` or `getline variable`, which take the next line of the input, and nothing after them."""
@@ -343,6 +343,6 @@ class _AwkParser(TokenParser):
         if self.sees("name") and self.name() in NOT_ASSIGNED:
             raise self.refuse()
         if self.sees("<"):
-            raise NotUnderstoodError("`getline <` reads another file")
+            raise ProgramTextError("`getline <` reads another file")
         if not self.sees(")", *STATEMENT_ENDS):
             raise self.refuse()

@@ -10,7 +10,7 @@ import re
 from breakglass.policy.program_text import (
     PLAIN,
     WITHIN_BRACKETS,
-    NotUnderstoodError,
+    ProgramTextError,
     not_understood,
     regex_end,
 )
@@ -45,7 +45,7 @@ _UNKNOWN_OPERATORS = frozenset(("::", "**", "@", "&"))
 def _after_blanks(program: str, at: int) -> int:
     end = _match(_BLANKS, program, at)
     if "#" in end and end.endswith("\\"):
-        raise NotUnderstoodError("a comment ends in a backslash")
+        raise ProgramTextError("a comment ends in a backslash")
     return at + len(end)
 
 
@@ -70,7 +70,7 @@ def token(program: str, at: int, before: str) -> Token:
         return Token(name if known else "name", name, at)
     operator = _match(_OPERATOR, program, at)
     if operator in _REFUSED_OPERATORS:
-        raise NotUnderstoodError(_REFUSED_OPERATORS[operator])
+        raise ProgramTextError(_REFUSED_OPERATORS[operator])
     if not operator or operator in _UNKNOWN_OPERATORS:
         raise not_understood(program, at)
     return Token(operator, operator, at)

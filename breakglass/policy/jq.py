@@ -6,7 +6,7 @@ Only the order of terms and operators is parsed, not which operator binds more t
 
 import re
 
-from breakglass.policy.program_text import NotUnderstoodError, not_understood, objection_of
+from breakglass.policy.program_text import ProgramTextError, not_understood, objection_of
 from breakglass.policy.token_parser import Token, TokenParser, words
 
 FUNCTIONS = words(
@@ -66,7 +66,7 @@ def _token(program: str, at: int) -> Token:
     """The token at or behind this place."""
     while blanks := _BLANKS.match(program, at):
         if blanks[0].startswith("#") and blanks[0].endswith("\\"):
-            raise NotUnderstoodError("a comment ends in a backslash")
+            raise ProgramTextError("a comment ends in a backslash")
         at = blanks.end()
     if at == len(program):
         return Token("", "", at)
@@ -150,7 +150,7 @@ class _JqParser(TokenParser):
 
     def head(self, names: Names) -> None:
         if self.token.text in REFUSED and not self.sees("field"):
-            raise NotUnderstoodError(REFUSED[self.token.text])
+            raise ProgramTextError(REFUSED[self.token.text])
         match self.token.kind:
             case "number" | "field" | "..":
                 self.advance()
@@ -245,7 +245,7 @@ class _JqParser(TokenParser):
         name = self.expect("name").text
         count = self.arguments(names) if self.take("(") else 0
         if name not in FUNCTIONS and (name, count) not in names:
-            raise NotUnderstoodError(f"`{name}` is not a function that is known")
+            raise ProgramTextError(f"`{name}` is not a function that is known")
 
     def arguments(self, names: Names) -> int:
         """What stands in the parentheses of a call, behind the first of them; how many arguments."""
@@ -259,7 +259,7 @@ class _JqParser(TokenParser):
 
     def variable(self) -> None:
         if self.token.text in REFUSED:
-            raise NotUnderstoodError(REFUSED[self.token.text])
+            raise ProgramTextError(REFUSED[self.token.text])
         if self.token.text.startswith("$__") and self.token.text != "$__loc__":
             raise self.refuse()
         self.expect("variable")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise, product
 
+from breakglass.errors import NotUnderstoodError
 from breakglass.policy.placeholders import is_literal
 
 SHOWN = 20
@@ -14,7 +15,7 @@ SECOND_BYTES = frozenset("@[\\]^_`{|}~")
 letter of UTF-8 before it may swallow it: sed and awk read the text by the locale of the far side."""
 
 
-class NotUnderstoodError(Exception):
+class ProgramTextError(NotUnderstoodError):
     """Why a program text is not known to read, as a part of a sentence."""
 
 
@@ -23,15 +24,15 @@ def objection_of(parse: Callable[[str], None], program: str) -> str:
     try:
         _refuse_characters(program)
         parse(program)
-    except NotUnderstoodError as refusal:
+    except ProgramTextError as refusal:
         return str(refusal)
     return ""
 
 
-def not_understood(text: str, at: int) -> NotUnderstoodError:
+def not_understood(text: str, at: int) -> ProgramTextError:
     """The refusal of what stands at this place."""
     shown = _shown(text, at)
-    return NotUnderstoodError(f"this is not understood: {shown}" if shown else "it ends too early")
+    return ProgramTextError(f"this is not understood: {shown}" if shown else "it ends too early")
 
 
 def _shown(text: str, at: int) -> str:
@@ -42,15 +43,15 @@ def _shown(text: str, at: int) -> str:
 
 def _refuse_characters(text: str) -> None:
     if not is_literal(text):
-        raise NotUnderstoodError("a value stands in its text")
+        raise ProgramTextError("a value stands in its text")
     for character in text:
         if (character < " " and character not in "\t\n") or "\x7f" <= character < "\xa0":
-            raise NotUnderstoodError(f"it holds the control character U+{ord(character):04X}")
+            raise ProgramTextError(f"it holds the control character U+{ord(character):04X}")
         if "\ud800" <= character <= "\udfff":
-            raise NotUnderstoodError("it is not UTF-8")
+            raise ProgramTextError("it is not UTF-8")
     for first, second in pairwise(text):
         if first > "\x7f" and second in SECOND_BYTES:
-            raise NotUnderstoodError(f"`{first}` before `{second}` is read differently in other locales")
+            raise ProgramTextError(f"`{first}` before `{second}` is read differently in other locales")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def regex_end(text: str, start: int, delimiter: str, readings: Iterable[RegexRea
     """
     ends = {_end(text, start, delimiter, reading) for reading in readings}
     if len(ends) > 1:
-        raise NotUnderstoodError(f"not every version sees the same end of {_shown(text, start - 1)}")
+        raise ProgramTextError(f"not every version sees the same end of {_shown(text, start - 1)}")
     return ends.pop()
 
 
@@ -87,12 +88,12 @@ def _end(text: str, start: int, delimiter: str, reading: RegexReading) -> int:
             at = _after_brackets(text, at, reading)
         else:
             at = _after_escape(text, at) if text[at] == "\\" else at + 1
-    raise NotUnderstoodError(f"this has no end: {_shown(text, start - 1)}")
+    raise ProgramTextError(f"this has no end: {_shown(text, start - 1)}")
 
 
 def _after_escape(text: str, at: int) -> int:
     if text[at + 1 : at + 2] in ("", "\n"):
-        raise NotUnderstoodError("a line ends in a backslash")
+        raise ProgramTextError("a line ends in a backslash")
     return at + 2
 
 
@@ -108,7 +109,7 @@ def _after_brackets(text: str, opening: int, reading: RegexReading) -> int:
             at = _after_class(text, at)
         else:
             at = _after_escape(text, at) if text[at] == "\\" and reading.escapes else at + 1
-    raise NotUnderstoodError(f"a `[` has no end: {_shown(text, opening)}")
+    raise ProgramTextError(f"a `[` has no end: {_shown(text, opening)}")
 
 
 CLASSES = frozenset(

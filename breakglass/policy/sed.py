@@ -12,7 +12,7 @@ from string import ascii_letters, digits
 from breakglass.policy.program_text import (
     PLAIN,
     WITHIN_BRACKETS,
-    NotUnderstoodError,
+    ProgramTextError,
     RegexReading,
     not_understood,
     objection_of,
@@ -77,7 +77,7 @@ class _Cursor:
         start, self.at = self.at, len(self.text) if end < 0 else end
         return self.text[start : self.at]
 
-    def refuse(self) -> NotUnderstoodError:
+    def refuse(self) -> ProgramTextError:
         return not_understood(self.text, self.at)
 
 
@@ -90,9 +90,9 @@ def _script(program: str) -> None:
             break
         depth += _command(cursor)
         if depth < 0:
-            raise NotUnderstoodError("a `}` closes nothing")
+            raise ProgramTextError("a `}` closes nothing")
     if depth:
-        raise NotUnderstoodError("a `{` is not closed")
+        raise ProgramTextError("a `{` is not closed")
 
 
 def _command(cursor: _Cursor) -> int:
@@ -102,7 +102,7 @@ def _command(cursor: _Cursor) -> int:
     addressed = cursor.at > start
     name = cursor.next()
     if name in REFUSED:
-        raise NotUnderstoodError(REFUSED[name])
+        raise ProgramTextError(REFUSED[name])
     if not name or (addressed and name in "}:#"):
         raise cursor.refuse()
     cursor.at += 1
@@ -115,7 +115,7 @@ def _command(cursor: _Cursor) -> int:
         case "a" | "i" | "c":
             cursor.skip(BLANKS)
             if not _text(cursor):
-                raise NotUnderstoodError(f"`{name}` has no text on its line")
+                raise ProgramTextError(f"`{name}` has no text on its line")
             return 0
         case "s":
             _two_parts(cursor, WITHIN_BRACKETS)
@@ -205,7 +205,7 @@ def _flags(cursor: _Cursor) -> None:
     while cursor.skip(digits) or cursor.skip("gpiImM"):
         pass
     if cursor.next() in REFUSED_FLAGS:
-        raise NotUnderstoodError(REFUSED_FLAGS[cursor.next()])
+        raise ProgramTextError(REFUSED_FLAGS[cursor.next()])
 
 
 def _label(cursor: _Cursor) -> None:
@@ -226,5 +226,5 @@ def _text(cursor: _Cursor) -> str:
     """Take the text of `a`, `i` and `c`, or a comment: the rest of its line, which no backslash continues."""
     text = cursor.line()
     if "\\" in text:
-        raise NotUnderstoodError("a backslash stands in a text that may go on in the next line")
+        raise ProgramTextError("a backslash stands in a text that may go on in the next line")
     return text

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import product
 
+from breakglass.errors import NotUnderstoodError
 from breakglass.policy.placeholders import EXPANSION, WORDS
 
 MOST_EXPANDED = 64
 """Words that the brace expansions of one word may make."""
 
 
-class ShellSyntaxError(Exception):
+class ShellSyntaxError(NotUnderstoodError):
     """Shell text that is not fully understood; `offset` counts characters from the start."""
 
     def __init__(self, message: str, offset: int) -> None:

@@ -16,6 +16,7 @@ from typing import cast
 
 import yaml
 
+from breakglass.errors import NotUnderstoodError
 from breakglass.policy.risk import Risk
 
 FOLDER = Path(__file__).with_name("programs")
@@ -65,7 +66,7 @@ NUMBER_OPTION = "-<number>"
 """An option that is a number, as in `head -20`."""
 
 
-class TableError(Exception):
+class TableError(NotUnderstoodError):
     """A table that is not of the format. Names the program and what is wrong."""
 
 

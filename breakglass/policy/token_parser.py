@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from breakglass.policy.program_text import NotUnderstoodError, not_understood
+from breakglass.policy.program_text import ProgramTextError, not_understood
 
 MAX_DEPTH = 50
 """Levels of nesting that a parser follows, so that no text exhausts Python's stack."""
@@ -59,11 +59,11 @@ class TokenParser(ABC):
             raise self.refuse()
         return self.advance()
 
-    def refuse(self) -> NotUnderstoodError:
+    def refuse(self) -> ProgramTextError:
         return not_understood(self.text, self.token.at)
 
     def deeper(self) -> None:
         """Count one level of nesting. Who comes out of it takes one from `depth`."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise NotUnderstoodError("it is nested too deeply")
+            raise ProgramTextError("it is nested too deeply")

@@ -16,6 +16,7 @@
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from breakglass.errors import BreakglassError
 from breakglass.runbook.expression import Expression, holds
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.objects import timestamp
@@ -27,7 +28,7 @@ NAMES = frozenset(
 """All the names of the table above."""
 
 
-class WorldFaultError(Exception):
+class WorldFaultError(BreakglassError):
     """The scenario itself is wrong; the message names the rule and what could not be done."""
 
 

@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
+from breakglass.errors import StepError
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import Position, Problem
 
@@ -48,7 +49,7 @@ class Expression:
     optional: bool = False
 
 
-class EvaluationError(Exception):
+class EvaluationError(StepError):
     """An expression that has no value here; the message names the expression and what is missing."""
 
 

@@ -8,13 +8,14 @@ import json
 from collections.abc import Iterator
 from typing import NoReturn
 
+from breakglass.errors import NotUnderstoodError
 from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.expression import EvaluationError, Expression, evaluate
 from breakglass.runbook.template import Template, text_of
 from breakglass.values import Json, Scope
 
 
-class NotJsonError(Exception):
+class NotJsonError(NotUnderstoodError):
     """The text is not JSON whatever its values are, or a value names a field in it."""
 
 

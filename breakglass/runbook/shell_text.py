@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from breakglass.errors import NotUnderstoodError
 from breakglass.policy.placeholders import EXPANSION, VALUE
 from breakglass.policy.shell import ShellSyntaxError, SimpleCommand, parse
 from breakglass.runbook.arguments import in_path, option_error, value_in_word
@@ -60,7 +61,7 @@ def with_values(script: str, arguments: Sequence[str]) -> str:
     return text
 
 
-class MisplacedValueError(Exception):
+class MisplacedValueError(NotUnderstoodError):
     """A value stands where it cannot be a parameter. `part` is its place among the template's parts."""
 
     def __init__(self, message: str, part: int) -> None:

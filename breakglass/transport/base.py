@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, Protocol, TypeAlias
 
+from breakglass.errors import RequestError
 from breakglass.policy.kubectl.operations import KubectlCommand
 from breakglass.runbook.faults import FaultKind
 from breakglass.values import Json
@@ -107,7 +108,7 @@ class Result:
     fault: Fault | None = None
 
 
-class OutputLimitError(Exception):
+class OutputLimitError(RequestError):
     """A sink takes no more. A transport lets it pass, and ends what it was reading on the way out."""
 
 

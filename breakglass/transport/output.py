@@ -346,7 +346,9 @@ class Recorder:
                 self._stored(), self._bytes, count, head[:ENDS_CHARACTERS], tail[-ENDS_CHARACTERS:]
             )
         if self._fault:
-            raise OutputStoreError(f"the output could not be stored in {self._folder}: {self._fault}")
+            raise OutputStoreError(
+                f"the output could not be stored in {self._folder}: {self._fault}; free space there"
+            )
         return self.finished
 
     def _take_latest(self, stream: "Stream") -> None:

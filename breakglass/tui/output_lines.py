@@ -25,7 +25,7 @@ class LineSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class FixedLines:
     """Lines that are there already."""
 
     text: Sequence[str]
@@ -72,7 +72,7 @@ class Viewport:
     """A window onto lines: what is at its top, whether lines wrap, whether it stays at the end."""
 
     def __init__(self) -> None:
-        self.source: LineSource = Written(())
+        self.source: LineSource = FixedLines(())
         self.width = 80
         self.height = 10
         self.wrap = False

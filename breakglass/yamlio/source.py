@@ -27,6 +27,7 @@ from yaml.events import (
     StreamStartEvent,
 )
 
+from breakglass.errors import BreakglassError
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
 from breakglass.yamlio.text_file import LARGEST_FILE, position_of_byte
 
@@ -115,12 +116,12 @@ def compose(text: str, path: Path, problems: list[Problem]) -> Node | None:
     except UnicodeEncodeError as error:
         position = _position_of_character(path, text, error.start)
         problems.append(Problem(position, "a lone surrogate, which no UTF-8 file can hold"))
-    except _Refused as refused:
+    except _RefusedError as refused:
         problems.append(refused.problem)
     return None
 
 
-class _Refused(Exception):  # noqa: N818 - leaves the composer only as a Problem
+class _RefusedError(BreakglassError):
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
 
@@ -160,7 +161,7 @@ class _Composer:
             return self._aliased(event)
         self._count += 1
         if self._count > MOST_NODES:
-            raise _Refused(self._too_many(event))
+            raise _RefusedError(self._too_many(event))
         assert isinstance(event, ScalarEvent | CollectionStartEvent)
         if event.tag is not None:
             self._problem(event, f"tags such as {_short_tag(event.tag)} are not used here; leave it out")
@@ -180,13 +181,13 @@ class _Composer:
     def _aliased(self, event: AliasEvent) -> Node:
         name = event.anchor
         if name in self._open_anchors:
-            raise _Refused(Problem(self._position(event), f"*{name} stands inside itself"))
+            raise _RefusedError(Problem(self._position(event), f"*{name} stands inside itself"))
         if name not in self._anchors:
-            raise _Refused(Problem(self._position(event), f"*{name} has no anchor &{name} before it"))
+            raise _RefusedError(Problem(self._position(event), f"*{name} has no anchor &{name} before it"))
         node, size = self._anchors[name]
         self._count += size
         if self._count > MOST_NODES:
-            raise _Refused(self._too_many(event))
+            raise _RefusedError(self._too_many(event))
         return node
 
     def _too_many(self, event: Event) -> Problem:
@@ -196,7 +197,7 @@ class _Composer:
         position = self._position(event)
         self._depth += 1
         if self._depth > DEEPEST:
-            raise _Refused(Problem(position, f"more than {DEEPEST} levels deep"))
+            raise _RefusedError(Problem(position, f"more than {DEEPEST} levels deep"))
         node = self._mapping(position) if isinstance(event, MappingStartEvent) else self._sequence(position)
         self._depth -= 1
         return node

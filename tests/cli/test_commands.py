@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli.main import COMMANDS, main
+from breakglass.errors import BreakglassError, CommandRefusedError, NotUnderstoodError, StepError, UserError
 from breakglass.exit_codes import ExitCode
 from tests.runbooks.support import RUNBOOKS
 
@@ -316,3 +317,15 @@ def test_a_report_is_not_written_over_another_file_nor_where_it_cannot_be(
     assert there.read_text() == "mine\n"
     assert main(["report", "last", "--output", str(tmp_path / "no-folder" / "report.md")]) == ExitCode.USAGE
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [UserError, StepError, CommandRefusedError, NotUnderstoodError])
+def test_whatever_error_a_command_ends_with_is_one_line(
+    error: type[BreakglassError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_arguments: object) -> int:
+        raise error("site.yaml: no such cluster; name one of: main")
+
+    monkeypatch.setattr("breakglass.cli.list.run", fail)
+    assert main(["list"]) == ExitCode.USAGE
+    assert capsys.readouterr().err == "site.yaml: no such cluster; name one of: main\n"

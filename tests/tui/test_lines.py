@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.tui.output_lines import Joined, Search, Viewport, Written, spans
+from breakglass.tui.output_lines import FixedLines, Joined, Search, Viewport, spans
 
 LINES = st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60), max_size=40)
 MOVES = st.lists(st.integers(-15, 15), max_size=20)
@@ -26,7 +26,7 @@ class Endless:
 def window(lines: list[str], *, width: int = 20, height: int = 5, wrap: bool = False) -> Viewport:
     view = Viewport()
     view.width, view.height = width, height
-    view.show(Written(lines), follow=False)
+    view.show(FixedLines(lines), follow=False)
     view.set_wrap(wrap)
     return view
 
@@ -108,7 +108,7 @@ def test_down_and_up_again_is_where_it_was(
 
 
 def test_joined_sources_read_as_one() -> None:
-    joined = Joined([Written(["a", "b"]), Written([]), Written(["c"])])
+    joined = Joined([FixedLines(["a", "b"]), FixedLines([]), FixedLines(["c"])])
     assert joined.line_count == 3
     assert joined.lines(1, 3) == ["b", "c"]
     assert joined.lines(0, 1) == ["a"]
@@ -116,7 +116,7 @@ def test_joined_sources_read_as_one() -> None:
 
 def test_search_goes_around_and_ignores_case() -> None:
     search = Search("No Space")
-    search.scan(Written(["x", "no space left", "y", "NO SPACE"]))
+    search.scan(FixedLines(["x", "no space left", "y", "NO SPACE"]))
     assert [search.go(True), search.go(True), search.go(True)] == [1, 3, 1]
     assert search.go(False) == 3
     assert search.words() == "/No Space: 2 of 2"
@@ -125,10 +125,10 @@ def test_search_goes_around_and_ignores_case() -> None:
 def test_search_finds_what_came_later() -> None:
     lines = ["a"]
     search = Search("b")
-    search.scan(Written(lines))
+    search.scan(FixedLines(lines))
     assert search.go(True) is None
     lines.append("b")
-    search.scan(Written(lines))
+    search.scan(FixedLines(lines))
     assert search.go(True) == 1
 
 

@@ -12,7 +12,7 @@ from breakglass.runbook.library import all_runbooks
 from breakglass.tui.dialogs.confirm import ConfirmDialog
 from breakglass.tui.dialogs.palette import PaletteDialog
 from breakglass.tui.dialogs.questions import AskLine, Choose
-from breakglass.tui.output_lines import Written
+from breakglass.tui.output_lines import FixedLines
 from breakglass.tui.screens.walk.screen import STALE, WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
 from tests.tui.support import (
@@ -459,7 +459,7 @@ async def test_timeline_and_values_take_the_place_of_the_output(tmp_path: Path) 
 # -------------------------------------------------------------------- output
 def flooded(folder: Path, count: int = 3000) -> ToldSession:
     session = reading(folder)
-    session.live = Written([f"line {number}" for number in range(count)])
+    session.live = FixedLines([f"line {number}" for number in range(count)])
     return session
 
 
@@ -512,7 +512,7 @@ async def test_one_pane_swaps_card_and_output(tmp_path: Path) -> None:
 
 async def test_long_lines_wrap_on_demand(tmp_path: Path) -> None:
     session = reading(tmp_path)
-    session.live = Written(["x" * 200 + "END"])
+    session.live = FixedLines(["x" * 200 + "END"])
     app = staged(session)
     async with app.run_test(size=(80, 24)) as pilot:
         assert "END" not in await drawn(app, pilot)

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
+from breakglass.errors import NotUnderstoodError
+
 USE_BINARY = "use `driver: binary` for it"
 
 CLUSTER_FLAGS = frozenset(
@@ -24,7 +26,7 @@ T = TypeVar("T")
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
-class KubectlSyntaxError(Exception):
+class KubectlSyntaxError(NotUnderstoodError):
     """A kubectl line that the built-in driver does not carry out. `word` is the index of the one at fault."""
 
     def __init__(self, message: str, word: int = 0) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
+from breakglass.errors import SimulatorError
 from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.objects import Object
 
@@ -216,7 +217,7 @@ class Hooks(Protocol):
     def job_run(self, pod: Object) -> JobRun: ...
 
 
-class CutConnectionError(Exception):
+class CutConnectionError(SimulatorError):
     """Raised by a hook: close the client's connection without an answer."""
 
 

@@ -2,11 +2,12 @@
 
 import copy
 
+from breakglass.errors import SimulatorError
 from breakglass.simulator.kubernetes.objects import objects
 from breakglass.values import Json
 
 
-class PatchError(Exception):
+class PatchError(SimulatorError):
     """The patch cannot be applied. `invalid` where it is well formed but does not fit the object."""
 
     def __init__(self, message: str, *, invalid: bool = False) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from breakglass.errors import SimulatorError
 from breakglass.simulator.kubernetes.objects import Object, put, timestamp
 from breakglass.values import Json
 
@@ -19,7 +20,7 @@ MAGIC = b"k8s\x00"
 CONTENT_TYPE = "application/vnd.kubernetes.protobuf"
 
 
-class ProtobufError(Exception):
+class ProtobufError(SimulatorError):
     """The body is not in this form, or holds a field that is not known here."""
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from breakglass.errors import SimulatorError
+
 VERSION = 3
 FINISHED = 0x01
 """The flag of a frame after which its sender sends nothing more on the stream."""
@@ -42,7 +44,7 @@ DICTIONARY = (
 """What both sides feed their header compression first (draft 3, section 2.6.10.1)."""
 
 
-class SpdyError(Exception):
+class SpdyError(SimulatorError):
     """The far side sent something that is not SPDY/3.1."""
 
 

@@ -6,12 +6,13 @@ Source: `staging/src/k8s.io/apimachinery/pkg/api/errors` of Kubernetes 1.34.
 import json
 from collections.abc import Sequence
 
+from breakglass.errors import SimulatorError
 from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.objects import Object
 from breakglass.values import Json
 
 
-class ApiError(Exception):
+class ApiError(SimulatorError):
     """A request that the API refuses. `code` is the HTTP status; `status` the body of the answer."""
 
     def __init__(

@@ -82,7 +82,7 @@ class Child:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class BuiltImage:
     """index: None for a single manifest."""
 
     children: tuple[Child, ...]
@@ -100,16 +100,16 @@ class Image:
             yield from (child.manifest, child.config, *child.layers)
 
 
-def build(specification: ImageSpec) -> Image:
+def build(specification: ImageSpec) -> BuiltImage:
     """The contents of an image."""
     children = tuple(_child(specification, platform) for platform in specification.platforms)
     if specification.single:
-        return Image(children, None)
+        return BuiltImage(children, None)
     media_type = OCI_INDEX if specification.format == "oci" else DOCKER_LIST
     listed: list[Json] = [_listed(child, children[0]) for child in children]
     body: Object = {"schemaVersion": 2, "mediaType": media_type, "manifests": listed}
     references = tuple(child.manifest.digest for child in children)
-    return Image(children, _blob(_encoded(body), media_type, references, manifest=True))
+    return BuiltImage(children, _blob(_encoded(body), media_type, references, manifest=True))
 
 
 def _child(specification: ImageSpec, platform: ImagePlatform) -> Child:

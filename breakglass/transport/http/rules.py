@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from breakglass.errors import RequestError
 from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import CREDENTIAL_HEADERS, Endpoint
 from breakglass.transport.base import Fault, HttpRequest
@@ -46,7 +47,7 @@ TOO_MANY_REDIRECTS = Fault(
 _DOTS = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 
 
-class NotSentError(Exception):
+class HttpNotSentError(RequestError):
     """The request cannot be sent, or must not be."""
 
     def __init__(self, kind: FaultKind, message: str) -> None:
@@ -87,7 +88,7 @@ def url_of(endpoint: Endpoint, http: HttpRequest) -> str:
     elif _DOTS.search(path.partition("?")[0]):
         wrong = "a path holds no . or .. between slashes"
     if wrong:
-        raise NotSentError("configuration", f"endpoint {endpoint.name}: {path!r} cannot be sent: {wrong}")
+        raise HttpNotSentError("configuration", f"endpoint {endpoint.name}: {path!r} cannot be sent: {wrong}")
     url = endpoint.url.rstrip("/") + path if path else endpoint.url
     if http.query:
         url += ("&" if "?" in path else "?") + urlencode(http.query, quote_via=quote)
@@ -106,7 +107,7 @@ def headers_of(endpoint: Endpoint, http: HttpRequest) -> httpx.Headers:
         headers.update(httpx.Headers([(n.encode("ascii"), v.encode()) for n, v in http.headers.items()]))
     except UnicodeEncodeError as error:
         message = f"endpoint {endpoint.name}: {error.object!r} cannot be a header"
-        raise NotSentError("configuration", message) from error
+        raise HttpNotSentError("configuration", message) from error
     return headers
 
 

@@ -30,7 +30,7 @@ from breakglass.transport.http.rules import (
     MOST_REDIRECTS,
     TOO_MANY_REDIRECTS,
     HttpCall,
-    NotSentError,
+    HttpNotSentError,
     fault_of_status,
     following,
     headers_of,
@@ -112,7 +112,7 @@ class Http:
         http = cast(HttpRequest, request)
         try:
             call = await self._call(http)
-        except NotSentError as error:
+        except HttpNotSentError as error:
             return Result(Delivery.NOT_SENT, 0.0, fault=error.fault)
         progress = _Progress()
         started = time.monotonic()
@@ -122,7 +122,7 @@ class Http:
                 answer = await self._answer(call, http, sink, progress, until)
         except TimeoutError:
             fault = _too_late(call.endpoint, progress, http.timeout)
-        except NotSentError as error:
+        except HttpNotSentError as error:
             fault = error.fault
         except httpx.LocalProtocolError as error:
             where = where_of(call.endpoint, progress.address)
@@ -160,7 +160,7 @@ class Http:
         if endpoint is None:
             there = ", ".join(self._site.endpoints) or "none"
             message = f"site {self._site.name} has no endpoint {http.endpoint!r}; it has: {there}"
-            raise NotSentError("configuration", message)
+            raise HttpNotSentError("configuration", message)
         headers = headers_of(endpoint, http)
         if not http.anonymous and "authorization" not in headers:
             authorization = await authorization_of(endpoint, self._secrets)
@@ -231,13 +231,13 @@ class Http:
                 trace=progress.trace,
             )
         except (httpx.InvalidURL, ValueError) as error:
-            raise NotSentError("configuration", f"{where_of(call.endpoint, address)}: {error}") from error
+            raise HttpNotSentError("configuration", f"{where_of(call.endpoint, address)}: {error}") from error
 
     async def _address(self, call: HttpCall, progress: _Progress) -> EndpointAddress:
         endpoint = call.endpoint
         if endpoint.forward is not None and self._forward is None:
             message = f"{where_of(endpoint, None)} is reached by a port-forward, and there is none here"
-            raise NotSentError("configuration", message)
+            raise HttpNotSentError("configuration", message)
         progress.doing = "opening the port-forward" if endpoint.forward is not None else progress.doing
         try:
             address = await address_of(endpoint, self._forward)
@@ -245,7 +245,7 @@ class Http:
             assert endpoint.forward is not None
             there = f"{endpoint.forward.target} in {endpoint.forward.namespace}"
             message = f"{where_of(endpoint, None)}: no port-forward to {there}: {error}"
-            raise NotSentError("unreachable", message) from error
+            raise HttpNotSentError("unreachable", message) from error
         progress.address = address
         if not address.address:
             # Looked up here as well, since the loop's own threads would keep the program from ending
@@ -259,7 +259,7 @@ class Http:
                 message = (
                     f"{where_of(endpoint, address)}: {address.name!r} is not a name that can be resolved"
                 )
-                raise NotSentError("dns", message) from error
+                raise HttpNotSentError("dns", message) from error
         return address
 
     async def _to(self, call: HttpCall) -> httpx.AsyncHTTPTransport:
@@ -274,7 +274,7 @@ class Http:
                 )
             except OSError as error:
                 message = f"{where_of(call.endpoint, None)}: {error}"
-                raise NotSentError("configuration", message) from error
+                raise HttpNotSentError("configuration", message) from error
             connections = self._connections.setdefault(key, made)
             if connections is not made:
                 await made.aclose()

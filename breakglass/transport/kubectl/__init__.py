@@ -30,7 +30,7 @@ from breakglass.transport.kubectl import (
 from breakglass.transport.kubectl.access import load_package
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, run_program
-from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import one
 from breakglass.transport.kubectl.forward import Forward, ForwardError
 from breakglass.transport.kubectl.kubeconfig import check_tls_of_kubectl
@@ -75,7 +75,7 @@ class Kubectl:
         if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.command)):
             try:
                 await in_thread(lambda: check_tls_of_kubectl(cluster, os.environ))
-            except FaultError as error:
+            except KubectlFaultError as error:
                 return _not_sent(error.fault.message)
             return await run_program(cluster, asked, sink)
         refused = asked.command.refused or _refusal(asked)
@@ -100,7 +100,7 @@ class Kubectl:
         try:
             async with asyncio.timeout(SECRET_TIMEOUT):
                 found = await one(run, await run.find("secrets"), target)
-        except FaultError as error:
+        except KubectlFaultError as error:
             raise SecretError(error.fault.message) from None
         except TimeoutError:
             raise SecretError(run.past_deadline().fault.message) from None
@@ -156,7 +156,7 @@ async def _carry_out(run: KubectlRun) -> Result:
     try:
         async with asyncio.timeout(run.request.timeout):
             done = await _verb(run)
-    except FaultError as error:
+    except KubectlFaultError as error:
         run.err(error.said)
         return Result(
             run.delivery(error.delivery),

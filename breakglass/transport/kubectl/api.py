@@ -21,8 +21,8 @@ from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.access import Access, get_access
 from breakglass.transport.kubectl.faults import (
     NEXT,
-    FaultError,
-    LostError,
+    ApiConnectionLostError,
+    KubectlFaultError,
     from_exception,
     from_status,
     warnings,
@@ -104,7 +104,7 @@ class Api:
             if not isinstance(value, dict):
                 what = f"the answer is {_content(answer)} and no Kubernetes object"
                 message = f"{self.where}: {sending.doing}: {what}; {NEXT['malformed']}"
-                raise FaultError("malformed", message, Delivery.ANSWERED, status=answer.status)
+                raise KubectlFaultError("malformed", message, Delivery.ANSWERED, status=answer.status)
             return value
 
     @asynccontextmanager
@@ -143,7 +143,7 @@ class Api:
             access = await self.access()
             try:
                 answer = await self._request(access, method, path, sending, query, body, headers)
-            except LostError as error:
+            except ApiConnectionLostError as error:
                 if method == "GET" and not again:
                     again = True
                     continue
@@ -236,7 +236,7 @@ class Api:
                         raise self._unspoken(sending, protocols) from None
                     if status != 401 or renewed or not access.renewable:
                         raise await self._explained(status, data, sending, None) from None
-                except (LostError, aiohttp.ClientError, OSError) as error:
+                except (ApiConnectionLostError, aiohttp.ClientError, OSError) as error:
                     raise self.failed(error, sending) from None
                 else:
                     closing.pop_all()
@@ -258,14 +258,14 @@ class Api:
             await session.close()
         self._old.clear()
 
-    def failed(self, error: BaseException, sending: Sending) -> FaultError:
+    def failed(self, error: BaseException, sending: Sending) -> KubectlFaultError:
         """The fault of a request that got no answer."""
         access = self._access
         server = access.server if access else ""
         failed = from_exception(error, self.where, sending.doing, server, sent=sending.sent)
         return self._with_expiry(failed, access)
 
-    async def _refusal(self, answer: aiohttp.ClientResponse, sending: Sending) -> FaultError:
+    async def _refusal(self, answer: aiohttp.ClientResponse, sending: Sending) -> KubectlFaultError:
         try:
             data = await answer.content.read(PIECE * 16)
             while (more := await answer.content.read(PIECE)) and len(data) < PIECE * 16:
@@ -275,22 +275,22 @@ class Api:
         after = answer.headers.get("Retry-After", "")
         return await self._explained(answer.status, data, sending, float(after) if after.isdigit() else None)
 
-    def _unspoken(self, sending: Sending, protocols: Sequence[str]) -> FaultError:
+    def _unspoken(self, sending: Sending, protocols: Sequence[str]) -> KubectlFaultError:
         """An API server that speaks none of the protocols refuses the WebSocket without a word."""
         spoken = " and ".join(protocols)
         message = (
             f"{sending.doing}: the server does not speak {spoken}; Kubernetes before 1.30 cannot end "
             "standard input over a WebSocket: use `driver: binary`"
         )
-        return FaultError("rejected", f"{self.where}: {message}", Delivery.ANSWERED, status=403)
+        return KubectlFaultError("rejected", f"{self.where}: {message}", Delivery.ANSWERED, status=403)
 
     async def _explained(
         self, status: int, data: bytes, sending: Sending, retry_after: float | None
-    ) -> FaultError:
+    ) -> KubectlFaultError:
         failed = from_status(status, await _parsed(data), self.where, sending.doing, retry_after)
         return self._with_expiry(failed, self._access)
 
-    def _with_expiry(self, failed: FaultError, access: Access | None) -> FaultError:
+    def _with_expiry(self, failed: KubectlFaultError, access: Access | None) -> KubectlFaultError:
         """Say so when it is the client certificate's end that explains a refused login."""
         if failed.fault.kind != "authentication" or access is None or access.certificate_ends is None:
             return failed
@@ -300,7 +300,9 @@ class Api:
             f"{self.where}: the client certificate of kubeconfig user {access.user} expired on "
             f"{access.certificate_ends:%Y-%m-%d %H:%M} UTC; renew it, or use another context"
         )
-        return FaultError("authentication", message, failed.delivery, said=failed.said, status=failed.status)
+        return KubectlFaultError(
+            "authentication", message, failed.delivery, said=failed.said, status=failed.status
+        )
 
     async def _whole(self, answer: aiohttp.ClientResponse, sending: Sending) -> bytes:
         pieces: list[bytes] = []
@@ -308,7 +310,7 @@ class Api:
         async for piece in answer.content.iter_chunked(PIECE):
             size += len(piece)
             if size > LARGEST_ANSWER:
-                raise FaultError(
+                raise KubectlFaultError(
                     "malformed",
                     f"{self.where}: {sending.doing}: the answer is larger than {LARGEST_ANSWER >> 20} MiB; "
                     "select less",
@@ -365,7 +367,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
     except aiohttp.ClientConnectorError:
         raise
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise LostError(str(error)) from error
+        raise ApiConnectionLostError(str(error)) from error
 
 
 async def _about_to_send(

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import cast
 
 from breakglass.transport.base import Delivery
-from breakglass.transport.kubectl.faults import FaultError, misused
+from breakglass.transport.kubectl.faults import KubectlFaultError, misused
 from breakglass.transport.kubectl.kubeconfig import Choice, Section
 from breakglass.values import Json, parse_json
 
@@ -79,7 +79,7 @@ async def from_plugin(choice: Choice, where: str) -> Credential:
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0:
         last = err.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
-        raise FaultError(
+        raise KubectlFaultError(
             "authentication",
             f"{named} ended with status {process.returncode}: {last[0]}; log in with it again",
             Delivery.NOT_SENT,

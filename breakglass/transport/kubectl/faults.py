@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import aiohttp
 
+from breakglass.errors import RequestError
 from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault
 from breakglass.values import Json
@@ -37,11 +38,11 @@ TLS_ALERTS_ABOUT_THE_CLIENT = (
 arrive after the request was written, and still nothing of it was read."""
 
 
-class LostError(Exception):
+class ApiConnectionLostError(RequestError):
     """The connection ended after the request was begun. Not one of aiohttp's, which would send it again."""
 
 
-class FaultError(Exception):
+class KubectlFaultError(RequestError):
     """A request did not give what was asked. `said` is the line that kubectl would print.
 
     status, reason, retry_after (seconds), detail: what the server's answer said, where there was one.
@@ -69,30 +70,30 @@ class FaultError(Exception):
         self.detail = detail
 
 
-def misused(message: str) -> FaultError:
+def misused(message: str) -> KubectlFaultError:
     """A request that was refused before anything left."""
-    return FaultError("configuration", message, Delivery.NOT_SENT)
+    return KubectlFaultError("configuration", message, Delivery.NOT_SENT)
 
 
-def refused_here(kind: FaultKind, message: str, said: str = "") -> FaultError:
+def refused_here(kind: FaultKind, message: str, said: str = "") -> KubectlFaultError:
     """What the far side's answers show to be impossible; nothing has been changed."""
-    return FaultError(kind, message, Delivery.ANSWERED, said=said)
+    return KubectlFaultError(kind, message, Delivery.ANSWERED, said=said)
 
 
 def from_status(
     code: int, body: Json, where: str, doing: str, retry_after: float | None = None
-) -> FaultError:
+) -> KubectlFaultError:
     """The fault of an answer that is an error. `body` is None for one that is no Kubernetes Status."""
     status = body if isinstance(body, dict) and body.get("kind") == "Status" else None
     if status is None:
         kind: FaultKind = "server-error" if code >= 500 else "malformed"
         message = f"{where}: {doing}: answered HTTP {code} without a Kubernetes status; {NEXT[kind]}"
         said = f"Error from server: an error on the server (HTTP {code}) has prevented the request"
-        return FaultError(kind, message, Delivery.ANSWERED, said=said, status=code)
+        return KubectlFaultError(kind, message, Delivery.ANSWERED, said=said, status=code)
     reason, text = str(status.get("reason") or ""), str(status.get("message") or f"HTTP {code}")
     kind = _kind_of(code)
     advice = f"; {NEXT[kind]}" if kind in NEXT else ""
-    return FaultError(
+    return KubectlFaultError(
         kind,
         f"{where}: {doing}: {text}{advice}",
         Delivery.ANSWERED,
@@ -162,7 +163,9 @@ def warnings(headers: Sequence[str]) -> list[str]:
     return [re.sub(r"\\(.)", r"\1", match[1]) for match in found if match]
 
 
-def from_exception(error: BaseException, where: str, doing: str, server: str, *, sent: bool) -> FaultError:
+def from_exception(
+    error: BaseException, where: str, doing: str, server: str, *, sent: bool
+) -> KubectlFaultError:
     """The fault of a request that got no answer. `sent`: its first byte may have left."""
     kind, what, never_read = _explained(error, server, sent=sent)
     delivery = Delivery.UNKNOWN if sent and not never_read else Delivery.NOT_SENT
@@ -171,7 +174,7 @@ def from_exception(error: BaseException, where: str, doing: str, server: str, *,
     if kind == "refused":
         host = server.split("://", 1)[-1]
         said = f"The connection to the server {host} was refused - did you specify the right host or port?"
-    return FaultError(kind, message, delivery, said=said)
+    return KubectlFaultError(kind, message, delivery, said=said)
 
 
 def _explained(error: BaseException, server: str, *, sent: bool) -> tuple[FaultKind, str, bool]:

@@ -16,7 +16,7 @@ from breakglass.policy.kubectl.operations import Get, KubectlCommand, Selection,
 from breakglass.site.model import PortForward
 from breakglass.transport.base import Fault, KubectlRequest
 from breakglass.transport.kubectl.api import Api
-from breakglass.transport.kubectl.faults import FaultError, misused, refused_here
+from breakglass.transport.kubectl.faults import KubectlFaultError, misused, refused_here
 from breakglass.transport.kubectl.find import one, pods_behind
 from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, objects, text
 from breakglass.transport.kubectl.resources import Resources
@@ -54,7 +54,7 @@ class Forward:
         try:
             async with asyncio.timeout(TIMEOUT):
                 await self._pod()
-        except FaultError as error:
+        except KubectlFaultError as error:
             raise ForwardError(error.fault) from None
         except TimeoutError:
             message = f"{self.api.where}: forward to {self.asked.target}: no answer within {TIMEOUT:g} s"
@@ -99,7 +99,7 @@ class Forward:
         self.last_error = ""
         try:
             await self._carry(reader, writer)
-        except FaultError as error:
+        except KubectlFaultError as error:
             self.last_error = error.fault.message
         except (ConnectionError, aiohttp.ClientError, TimeoutError) as error:
             self.last_error = str(error)

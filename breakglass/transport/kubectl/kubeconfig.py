@@ -13,7 +13,7 @@ from typing import cast
 import yaml
 
 from breakglass.site.model import Cluster
-from breakglass.transport.kubectl.faults import FaultError, misused
+from breakglass.transport.kubectl.faults import KubectlFaultError, misused
 from breakglass.values import Json
 
 Section = dict[str, Json]
@@ -48,11 +48,11 @@ def choose(cluster: Cluster, environment: Mapping[str, str]) -> Choice:
     """The context of a cluster. Raises FaultError, naming the file and what is wrong in it."""
     paths = files_of(cluster, environment)
     read: list[tuple[Path, Section]] = []
-    broken: list[FaultError] = []
+    broken: list[KubectlFaultError] = []
     for path in paths:
         try:
             read.append((path, _read(cluster, path)))
-        except FaultError as error:
+        except KubectlFaultError as error:
             broken.append(error)
     if not read:
         raise broken[0]
@@ -110,7 +110,7 @@ def check_tls_of_kubectl(cluster: Cluster, environment: Mapping[str, str]) -> No
     """The same before the kubectl program runs; whatever else is wrong, kubectl says itself."""
     try:
         choice = choose(cluster, environment)
-    except FaultError:
+    except KubectlFaultError:
         return
     check_tls(cluster, choice)
 

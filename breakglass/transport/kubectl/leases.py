@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from breakglass.site.model import Cluster
 from breakglass.transport.kubectl.api import Api, Method, Sending
-from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.values import Json
 
 LASTS = 60
@@ -47,7 +47,7 @@ class Lease:
                 return other
             try:
                 await self._write(found, self._holder, LASTS)
-            except FaultError as error:
+            except KubectlFaultError as error:
                 if error.fault.kind != "conflict" or not left:
                     raise
             else:
@@ -68,7 +68,7 @@ class Lease:
     async def _read(self) -> dict[str, Json] | None:
         try:
             return await self._api.json("GET", f"{self._folder}/{self._name}", Sending("read the Lease"))
-        except FaultError as error:
+        except KubectlFaultError as error:
             if error.fault.kind == "not-found":
                 return None
             raise

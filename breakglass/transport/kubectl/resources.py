@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from breakglass.transport.kubectl.faults import FaultError, misused, refused_here
+from breakglass.transport.kubectl.faults import KubectlFaultError, misused, refused_here
 from breakglass.values import Json
 
 AT_ONCE = 16
@@ -135,7 +135,7 @@ class Resources:
         """A kind that is known, in the version that this cluster has; as it is known when it cannot say."""
         try:
             return await self._in_group(known.plural, known.group, read) or known
-        except FaultError as error:
+        except KubectlFaultError as error:
             if error.status is None:
                 raise
             return known
@@ -147,7 +147,7 @@ class Resources:
             if group not in self._asked:
                 try:
                     self._asked[group] = await _of_group(group, read)
-                except FaultError as error:
+                except KubectlFaultError as error:
                     if error.status != 404:
                         raise
                     self._asked[group] = ()
@@ -171,7 +171,7 @@ class Resources:
             async with turn:
                 try:
                     return await _of_group(group, read)
-                except FaultError as error:
+                except KubectlFaultError as error:
                     if error.fault.kind not in ("server-error", "not-found", "forbidden"):
                         raise
                     silent.append(group)

@@ -14,7 +14,7 @@ from breakglass.policy.kubectl.operations import Exec, Target
 from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending
-from breakglass.transport.kubectl.faults import NEXT, FaultError
+from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError
 from breakglass.transport.kubectl.resources import Resource, Resources
 from breakglass.values import Json
 
@@ -150,7 +150,7 @@ class KubectlRun:
         try:
             yield sending
             self._warn(sending)
-        except FaultError as error:
+        except KubectlFaultError as error:
             self._warn(sending)
             answered = error.delivery is Delivery.ANSWERED and error.fault.kind != "malformed"
             if answered or error.delivery is Delivery.NOT_SENT:
@@ -161,19 +161,21 @@ class KubectlRun:
         self.doing = doing
         return await self.api.json("GET", path, Sending(doing))
 
-    def past_deadline(self) -> FaultError:
+    def past_deadline(self) -> KubectlFaultError:
         """The fault of a request that the deadline cut."""
         seconds = f"{self.request.timeout:g} s"
         if self.waiting:
             message = f"{self.where}: {self.doing}: not done within {seconds}"
-            return FaultError(
+            return KubectlFaultError(
                 "timeout", message, self.delivery(None), said="error: timed out waiting for the condition"
             )
         doing, advice = self.doing, NEXT["timeout"]
         if self.api.entering and not self.pending:
             doing, advice = self.api.entering, "try it by hand, or use another kubeconfig user"
         message = f"{self.where}: {doing}: no answer within {seconds}; {advice}"
-        return FaultError("timeout", message, self.delivery(None), said=f"error: no answer within {seconds}")
+        return KubectlFaultError(
+            "timeout", message, self.delivery(None), said=f"error: no answer within {seconds}"
+        )
 
     def delivery(self, answered: Delivery | None) -> Delivery:
         """What is known of the whole request when it ends with a fault. `answered`: the delivery of the one
@@ -186,7 +188,7 @@ class KubectlRun:
             return Delivery.ANSWERED if answered is Delivery.ANSWERED else Delivery.NOT_SENT
         return answered or Delivery.NOT_SENT
 
-    def fault(self, failed: FaultError) -> Fault:
+    def fault(self, failed: KubectlFaultError) -> Fault:
         """The fault as the engine must read it: once something is done, no refusal says that nothing was."""
         if not self.done:
             return failed.fault

@@ -15,7 +15,7 @@ from breakglass.policy.kubectl.operations import (
     Selection,
     Target,
 )
-from breakglass.transport.kubectl.faults import FaultError, refused_here
+from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import NODES, many, one, place
 from breakglass.transport.kubectl.objects import (
     Object,
@@ -75,7 +75,7 @@ async def patched(run: KubectlRun, resource: Resource, before: Object, form: str
             body=_pinned(run, change),
             headers={"Content-Type": PATCH_TYPES[form]},
         )
-    except FaultError as error:
+    except KubectlFaultError as error:
         uid = run.request.uid
         if uid is not None and error.status == 422 and "metadata.uid" in str(error):
             message = f"{run.where}: {resource.plural} {name} is no longer the one with uid {uid}: {error}"
@@ -127,7 +127,7 @@ async def scale(run: KubectlRun, request: Scale) -> VerbResult:
             try:
                 await _scaled(run, resource, target, path, request.replicas, version)
                 break
-            except FaultError as error:
+            except KubectlFaultError as error:
                 pinned_version = run.request.resource_version is not None
                 if error.status != 409 or not version or pinned_version or attempt == SCALE_ATTEMPTS - 1:
                     raise

@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 
 from breakglass.policy.kubectl.operations import Delete, Operation
-from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import place, selected
 from breakglass.transport.kubectl.objects import Object, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
@@ -43,7 +43,7 @@ async def delete(run: KubectlRun, request: Delete) -> VerbResult:
             answer = await run.change(
                 "DELETE", path, f"delete {resource.plural} {target.name}", body=_options(run, request)
             )
-        except FaultError as error:
+        except KubectlFaultError as error:
             if request.ignore_not_found and error.status == 404 and error.reason == "NotFound":
                 continue
             raise
@@ -89,7 +89,7 @@ async def _until_gone(run: KubectlRun, request: Delete, going: PendingDeletion) 
     try:
         while not await is_gone(run, going.path, going.uid, doing):
             await pace.rest()
-    except FaultError as error:
+    except KubectlFaultError as error:
         if error.status not in (403, 405):
             raise
         # Whoever may delete and not look cannot wait, and has deleted all the same; kubectl does so too.

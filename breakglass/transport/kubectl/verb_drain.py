@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 
 from breakglass.policy.kubectl.operations import Drain, Operation, Selection
 from breakglass.transport.base import Delivery
-from breakglass.transport.kubectl.faults import FaultError, refused_here
+from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, many
 from breakglass.transport.kubectl.objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult
@@ -112,10 +112,10 @@ async def _evict_all(
     )
     failures = [each for each in results if isinstance(each, BaseException)]
     for failure in failures:
-        if not isinstance(failure, FaultError):
+        if not isinstance(failure, KubectlFaultError):
             raise failure
     for failure in failures[:-1]:
-        if isinstance(failure, FaultError):
+        if isinstance(failure, KubectlFaultError):
             run.err(failure.said)
     if failures:
         raise failures[-1]
@@ -144,7 +144,7 @@ async def _evict(run: KubectlRun, request: Drain, pod: Object, version: str, end
         try:
             await run.change("POST", f"{path}/eviction", f"evict pod {namespace}/{name}", body=eviction)
             break
-        except FaultError as error:
+        except KubectlFaultError as error:
             if error.status == 404:
                 return
             if error.status == 409 and uid_of(pod) in str(error):
@@ -160,7 +160,7 @@ async def _evict(run: KubectlRun, request: Drain, pod: Object, version: str, end
     run.out(f"pod/{name} evicted\n")
 
 
-async def _rest(run: KubectlRun, pod: Object, refusal: FaultError, end: float | None) -> None:
+async def _rest(run: KubectlRun, pod: Object, refusal: KubectlFaultError, end: float | None) -> None:
     """Until the eviction is asked for again. Raises FaultError when the line's time is over before."""
     causes = refusal.said.removeprefix("Error from server (TooManyRequests): ")
     budget = refusal.detail or causes
@@ -168,7 +168,7 @@ async def _rest(run: KubectlRun, pod: Object, refusal: FaultError, end: float | 
     line = f'error when evicting pods/"{name_of(pod)}" -n "{namespace_of(pod)}"'
     left = None if end is None else end - time.monotonic()
     if left is not None and left <= 0:
-        raise FaultError(
+        raise KubectlFaultError(
             "timeout",
             f"{run.where}: pod {namespace_of(pod)}/{name_of(pod)} cannot be evicted: {budget}",
             Delivery.ANSWERED,
@@ -178,10 +178,10 @@ async def _rest(run: KubectlRun, pod: Object, refusal: FaultError, end: float | 
     await asyncio.sleep(after if left is None else min(after, left))
 
 
-def _held(run: KubectlRun, pod: Object) -> FaultError:
+def _held(run: KubectlRun, pod: Object) -> KubectlFaultError:
     where = f'pod "{name_of(pod)}" in namespace "{namespace_of(pod)}"'
     said = f"error when waiting for {where} to terminate: global timeout reached"
-    return FaultError(
+    return KubectlFaultError(
         "timeout", f"{run.where}: {where} was evicted and is not gone in time", Delivery.ANSWERED, said=said
     )
 

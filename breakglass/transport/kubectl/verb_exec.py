@@ -14,7 +14,7 @@ import aiohttp
 from breakglass.policy.kubectl.operations import Exec, Operation
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Sending
-from breakglass.transport.kubectl.faults import NEXT, FaultError, refused_here
+from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, container_of, pods_behind
 from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult
@@ -50,7 +50,7 @@ async def execute(run: KubectlRun, request: Exec) -> VerbResult:
     async with run.websocket(path, doing, query, protocols) as (socket, sending):
         if request.stdin and socket.protocol != V5:
             message = f"{run.where}: {doing}: the server cannot end standard input; use `driver: binary`"
-            raise FaultError("rejected", message, Delivery.UNKNOWN)
+            raise KubectlFaultError("rejected", message, Delivery.UNKNOWN)
         feeding = asyncio.create_task(_feed(socket, stdin or b"")) if request.stdin else None
         try:
             status = await _streams(run, socket)
@@ -61,7 +61,7 @@ async def execute(run: KubectlRun, request: Exec) -> VerbResult:
                     await feeding
         if status is None:
             message = f"{run.where}: {doing}: the connection ended before the command's status came"
-            raise FaultError("disconnected", f"{message}; {NEXT['disconnected']}", Delivery.UNKNOWN)
+            raise KubectlFaultError("disconnected", f"{message}; {NEXT['disconnected']}", Delivery.UNKNOWN)
         return _ended(run, status, doing, sending)
 
 
@@ -99,7 +99,7 @@ def _ended(run: KubectlRun, raw: bytes, doing: str, sending: Sending) -> VerbRes
     try:
         status = parse_json(raw)
     except ValueError:
-        raise FaultError(
+        raise KubectlFaultError(
             "malformed", f"{run.where}: {doing}: the command's status cannot be read", Delivery.UNKNOWN
         ) from None
     if text(status, "status") == "Success":
@@ -116,7 +116,9 @@ def _ended(run: KubectlRun, raw: bytes, doing: str, sending: Sending) -> VerbRes
         )
     said = text(status, "message") or raw.decode(errors="replace")
     # Whether the runtime failed before or after the program began cannot be told from here.
-    raise FaultError("server-error", f"{run.where}: {doing}: {said}", Delivery.UNKNOWN, said=f"error: {said}")
+    raise KubectlFaultError(
+        "server-error", f"{run.where}: {doing}: {said}", Delivery.UNKNOWN, said=f"error: {said}"
+    )
 
 
 def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:

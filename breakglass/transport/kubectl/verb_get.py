@@ -4,7 +4,7 @@ from collections.abc import Coroutine
 from typing import cast
 
 from breakglass.policy.kubectl.operations import Get, Operation, Target
-from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import many, one, pages, place
 from breakglass.transport.kubectl.objects import Object, name_of, objects
 from breakglass.transport.kubectl.printing import (
@@ -31,13 +31,13 @@ async def get(run: KubectlRun, request: Get) -> VerbResult:
     if request.output in ("", "wide"):
         return await _tables(run, request)
     items: list[tuple[Resource, Object]] = []
-    failures: list[FaultError] = []
+    failures: list[KubectlFaultError] = []
     for resource, target in await _asked(run, request):
         try:
             found = (
                 [await one(run, resource, target)] if target else await many(run, resource, request.selection)
             )
-        except FaultError as error:
+        except KubectlFaultError as error:
             failures += _kept(error, request)
             continue
         items += [(resource, bare(each)) for each in found]
@@ -55,12 +55,12 @@ async def _asked(run: KubectlRun, request: Get) -> list[tuple[Resource, Target |
     return [(await run.find(kind), None) for kind in chosen.kinds]
 
 
-def _kept(error: FaultError, request: Get) -> list[FaultError]:
+def _kept(error: KubectlFaultError, request: Get) -> list[KubectlFaultError]:
     missing = error.status == 404 and error.reason == "NotFound"
     return [] if request.ignore_not_found and missing else [error]
 
 
-def _raise(run: KubectlRun, failures: list[FaultError]) -> None:
+def _raise(run: KubectlRun, failures: list[KubectlFaultError]) -> None:
     for failed in failures[:-1]:
         run.err(failed.said)
     if failures:
@@ -89,11 +89,11 @@ async def _tables(run: KubectlRun, request: Get) -> VerbResult:
     asked = await _asked(run, request)
     several = len({resource for resource, _ in asked}) > 1
     groups: list[tuple[Resource, list[list[str]]]] = []
-    failures: list[FaultError] = []
+    failures: list[KubectlFaultError] = []
     for resource, target in asked:
         try:
             found = await _table_of(run, request, resource, target)
-        except FaultError as error:
+        except KubectlFaultError as error:
             failures += _kept(error, request)
             continue
         same = bool(groups) and groups[-1][0] == resource

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from breakglass.policy.kubectl.operations import CanI, Operation, RolloutStatus, Wait
 from breakglass.transport.base import Fault
 from breakglass.transport.kubectl.api import Sending
-from breakglass.transport.kubectl.faults import FaultError, refused_here
+from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import one, place, selected
 from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
@@ -51,7 +51,7 @@ async def _look(run: KubectlRun, request: Wait, resource: Resource, path: str, n
     """The object; None when it is gone and that is what is waited for."""
     try:
         return await run.read(path, f"wait for {resource.plural} {name}")
-    except FaultError as error:
+    except KubectlFaultError as error:
         if request.until == "delete" and error.status == 404:
             return None
         raise
@@ -215,7 +215,7 @@ async def _named(run: KubectlRun, word: str) -> Object:
     """What an access review calls a resource; nothing more than the word for one that the server lacks."""
     try:
         resource = await run.find(word)
-    except FaultError as error:
+    except KubectlFaultError as error:
         if error.fault.kind != "not-found":
             raise
         run.err(f"Warning: the server doesn't have a resource type '{word}'")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from breakglass.transport.base import Delivery
-from breakglass.transport.kubectl.faults import FaultError
+from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.objects import uid_of
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun
@@ -21,7 +21,7 @@ class Pace:
     """Waits between looks, and knows when the line's own `--timeout` is over. 0 is no time of its own."""
 
     timeout: float
-    timed_out: Callable[[], FaultError]
+    timed_out: Callable[[], KubectlFaultError]
     next: float = FIRST_PAUSE
 
     def __post_init__(self) -> None:
@@ -36,17 +36,17 @@ class Pace:
         self.next = min(self.next * 1.5, LONGEST_PAUSE)
 
 
-def condition_not_met(run: KubectlRun, resource: Resource, name: str) -> FaultError:
+def condition_not_met(run: KubectlRun, resource: Resource, name: str) -> KubectlFaultError:
     said = f"error: timed out waiting for the condition on {resource.plural}/{name}"
     message = f"{run.where}: {resource.plural} {name}: not as awaited within the line's --timeout"
-    return FaultError("timeout", message, Delivery.ANSWERED, said=said)
+    return KubectlFaultError("timeout", message, Delivery.ANSWERED, said=said)
 
 
 async def is_gone(run: KubectlRun, path: str, uid: str, doing: str) -> bool:
     """Whether no object with this uid is at this path any more. Raises FaultError for other answers."""
     try:
         found: Json = await run.read(path, doing)
-    except FaultError as error:
+    except KubectlFaultError as error:
         if error.status == 404:
             return True
         raise

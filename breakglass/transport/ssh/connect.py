@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from paramiko.ssh_exception import IncompatiblePeer
 
+from breakglass.errors import RequestError
 from breakglass.threads import in_thread
 from breakglass.transport.ssh.connection import Connection, ConnectionProgress, hang_up
 from breakglass.transport.ssh.credentials import Offer
@@ -37,7 +38,7 @@ SILENCE = 30_000
 """Milliseconds without acknowledgement after which the kernel gives the connection up: TCP_USER_TIMEOUT."""
 
 
-class UnknownHostKeyError(Exception):
+class UnknownHostKeyError(RequestError):
     """The host's key is not known; a person must look at it."""
 
     def __init__(self, question: HostKeyQuestion, hop: Hop, key_type: str, key: bytes) -> None:

@@ -10,6 +10,7 @@ import time
 
 import paramiko
 
+from breakglass.errors import RequestError
 from breakglass.threads import in_thread
 from breakglass.transport.ssh.faults import (
     SshFaultError,
@@ -32,11 +33,11 @@ MOST_SESSIONS = 10
 """Commands at once on one connection: what sshd's MaxSessions is unless somebody changed it."""
 
 
-class SessionsFullError(Exception):
+class SessionsFullError(RequestError):
     """The connection is up, but the far side gives no further session on it."""
 
 
-class ConnectionLostError(Exception):
+class ConnectionLostError(RequestError):
     """The connection is gone, or does not answer any more."""
 
 

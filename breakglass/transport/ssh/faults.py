@@ -3,13 +3,14 @@
 import errno
 import socket
 
+from breakglass.errors import RequestError
 from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Fault
 
 UNREACHABLE = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
 
 
-class SshFaultError(Exception):
+class SshFaultError(RequestError):
     """The request was not sent. `fault` says why and what to do."""
 
     def __init__(self, kind: FaultKind, message: str) -> None:

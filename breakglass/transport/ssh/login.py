@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import paramiko
 
+from breakglass.errors import RequestError
 from breakglass.threads import in_thread
 from breakglass.transport.ssh.credentials import MOST_TRIES, Offer, offer
 from breakglass.transport.ssh.faults import SshFaultError, said
@@ -21,7 +22,7 @@ LOGIN = 20.0
 """Seconds for all tries to log in; sshd's own grace time is often 20."""
 
 
-class PassphraseWantedError(Exception):
+class PassphraseWantedError(RequestError):
     """A key is encrypted, and `secret` names what opens it. Nothing has been connected to yet."""
 
     def __init__(self, secret: str) -> None:

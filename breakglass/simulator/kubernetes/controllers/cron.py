@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from breakglass.errors import SimulatorError
+
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _NICKNAMES = {
@@ -17,7 +19,7 @@ _NICKNAMES = {
 _FURTHEST = timedelta(days=5 * 366)
 
 
-class CronScheduleError(Exception):
+class CronScheduleError(SimulatorError):
     """The schedule cannot be read, or never comes."""
 
 

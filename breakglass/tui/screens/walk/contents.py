@@ -7,7 +7,7 @@ from pathlib import Path
 from breakglass.journal.state import Attempt, State
 from breakglass.report.timeline import timeline
 from breakglass.transport.output import open_output, shortened
-from breakglass.tui.output_lines import Joined, LineSource, Written
+from breakglass.tui.output_lines import FixedLines, Joined, LineSource
 from breakglass.tui.screens.walk.card import finished_words
 from breakglass.tui.session_view import SessionView
 from breakglass.tui.widgets.text import clock, plain, shown_value
@@ -27,26 +27,26 @@ class Contents:
     def of(self, step: str, attempt: Attempt | None) -> tuple[Hashable, LineSource | None]:
         """The lines of an attempt, and a key that changes with them. None while a file is being opened."""
         if attempt is None:
-            return (step, 0), Written(())
+            return (step, 0), FixedLines(())
         live = self._walk.live
         if not attempt.finished:
             view = self._walk.state.steps.get(step)
             newest = step == self._walk.state.current and view is not None and attempt is view.last
             under_way = newest and bool(attempt.prepared) and live is not None
-            return (step, attempt.number, id(live) if under_way else 0), live if under_way else Written(())
+            return (step, attempt.number, id(live) if under_way else 0), live if under_way else FixedLines(())
         parts: list[LineSource] = []
         several = len(attempt.prepared) > 1
         for finish in attempt.finished:
             if several and finish.item < len(attempt.prepared):
-                parts.append(Written((f"-- {_one_line(attempt.prepared[finish.item].command)} --",)))
+                parts.append(FixedLines((f"-- {_one_line(attempt.prepared[finish.item].command)} --",)))
             if finish.output and finish.output_lines:
                 stored = self._stored(finish.output, "\n".join(filter(None, (finish.head, finish.tail))))
                 if stored is None:
                     return None, None
                 parts.append(stored)
             elif finish.head:
-                parts.append(Written([plain(line) for line in finish.head.split("\n")]))
-            parts.append(Written((f"-- {finished_words(finish)} --",)))
+                parts.append(FixedLines([plain(line) for line in finish.head.split("\n")]))
+            parts.append(FixedLines((f"-- {finished_words(finish)} --",)))
         return (step, attempt.number, len(attempt.finished)), Joined(parts)
 
     def _stored(self, name: str, ends: str) -> LineSource | None:
@@ -63,7 +63,7 @@ class Contents:
             lines: LineSource = await asyncio.to_thread(open_output, path)
         except OSError as error:
             kept = [plain(line) for line in ends.split("\n")]
-            lines = Written((f"-- {error.strerror}: {path} --", "-- what the record keeps: --", *kept))
+            lines = FixedLines((f"-- {error.strerror}: {path} --", "-- what the record keeps: --", *kept))
         while len(self._open) >= MOST_KEPT_OPEN:
             self._open.pop(next(iter(self._open)))
         self._open[name] = lines

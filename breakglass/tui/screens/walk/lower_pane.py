@@ -9,7 +9,7 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from breakglass.journal.state import Attempt, State, StepView
-from breakglass.tui.output_lines import Search, Written
+from breakglass.tui.output_lines import FixedLines, Search
 from breakglass.tui.screens.walk.contents import Contents, timeline_lines, value_lines
 from breakglass.tui.screens.walk.output import OutputPane
 from breakglass.tui.session_view import SessionView
@@ -74,7 +74,7 @@ class LowerPane(Container):
         key = (self.content, len(state.timeline))
         if key == self._key:
             return
-        lines = Written(timeline_lines(state) if self.content == "timeline" else value_lines(state))
+        lines = FixedLines(timeline_lines(state) if self.content == "timeline" else value_lines(state))
         if self._shown == self.content:
             self.pane.viewport.source = lines
         else:
