@@ -132,8 +132,9 @@ class JournalWriter:
     async def on_disk(self) -> None:
         """Return when everything recorded so far is on disk. Raises JournalUnwritableError where it cannot be
         put there."""
-        async with self._turn:
-            await self._in_writing_thread(self.journal.require)
+        if self.journal.fault:  # else each record has come back from there already
+            async with self._turn:
+                await self._in_writing_thread(self.journal.require)
 
     @property
     def fault(self) -> str:

@@ -228,6 +228,7 @@ class _Walk:
             for each in self._left
             if each.at is not None and not asks(self._engine.runbook.step(each.at))
         }
+        self._stopped = False
         self._questions: asyncio.Queue[e.Asked] = asyncio.Queue()
         self._beside = Gateway(self._engine.site, folder / "beside", Clock(), Prompts())
 
@@ -264,6 +265,7 @@ class _Walk:
 
     def _stop(self) -> None:
         if self._engine.state.ended is None:
+            self._stopped = True
             self._engine.command(c.Stop("the trap was met", OPERATOR))
 
     async def _answer(self) -> None:
@@ -272,7 +274,7 @@ class _Walk:
             asked = await self._questions.get()
             at = self._engine.state.following if asked.question == "continue" else asked.step
             jump = await self._make_moves(at)
-            if self._engine.state.waiting is not asked:
+            if self._stopped or self._engine.state.waiting is not asked:
                 continue
             if jump is not None:
                 self._engine.command(c.Jump(jump, "by mistake", OPERATOR))

@@ -148,7 +148,10 @@ async def test_without_a_terminal_the_outcome_of_a_change_is_waited_for(tmp_path
     (folder,) = all_sessions(state)
     session = fold(read(folder.path / FILE_NAME).records)
     (attempt,) = session.steps["purge"].attempts
-    assert [each.outcome for each in attempt.finished] == ["succeeded"]
+    # An interrupt that comes between the record of what is about to be sent and its sending, sends nothing.
+    allowed = ("succeeded", "not-sent") if harm == "SIGINT" else ("succeeded",)
+    (finished,) = attempt.finished
+    assert finished.outcome in allowed
     if harm == "SIGINT":
         assert session.ended is None
         assert code == 130
