@@ -41,7 +41,7 @@ reference: develop
 	$(BIN)/python -m tools.reference
 
 man: install
-	$(BIN)/python -m breakglass.cli.man_page > docs/breakglass.1
+	$(BIN)/python -m tools.man_page > docs/breakglass.1
 
 screenshots: develop
 	$(BIN)/python -m tools.screenshots

@@ -4,6 +4,7 @@ Commands are imported when they are asked for, so that `--version` and `list` co
 """
 
 import gc
+import os
 import sys
 from io import TextIOWrapper
 
@@ -76,6 +77,10 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         # A terminal that cannot show a character must not end a walk.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    if "_ARGCOMPLETE" in os.environ:
+        from breakglass.cli.completion import complete
+
+        complete(program(*os.environ["COMP_LINE"].split()))
     if words == ["--version"]:
         print(f"breakglass {__version__}")
         return 0

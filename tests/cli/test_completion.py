@@ -3,18 +3,20 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from breakglass.cli.completion import candidates
 from breakglass.cli.main import COMMANDS, main
 
-TRY = """
+Offered = Callable[[str], list[str]]
+BREAKGLASS = Path(sys.executable).parent / "breakglass"
+BASH = """
 eval "$(breakglass completion bash)"
-COMP_WORDS=(breakglass "$@")
-COMP_CWORD=$#
-_breakglass
+COMP_LINE=$1
+COMP_POINT=${#COMP_LINE}
+_python_argcomplete breakglass
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -29,73 +31,89 @@ def a_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_first_word_is_a_command() -> None:
-    assert set(candidates([""])) == {*COMMANDS, "--help", "--version"}
-    assert candidates(["sch"]) == ["schema"]
+@pytest.fixture
+def offered(tmp_path: Path) -> Offered:
+    """What the program offers to a shell for the last word of a line."""
+
+    def ask(line: str) -> list[str]:
+        answer = tmp_path / "answer"
+        asked = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE_STDOUT_FILENAME": str(answer)}
+        env = {**os.environ, **asked, "_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n"}
+        subprocess.run([BREAKGLASS], env=env, cwd=tmp_path, check=True, timeout=30)
+        return [word.rstrip() for word in answer.read_text().splitlines()]
+
+    return ask
 
 
-def test_a_runbook_is_completed_by_name() -> None:
-    assert candidates(["show", "outpost"]) == ["outpost-shm-purge"]
-    assert candidates(["triage", "--site", "site.yaml", "outpost"]) == ["outpost-shm-purge"]
+def test_the_first_word_is_a_command(offered: Offered) -> None:
+    assert offered("breakglass ") == list(COMMANDS)
+    assert offered("breakglass --") == ["--help", "--version"]
+    assert offered("breakglass sch") == ["schema"]
 
 
-def test_lint_takes_any_number_of_runbooks() -> None:
-    assert "outpost-shm-purge" in candidates(["lint", "vault-raft-recovery", ""])
+def test_a_runbook_is_completed_by_name(offered: Offered) -> None:
+    assert offered("breakglass show outpost") == ["outpost-shm-purge"]
+    assert offered("breakglass triage --site site.yaml outpost") == ["outpost-shm-purge"]
 
 
-def test_a_scenario_belongs_to_the_runbook_before_it() -> None:
-    assert candidates(["rehearse", "outpost-shm-purge", "h"]) == ["healthy-outpost"]
-    assert candidates(["rehearse", "no-such-runbook", "h"]) == []
+def test_lint_takes_any_number_of_runbooks(offered: Offered) -> None:
+    assert "outpost-shm-purge" in offered("breakglass lint vault-raft-recovery ")
 
 
-def test_sessions_are_offered_newest_first_after_last() -> None:
-    assert candidates(["report", ""]) == [
+def test_a_scenario_belongs_to_the_runbook_before_it(offered: Offered) -> None:
+    assert offered("breakglass rehearse outpost-shm-purge h") == ["healthy-outpost"]
+    assert offered("breakglass rehearse no-such-runbook h") == []
+
+
+def test_sessions_are_offered_newest_first_after_last(offered: Offered) -> None:
+    assert offered("breakglass report ") == [
         "last",
         "20260422T103100Z-vault-raft-recovery-bbbb",
         "20260418T031100Z-outpost-shm-purge-aaaa",
     ]
 
 
-def test_options_are_offered_after_a_dash() -> None:
-    assert candidates(["list", "--"]) == ["--help", "--json"]
+def test_options_are_offered_after_a_dash(offered: Offered) -> None:
+    assert offered("breakglass list --") == ["--help", "--json"]
 
 
-def test_the_value_of_an_option_is_not_taken_for_the_next_argument() -> None:
-    assert candidates(["run", "--site", ""]) == []
-    assert "outpost-shm-purge" in candidates(["run", "--site", "site.yaml", ""])
+def test_the_value_of_an_option_is_not_taken_for_the_next_argument(offered: Offered) -> None:
+    assert "outpost-shm-purge" in offered("breakglass run --site site.yaml ")
 
 
-def test_inputs_are_offered_by_name() -> None:
-    assert candidates(["run", "outpost-shm-purge", "--input", "name"]) == ["namespace="]
+def test_inputs_are_offered_by_name(offered: Offered) -> None:
+    assert offered("breakglass run outpost-shm-purge --input name") == ["namespace="]
 
 
-def test_nothing_more_is_offered_when_every_argument_is_given() -> None:
-    assert candidates(["schema", "site", ""]) == []
-    assert candidates(["list", ""]) == []
+def test_nothing_more_is_offered_when_every_argument_is_given(offered: Offered) -> None:
+    assert offered("breakglass schema site ") == []
+    assert offered("breakglass list ") == []
 
 
-def test_a_word_that_is_no_command_offers_nothing() -> None:
-    assert candidates(["frobnicate", ""]) == []
+def test_where_no_name_stands_a_file_is_offered(offered: Offered, tmp_path: Path) -> None:
+    (tmp_path / "my-site.yaml").touch()
+    assert offered("breakglass run --site my") == ["my-site.yaml"]
 
 
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [(["sch"], ["schema"]), (["show", "out"], ["outpost-shm-purge"]), (["list", "--"], ["--help", "--json"])],
-)
-def test_bash_completes_through_the_script(words: list[str], offered: list[str]) -> None:
-    beside = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def test_bash_completes_through_the_script() -> None:
+    beside = {**os.environ, "PATH": f"{BREAKGLASS.parent}:{os.environ['PATH']}"}
     ran = subprocess.run(
-        ["bash", "-c", TRY, "bash", *words], env=beside, capture_output=True, text=True, timeout=30
+        ["bash", "-c", BASH, "bash", "breakglass show out"],
+        env=beside,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
-    assert (ran.stdout.split(), ran.stderr) == (offered, "")
+    assert (ran.stdout.split(), ran.stderr) == (["outpost-shm-purge"], "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_has_a_script(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["completion", shell]) == 0
-    assert "breakglass completion --words=" in capsys.readouterr().out
+    assert "breakglass" in capsys.readouterr().out
 
 
 def test_without_a_shell_it_names_those_it_knows(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["completion"]) == 2
-    assert "bash, zsh, fish" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["completion"])
+    assert "shell" in capsys.readouterr().err

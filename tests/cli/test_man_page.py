@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from breakglass.cli.main import COMMANDS
-from breakglass.cli.man_page import man_page
 from breakglass.exit_codes import ExitCode
+from tools.man_page import man_page
 
 COMMITTED = Path(__file__).parent.parent.parent / "docs" / "breakglass.1"
 

@@ -1,11 +1,11 @@
-"""The man page, made from what the commands say of themselves: `python -m breakglass.cli.man_page`."""
+"""The man page, made from what the commands say of themselves: `python -m tools.man_page`."""
 
 import re
+import sys
 from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Iterable, Iterator
 
 from breakglass import __version__, exit_codes
-from breakglass.cli.completion import actions_of
 from breakglass.cli.main import ABOUT, COMMANDS, EXAMPLES, load
 
 ENVIRONMENT = {
@@ -49,9 +49,15 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _actions(parser: ArgumentParser) -> list[Action]:
+    """What it takes; argparse has no public way to ask for it."""
+    actions = parser._actions  # pyright: ignore[reportPrivateUsage]
+    return [each for each in actions if each.help != SUPPRESS and each.dest != "help"]
+
+
 def _command(name: str, parser: ArgumentParser) -> Iterator[str]:
     about, _, examples = (parser.description or "").partition("\nexamples:\n")
-    known = [action for action in actions_of(parser) if action.help != SUPPRESS and action.dest != "help"]
+    known = _actions(parser)
     yield f".SS breakglass {_plain(' '.join([name, *_synopsis(known)]))}"
     yield _plain(" ".join(about.split()))
     for action in known:
@@ -108,4 +114,4 @@ def _plain(text: str) -> str:
 
 
 if __name__ == "__main__":
-    print(man_page(), end="")
+    sys.stdout.write(man_page())
