@@ -273,6 +273,8 @@ def with_templates(value: T, change: Callable[[Template], Template]) -> T:
     match value:
         case Template():
             whole = change(value)
+        case Position():  # a tuple too, and stays what it is
+            pass
         case Mapping():
             entries = cast("Mapping[object, object]", value)
             whole = {name: with_templates(each, change) for name, each in entries.items()}

@@ -133,7 +133,8 @@ def test_it_is_for_its_owner_alone(home: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_one_clear_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["site", "init", "nowhere/site.yaml"]) == 2
-    assert capsys.readouterr().err.strip() == "nowhere/site.yaml cannot be written: No such file or directory"
+    said = "nowhere/site.yaml cannot be written: No such file or directory; give another place"
+    assert capsys.readouterr().err.strip() == said
 
 
 def test_it_is_printed_where_that_is_asked(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

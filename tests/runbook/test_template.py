@@ -20,6 +20,7 @@ from breakglass.runbook.template import (
     render_tree,
     split_words,
     with_expressions,
+    with_templates,
 )
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Position
@@ -152,3 +153,10 @@ def test_stand_ins_show_the_form_of_a_command() -> None:
 def test_for_people_a_value_that_is_not_known_yet_stands_as_its_expression() -> None:
     template = parse_template("uid ${{ uid }}, ${{ used }} % of ${{ size }}", PLACE)
     assert render_known(template, {"uid": "a1", "size": None}) == "uid a1, <used> % of <size>"
+
+
+def test_a_template_that_is_changed_keeps_its_place() -> None:
+    (word,) = split_words("${{ a }}", PLACE)
+    changed = with_templates((word, PLACE), lambda each: replace(each, text="b"))
+    assert changed[0].text == "b"
+    assert changed[0].position.line == changed[1].line == 7
