@@ -26,10 +26,10 @@ def run(arguments: Namespace) -> int:
 
 def complete(program: ArgumentParser) -> None:
     """Answer the shell that presses Tab, as its script asks in the environment, and end the program."""
-    autocomplete(program, always_complete_options=False, default_completer=_Names())
+    autocomplete(program, always_complete_options=False, default_completer=_KnownNames())
 
 
-class _Names(BaseCompleter):
+class _KnownNames(BaseCompleter):
     """Names for the arguments that take one, by what the argument is called; else files."""
 
     def __call__(

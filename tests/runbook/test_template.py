@@ -157,6 +157,6 @@ def test_for_people_a_value_that_is_not_known_yet_stands_as_its_expression() -> 
 
 def test_a_template_that_is_changed_keeps_its_place() -> None:
     (word,) = split_words("${{ a }}", PLACE)
-    changed = with_templates((word, PLACE), lambda each: replace(each, text="b"))
-    assert changed[0].text == "b"
+    changed = with_templates((word, PLACE), lambda each: replace(each, source="b"))
+    assert changed[0].source == "b"
     assert changed[0].position.line == changed[1].line == 7
