@@ -42,7 +42,7 @@ class _KnownNames(BaseCompleter):
 def _runbooks(given: Namespace) -> list[str]:
     from breakglass.runbook.library import all_runbooks
 
-    return list(dict.fromkeys(found.name for found in all_runbooks()))
+    return [found.name for found in all_runbooks()]
 
 
 def _scenarios(given: Namespace) -> list[str]:

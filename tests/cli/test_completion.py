@@ -56,6 +56,14 @@ def test_a_runbook_is_completed_by_name(offered: Offered) -> None:
     assert offered("breakglass triage --site site.yaml outpost") == ["outpost-shm-purge"]
 
 
+def test_a_name_that_two_have_is_completed_once(offered: Offered, tmp_path: Path) -> None:
+    for name in ("outpost-shm-purge", "outpost-of-mine"):
+        folder = tmp_path / "runbooks" / name
+        folder.mkdir(parents=True)
+        (folder / "runbook.yaml").write_text(f"runbook: {name}\n")
+    assert sorted(offered("breakglass show outpost")) == ["outpost-of-mine", "outpost-shm-purge"]
+
+
 def test_lint_takes_any_number_of_runbooks(offered: Offered) -> None:
     assert "outpost-shm-purge" in offered("breakglass lint vault-raft-recovery ")
 

@@ -95,12 +95,6 @@ def test_lint_of_files_does_not_mind_what_else_has_their_name(here: Path) -> Non
     assert main(["lint", str(runbook(here, NAME))]) == 0
 
 
-def test_a_name_that_two_have_is_completed_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runbook(here, NAME)
-    assert main(["completion", "--words=show\x1foutpost"]) == 0
-    assert capsys.readouterr().out.splitlines() == [NAME]
-
-
 @pytest.mark.parametrize("options", [["--auto"], ["--auto", "--json"], ["--plain"]], ids=" ".join)
 def test_a_walk_says_at_its_start_where_its_runbook_comes_from(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str]

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from breakglass.errors import UserError
 from breakglass.runbook.faults import FaultKind
-from breakglass.site.model import Endpoint, PortForward, Site
+from breakglass.site.model import BasicLogin, Endpoint, PortForward, Site
 from breakglass.site.secrets import SecretError
 from breakglass.transport.base import Delivery, HttpRequest, Result
 from breakglass.transport.http.transport import LARGEST_JSON, Http
@@ -68,7 +68,7 @@ async def test_headers_of_the_step_go_over_those_of_the_endpoint() -> None:
     ("login", "expected"),
     [
         ({"bearer": "token"}, "Bearer value-of-token"),
-        ({"basic": ("ops", "password")}, "Basic b3BzOnZhbHVlLW9mLXBhc3N3b3Jk"),
+        ({"basic": BasicLogin("ops", "password")}, "Basic b3BzOnZhbHVlLW9mLXBhc3N3b3Jk"),
     ],
 )
 async def test_a_login_comes_from_secrets_and_an_anonymous_request_has_none(
