@@ -9,7 +9,6 @@ import base64
 import binascii
 import os
 import time
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import cast
 
@@ -36,15 +35,22 @@ from breakglass.transport.kubectl.forward import Forward, ForwardError
 from breakglass.transport.kubectl.kubeconfig import check_tls_of_kubectl
 from breakglass.transport.kubectl.objects import at
 from breakglass.transport.kubectl.resources import Resources
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, Verbs
 
 __all__ = ["ForwardError", "Kubectl"]
 
 SECRET_TIMEOUT = 15.0
 """Seconds in which a secret must be read."""
 
-VERBS = (verb_get, verb_logs, verb_exec, verb_observe, verb_change, verb_delete, verb_drain)
-"""What carries out a verb: each module gives the coroutine of a verb that it knows."""
+VERBS: Verbs = {
+    **verb_get.VERBS,
+    **verb_logs.VERBS,
+    **verb_exec.VERBS,
+    **verb_observe.VERBS,
+    **verb_change.VERBS,
+    **verb_delete.VERBS,
+    **verb_drain.VERBS,
+}
 
 
 @dataclass
@@ -155,7 +161,9 @@ async def _carry_out(run: KubectlRun) -> Result:
     started = time.monotonic()
     try:
         async with asyncio.timeout(run.request.timeout):
-            done = await _verb(run)
+            operation = run.request.command.operation
+            assert operation is not None, "what is not understood has been refused"
+            done = await VERBS[type(operation)](run, operation)
     except KubectlFaultError as error:
         run.err(error.said)
         return Result(
@@ -172,16 +180,6 @@ async def _carry_out(run: KubectlRun) -> Result:
     return Result(
         Delivery.ANSWERED, time.monotonic() - started, exit=done.exit, data=done.data, fault=done.fault
     )
-
-
-def _verb(run: KubectlRun) -> Coroutine[None, None, VerbResult]:
-    operation = run.request.command.operation
-    assert operation is not None, "what is not understood has been refused"
-    for module in VERBS:
-        carried_out = module.carry_out(run, operation)
-        if carried_out is not None:
-            return carried_out
-    raise AssertionError(f"nothing carries out {operation}")
 
 
 def _refusal(request: KubectlRequest) -> str:

@@ -3,14 +3,14 @@
 From this, and from nothing else, the delivery is told at the end, also when the deadline cuts it anywhere.
 """
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import aiohttp
 
-from breakglass.policy.kubectl.operations import Exec, Target
+from breakglass.policy.kubectl.operations import Exec, Operation, Target
 from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending
@@ -197,3 +197,7 @@ class KubectlRun:
             return Fault(failed.fault.kind, f"done: {said}; then: {failed.fault.message}")
         kind: FaultKind = "timeout" if failed.fault.kind == "timeout" else "disconnected"
         return Fault(kind, f"accepted: {said}; then: {failed.fault.message}")
+
+
+Verbs: TypeAlias = Mapping[type[Operation], Callable[[KubectlRun, Any], Coroutine[Any, Any, VerbResult]]]
+"""What carries out a verb, by the type of its operation, which it is given."""

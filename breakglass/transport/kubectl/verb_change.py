@@ -1,13 +1,11 @@
 """The small changes: patch, scale, rollout restart, cordon, and a job from a cron job."""
 
-from collections.abc import Coroutine
 from datetime import datetime
 from typing import cast
 
 from breakglass.policy.kubectl.operations import (
     Cordon,
     CreateJob,
-    Operation,
     Output,
     Patch,
     RolloutRestart,
@@ -29,7 +27,7 @@ from breakglass.transport.kubectl.objects import (
 )
 from breakglass.transport.kubectl.printing import as_json, as_yaml, bare
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.values import Json
 
 PATCH_TYPES = {
@@ -261,18 +259,4 @@ def _print(run: KubectlRun, output: Output, resource: Resource, value: Object, l
             run.out(f"{resource.qualified}/{name_of(value)} {line}\n")
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Patch():
-            return patch(run, operation)
-        case Scale():
-            return scale(run, operation)
-        case RolloutRestart():
-            return restart(run, operation)
-        case Cordon():
-            return cordon(run, operation)
-        case CreateJob():
-            return create_job(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Patch: patch, Scale: scale, RolloutRestart: restart, Cordon: cordon, CreateJob: create_job}

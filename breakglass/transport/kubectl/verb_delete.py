@@ -1,14 +1,13 @@
 """`kubectl delete`: one request for each object, held to the uid that was diagnosed, and then the wait."""
 
-from collections.abc import Coroutine
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.operations import Delete, Operation
+from breakglass.policy.kubectl.operations import Delete
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import place, selected
 from breakglass.transport.kubectl.objects import Object, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.waiting import Pace, condition_not_met, is_gone
 from breakglass.values import Json
 
@@ -26,7 +25,7 @@ class PendingDeletion:
 
 
 async def delete(run: KubectlRun, request: Delete) -> VerbResult:
-    """Delete the objects and wait until they are gone. Raises FaultError."""
+    """Delete the objects and wait until they are gone. Raises KubectlFaultError."""
     found = await selected(run, request.selection)
     if not found:
         run.err("No resources found")
@@ -95,10 +94,4 @@ async def _until_gone(run: KubectlRun, request: Delete, going: PendingDeletion) 
         # Whoever may delete and not look cannot wait, and has deleted all the same; kubectl does so too.
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Delete():
-            return delete(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Delete: delete}

@@ -6,14 +6,13 @@ for again; every other refusal ends the drain.
 
 import asyncio
 import time
-from collections.abc import Coroutine
 
-from breakglass.policy.kubectl.operations import Drain, Operation, Selection
+from breakglass.policy.kubectl.operations import Drain, Selection
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, many
 from breakglass.transport.kubectl.objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.verb_change import mark, nodes_of
 from breakglass.transport.kubectl.waiting import Pace, is_gone
 
@@ -186,10 +185,4 @@ def _held(run: KubectlRun, pod: Object) -> KubectlFaultError:
     )
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Drain():
-            return drain(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Drain: drain}

@@ -6,18 +6,17 @@ byte of each message names the stream; only version 5 can say that the input has
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
 from typing import cast
 
 import aiohttp
 
-from breakglass.policy.kubectl.operations import Exec, Operation
+from breakglass.policy.kubectl.operations import Exec
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, container_of, pods_behind
 from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.values import parse_json
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
@@ -121,10 +120,4 @@ def _ended(run: KubectlRun, raw: bytes, doing: str, sending: Sending) -> VerbRes
     )
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Exec():
-            return execute(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Exec: execute}

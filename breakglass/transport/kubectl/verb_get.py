@@ -1,9 +1,8 @@
 """`kubectl get`: objects as the line asks for them, in the text that kubectl prints."""
 
-from collections.abc import Coroutine
 from typing import cast
 
-from breakglass.policy.kubectl.operations import Get, Operation, Target
+from breakglass.policy.kubectl.operations import Get, Target
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import many, one, pages, place
 from breakglass.transport.kubectl.objects import Object, name_of, objects
@@ -17,7 +16,7 @@ from breakglass.transport.kubectl.printing import (
     table,
 )
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.values import Json
 
 AS_TABLE = {
@@ -27,7 +26,7 @@ AS_TABLE = {
 
 
 async def get(run: KubectlRun, request: Get) -> VerbResult:
-    """Print the objects. Raises FaultError after what could be printed is printed."""
+    """Print the objects. Raises KubectlFaultError after what could be printed is printed."""
     if request.output in ("", "wide"):
         return await _tables(run, request)
     items: list[tuple[Resource, Object]] = []
@@ -142,10 +141,4 @@ async def _nothing(run: KubectlRun, request: Get, resources: list[Resource]) -> 
     return f"No resources found in {await run.namespace(given=chosen.namespace)} namespace."
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Get():
-            return get(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Get: get}

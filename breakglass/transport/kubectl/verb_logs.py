@@ -1,13 +1,12 @@
 """`kubectl logs`: streamed as it comes, never held whole."""
 
 import math
-from collections.abc import Coroutine
 
-from breakglass.policy.kubectl.operations import Logs, Operation
+from breakglass.policy.kubectl.operations import Logs
 from breakglass.transport.kubectl.api import PIECE
 from breakglass.transport.kubectl.find import PODS, container_of, many, pods_behind
 from breakglass.transport.kubectl.objects import Object, name_of, namespace_of, objects, text
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 
 LONGEST_LINE = 1024 * 1024
 """Bytes of a line without an end that are held back to put the prefix before it."""
@@ -69,10 +68,4 @@ async def _one(run: KubectlRun, request: Logs, pod: Object, container: str) -> N
             run.sink("stdout", before + line)
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Logs():
-            return logs(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Logs: logs}

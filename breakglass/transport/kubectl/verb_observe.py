@@ -1,16 +1,15 @@
 """The verbs that look and wait: wait, rollout status, auth can-i."""
 
-from collections.abc import Coroutine
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.operations import CanI, Operation, RolloutStatus, Wait
+from breakglass.policy.kubectl.operations import CanI, RolloutStatus, Wait
 from breakglass.transport.base import Fault
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import one, place, selected
 from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
-from breakglass.transport.kubectl.run import KubectlRun, VerbResult
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.waiting import Pace, condition_not_met
 from breakglass.values import Json
 
@@ -225,14 +224,4 @@ async def _named(run: KubectlRun, word: str) -> Object:
     return {"group": resource.group, "version": resource.version, "resource": resource.plural}
 
 
-def carry_out(run: KubectlRun, operation: Operation) -> Coroutine[None, None, VerbResult] | None:
-    """What carries out the operation, if it is one of these verbs."""
-    match operation:
-        case Wait():
-            return wait(run, operation)
-        case RolloutStatus():
-            return rollout_status(run, operation)
-        case CanI():
-            return can_i(run, operation)
-        case _:
-            return None
+VERBS: Verbs = {Wait: wait, RolloutStatus: rollout_status, CanI: can_i}

@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from breakglass.policy.kubectl import operations
+from breakglass.policy.kubectl.operations import Operation
 from breakglass.simulator.kubernetes.access import READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, PodEnding
 from breakglass.simulator.kubernetes.objects import Object, at, number, text, uid_of
 from breakglass.transport.base import Delivery
+from breakglass.transport.kubectl import VERBS
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import (
     Cluster,
@@ -329,3 +332,8 @@ async def test_a_stateful_sets_pods_come_one_at_a_time(start: Start) -> None:
         assert (await run("rollout status sts/data -n web")).fault == ""
         gone = await run("wait --for=delete pod/data-1 -n web --timeout=20s")
     assert gone.fault == ""
+
+
+def test_every_verb_that_is_understood_is_carried_out() -> None:
+    understood = {each for each in vars(operations).values() if isinstance(each, type)}
+    assert set(VERBS) == {each for each in understood if issubclass(each, Operation)} - {Operation}
