@@ -273,14 +273,12 @@ def with_templates(value: T, change: Callable[[Template], Template]) -> T:
     match value:
         case Template():
             whole = change(value)
-        case Position():  # a tuple too, and stays what it is
-            pass
         case Mapping():
             entries = cast("Mapping[object, object]", value)
             whole = {name: with_templates(each, change) for name, each in entries.items()}
         case list():
             whole = [with_templates(each, change) for each in cast("list[object]", value)]
-        case tuple():
+        case tuple() if type(cast(object, value)) is tuple:  # a named tuple, as a Position is, stays one
             whole = tuple(with_templates(each, change) for each in cast("tuple[object, ...]", value))
         case _ if is_dataclass(value) and not isinstance(value, type):
             parts = {each.name: with_templates(getattr(value, each.name), change) for each in fields(value)}
