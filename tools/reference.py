@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from breakglass.rehearsal.scenario import scenario_schema
-from breakglass.runbook.json_schema import runbook_schema
+from breakglass.runbook.load import runbook_schema
 from breakglass.site.load import site_schema
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError

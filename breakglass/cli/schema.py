@@ -19,6 +19,6 @@ def run(arguments: Namespace) -> int:
     elif arguments.of == "scenario":
         from breakglass.rehearsal.scenario import scenario_schema as schema
     else:
-        from breakglass.runbook.json_schema import runbook_schema as schema
+        from breakglass.runbook.load import runbook_schema as schema
     print(json.dumps(schema(), indent=2))
     return 0

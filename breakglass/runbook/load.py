@@ -13,9 +13,10 @@ from breakglass.runbook.includes import Included, with_includes
 from breakglass.runbook.lint import lint
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.probes import KnownProbes
+from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.record import shape_of
-from breakglass.yamlio.shape import Unreadable
+from breakglass.yamlio.shape import Unreadable, schema_of
 from breakglass.yamlio.source import Node, compose
 from breakglass.yamlio.text_file import ReadText, read_text, read_trusted_text
 
@@ -52,6 +53,11 @@ def read_runbook(
     if any(not problem.warning for problem in problems):
         runbook = None
     return runbook, sorted(set(problems))
+
+
+def runbook_schema() -> dict[str, Json]:
+    """JSON Schema, draft 2020-12. It knows keys and types; what parts mean together, only `lint` knows."""
+    return schema_of(shape_of(Runbook), "A breakglass runbook")
 
 
 def _read(

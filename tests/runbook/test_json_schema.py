@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 import breakglass
-from breakglass.runbook.json_schema import runbook_schema
+from breakglass.runbook.load import runbook_schema
 from breakglass.values import Json
 from breakglass.yamlio.shape import plain
 from breakglass.yamlio.source import parse
