@@ -83,15 +83,15 @@ class RegistryClient:
         self,
         connector: aiohttp.TCPConnector,
         endpoint: Endpoint,
-        door: EndpointAddress,
+        address: EndpointAddress,
         authorization: str | None,
     ) -> None:
         self.requests = 0
         self._endpoint = endpoint
-        self._door = door
-        self._base = door.base.rstrip("/")
+        self._address = address
+        self._base = address.base.rstrip("/")
         self._authorization = authorization
-        self._headers = CIMultiDict({"Host": door.host, "Accept": "*/*", "Accept-Encoding": "identity"})
+        self._headers = CIMultiDict({"Host": address.host, "Accept": "*/*", "Accept-Encoding": "identity"})
         self._headers["User-Agent"] = USER_AGENT
         self._headers.update(endpoint.headers)
         if authorization is not None:
@@ -177,7 +177,7 @@ class RegistryClient:
             URL(self._base + path, encoded=True),
             headers=sent,
             allow_redirects=False,
-            server_hostname=self._door.name,
+            server_hostname=self._address.name,
             auto_decompress=read is _read_whole,
         ) as response:
             return await read(response)
@@ -190,13 +190,13 @@ class RegistryClient:
         return await handler(request)
 
     async def _unanswered(self, error: aiohttp.ClientError | TimeoutError | ValueError) -> RegistryResponse:
-        where = where_of(self._endpoint, self._door)
+        where = where_of(self._endpoint, self._address)
         match error:
             case TimeoutError():
                 fault = Fault("timeout", f"{where} did not answer within {REQUEST_TIMEOUT:.0f} s")
             case aiohttp.ClientConnectorError():
                 cause = error.__cause__ or error
-                fault = await fault_of(cause, self._endpoint, self._door, connecting=True)
+                fault = await fault_of(cause, self._endpoint, self._address, connecting=True)
             case aiohttp.ClientResponseError():
                 said = error.message.partition("\n")[0].rstrip(":")
                 words = f"does not answer as HTTP does: {said}; is this the right port?"
@@ -204,7 +204,7 @@ class RegistryClient:
             case ValueError():
                 fault = Fault("configuration", f"{where}: the request cannot be sent: {error}")
             case _:
-                fault = await fault_of(error, self._endpoint, self._door)
+                fault = await fault_of(error, self._endpoint, self._address)
         return RegistryResponse(0, why=str(error) or type(error).__name__, fault=fault)
 
 
@@ -295,12 +295,12 @@ async def registry_client(
     Raises what `secrets.resolve` and `forward` raise, and OSError for certificate files that cannot be read.
     """
     authorization = await authorization_of(endpoint, secrets)
-    door = await address_of(endpoint, forward)
+    address = await address_of(endpoint, forward)
     context = await in_thread(lambda: tls_of(endpoint))
     connector = aiohttp.TCPConnector(
         ssl=context, limit=parallel, keepalive_timeout=KEPT_FOR, resolver=ThreadResolver()
     )
-    client = RegistryClient(connector, endpoint, door, authorization)
+    client = RegistryClient(connector, endpoint, address, authorization)
     try:
         yield client
     finally:
