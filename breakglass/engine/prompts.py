@@ -21,7 +21,7 @@ from breakglass.engine.signature import armoured, check_signature
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, Recorded, State, apply, fold
-from breakglass.journal.store import Journal
+from breakglass.journal.store import Journal, JournalError
 from breakglass.regex import compile_pattern
 from breakglass.site.redaction import Redactor
 from breakglass.threads import in_thread
@@ -72,6 +72,7 @@ class JournalWriter:
         self._turn = asyncio.Lock()
         self._writing: set[asyncio.Task[None]] = set()
         """Events on their way to the record."""
+        self._closed = False
         self._word_under_way = False
         """Whether a person's word is on its way to the record; no other answer is taken beside it."""
         self._asked_disk: float | None = None
@@ -90,12 +91,18 @@ class JournalWriter:
     async def record(self, event: e.Event) -> None:
         """Put an event on record, fold it into the state, and tell the observers.
 
-        Returns when that is done. Cancelled, it is still done, in its turn.
+        Returns when that is done. Cancelled, it is still done, in its turn. After `close`, raises
+        JournalError.
         """
+        if self._closed:
+            raise JournalError(f"{self.journal.path}: is closed; nothing more is recorded")
         await asyncio.shield(self.record_soon(event))
 
-    def record_soon(self, event: e.Event) -> "asyncio.Task[None]":
-        """Put an event on record after those that came before it, for whoever cannot wait for it."""
+    def record_soon(self, event: e.Event) -> "asyncio.Future[None]":
+        """Put an event on record after those that came before it, for whoever cannot wait for it. What a
+        simulated world still does after `close` is in no record."""
+        if self._closed:
+            return nothing_to_record()
         task = asyncio.get_running_loop().create_task(self._write(event))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
@@ -144,11 +151,12 @@ class JournalWriter:
         return f"its disk has not answered for {waited:.0f} s" if waited >= SLOW_DISK else self.journal.fault
 
     async def close(self) -> None:
-        """Let what is being recorded come to its end, and let go of the journal. A disk that takes longer
-        than LAST_WORDS is left to itself."""
+        """Take nothing more, let what is being recorded come to its end, and let go of the journal. A disk
+        that takes longer than LAST_WORDS is left to itself."""
+        self._closed = True
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
-                while self._writing:
+                if self._writing:
                     await asyncio.wait(self._writing)
                 await in_thread(self.journal.close)
 
@@ -183,6 +191,8 @@ class JournalWriter:
 
         Returns what is done once the command's own record is there; most commands have none.
         """
+        if self._closed:
+            raise CommandRefusedError("the session is closed")
         if self.state.ended is not None and not isinstance(command, c.Note | c.HandOver):
             raise CommandRefusedError("the session has ended; resume it first")
         match command:
@@ -282,7 +292,7 @@ class JournalWriter:
         if self._word_under_way:
             raise CommandRefusedError("a word is being put on record; what comes now is not taken")
 
-    def _give(self, word: e.Confirmed) -> "asyncio.Task[None]":
+    def _give(self, word: e.Confirmed) -> "asyncio.Future[None]":
         """Put a person's word on record. It counts once it is there."""
         self._refuse_beside_a_word()
         self._word_under_way = True

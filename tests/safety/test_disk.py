@@ -422,3 +422,29 @@ async def test_while_a_word_is_being_written_no_other_answer_is_taken_and_a_stop
     assert await walking == "stopped"
     assert DELETE not in far.commands
     assert engine.state.steps["purge"].status == "cancelled"
+
+
+async def test_what_comes_while_the_journal_is_being_closed_is_not_written_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, _ = session_of(tmp_path, PURGE, ANSWERS)
+    await walk(engine, confirm)
+    recorded = len(engine.writer.journal.records)
+    closing, go, close = threading.Event(), threading.Event(), journal_module.Journal.close
+
+    def slowly(journal: journal_module.Journal) -> None:
+        closing.set()
+        assert go.wait(60), "nobody let it close"
+        close(journal)
+
+    monkeypatch.setattr(journal_module.Journal, "close", slowly)
+    ending = asyncio.ensure_future(engine.close())
+    assert await in_thread(lambda: closing.wait(60))
+    await engine.writer.record_soon(e.Happened("rule", "late", "the world goes on"))
+    with pytest.raises(CommandRefusedError, match="closed"):
+        engine.command(c.Note("too late", "operator"))
+    with pytest.raises(JournalError, match="closed"):
+        await engine.writer.record(e.NoteAdded("purge", "too late", "operator"))
+    go.set()
+    await ending
+    assert len(read(engine.writer.journal.path).records) == len(engine.writer.journal.records) == recorded
