@@ -79,12 +79,12 @@ class PythonPackage:
             )
             socket = forward.socket(port)
             socket.settimeout(30)
-            # A port that is closed may end the connection before this.
-            with contextlib.suppress(BrokenPipeError):
-                socket.sendall(said)
             answer = bytearray()
-            while piece := socket.recv(65536):
-                answer += piece
+            # A port that is closed may end the connection before this is said, or with it unread.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                socket.sendall(said)
+                while piece := socket.recv(65536):
+                    answer += piece
             error = forward.error(port)
             return bytes(answer) + (error or "").encode()
 
