@@ -30,34 +30,67 @@ FAILING: Mapping[str, frozenset[str]] = {
     "recorded-incident": frozenset(
         (
             *("cluster-port", "progress", "d-state", "mounts", "unmount", "hung-again", "no-mounts"),
-            *("no-hung-mounts", "force", "replacement", "events", "context", "owner-policy", "recreate"),
+            *(
+                "no-holder",
+                "no-hung-mounts",
+                "force",
+                "replacement",
+                "events",
+                "context",
+                "owner-policy",
+                "recreate",
+            ),
         )
     ),
     "elected-not-active": frozenset(
         (
-            *("health", "pods", "volumes", "statuses", "logs", "taking-over", "target-pod", "standby-a"),
-            *("standby-a-log", "standby-b", "standby-b-log", "still-down", "kill", "gone", "elected"),
+            *("health", "pods", "volumes", "statuses", "logs", "audited", "servers", "taking-over"),
+            *("directions", "clocks", "elections", "target-pod", "standby-a", "standby-a-log", "standby-b"),
+            *("standby-b-log", "standby-c", "standby-c-log", "still-down", "kill", "gone", "elected"),
             *("serving", "back", "soak", "peers", "ha", "autopilot", "growth", "sinks", "ready"),
             *("consumers", "restart-operator"),
         )
     ),
-    "one-standby": frozenset(("dead-pod", "dead-silent", "witness-log", "revive", "revived", "revived-log")),
+    "one-standby": frozenset(
+        (
+            "dead-pod",
+            "dead-now",
+            "dead-silent",
+            "witness-log",
+            "others-vote",
+            "revive",
+            "revived",
+            "revived-log",
+        )
+    ),
     "sealed": frozenset(("sidecar", "key-there", "threshold", "unseal")),
     "no-quorum": frozenset(("not-voting",)),
     "empty-disks": frozenset(
-        ("snapshots", "anchor-whole", "receiver", "restore", "kv-there", "roles", "rotate")
+        (
+            *("receiver", "receiver-token", "receiver-same", "snapshots", "anchor-whole", "keep", "restore"),
+            *("restored-id", "kv-there", "roles", "rotate"),
+        )
     ),
     "lost-security-context": frozenset(("crash-log", "owner-context")),
     "lock-held": frozenset(("lock-holder",)),
     "block-process-gone": frozenset(("process", "process-gone", "force-block")),
     "block-node-off": frozenset(("node-off", "force-off")),
-    "audit-volume-hanging": frozenset(("audit", "audit-disk")),
+    "audit-volume-hanging": frozenset(("audit", "audit-room", "audit-disk")),
 }
 """The steps whose commands fail, each in a scenario whose right walk comes to it."""
 
-NEVER_WALKED = frozenset(("election", "attached", "complaints"))
+NEVER_WALKED = frozenset(("election", "attached", "complaints", "outside"))
 """Reached only where a walk looks in the few seconds in which an election or an attachment is under way; and
 what triage asks before any walk."""
+
+ON_A_REAL_CLUSTER = frozenset(
+    (
+        *("audit-full", "audit-active", "audit-log", "audit-tail", "audit-truncate", "dead-way"),
+        *("empty-voter", "stale-id", "still-empty", "remove-peer", "join"),
+        *("survivor-pod", "alone", "its-id", "peers-file", "peers-restart"),
+    )
+)
+"""Walked by `test_vault_real_cluster.py` and by no scenario."""
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -117,4 +150,4 @@ async def test_a_command_that_fails_is_told_and_nothing_is_changed_on_a_guess(
 def test_every_command_of_the_runbook_fails_in_some_scenario() -> None:
     steps = load_runbook(RUNBOOKS / RUNBOOK / "runbook.yaml").steps
     commands = {step.id for step in steps if reaches_outside(step.action)}
-    assert commands - NEVER_WALKED == {step for some in FAILING.values() for step in some}
+    assert commands - NEVER_WALKED - ON_A_REAL_CLUSTER == {step for some in FAILING.values() for step in some}
