@@ -67,8 +67,14 @@ FAILING: Mapping[str, frozenset[str]] = {
     "no-quorum": frozenset(("not-voting",)),
     "empty-disks": frozenset(
         (
-            *("receiver", "receiver-token", "receiver-same", "snapshots", "anchor-whole", "keep", "restore"),
-            *("restored-id", "kv-there", "roles", "rotate"),
+            "receiver",
+            "receiver-same",
+            "snapshots",
+            "anchor-whole",
+            "restored-id",
+            "kv-there",
+            "roles",
+            "rotate",
         )
     ),
     "lost-security-context": frozenset(("crash-log", "owner-context")),
@@ -91,6 +97,9 @@ ON_A_REAL_CLUSTER = frozenset(
     )
 )
 """Walked by `test_vault_real_cluster.py` and by no scenario."""
+
+WITH_A_SECRET_ANSWER = frozenset(("receiver-token", "keep", "restore"))
+"""Sent with the new cluster's token, which is in no record: a recorded walk cannot be taken up there."""
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -150,4 +159,6 @@ async def test_a_command_that_fails_is_told_and_nothing_is_changed_on_a_guess(
 def test_every_command_of_the_runbook_fails_in_some_scenario() -> None:
     steps = load_runbook(RUNBOOKS / RUNBOOK / "runbook.yaml").steps
     commands = {step.id for step in steps if reaches_outside(step.action)}
-    assert commands - NEVER_WALKED - ON_A_REAL_CLUSTER == {step for some in FAILING.values() for step in some}
+    assert commands - NEVER_WALKED - ON_A_REAL_CLUSTER - WITH_A_SECRET_ANSWER == {
+        step for some in FAILING.values() for step in some
+    }
