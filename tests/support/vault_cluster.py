@@ -29,7 +29,7 @@ VOTERS = ("vault-0", "vault-1", "vault-2")
 SERVICE = "vault-internal"
 API, CLUSTER, BEHIND = 8200, 8201, 8211
 """Ports: the API, what the other voters connect to, and what the relay there leads to."""
-WITHIN = 30.0
+WITHIN = 60.0
 """Real seconds that any wait for the cluster gets."""
 TOOLS = (
     "sh",
