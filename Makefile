@@ -51,7 +51,8 @@ bench: develop
 
 soak: develop
 	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py \
-		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py --soak
+		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py \
+		tests/runbooks/test_vault_real_cluster.py --soak
 
 # SHARE is the percent of the small wrong changes that are made, always the same ones; ONLY a part of a path.
 mutants: develop

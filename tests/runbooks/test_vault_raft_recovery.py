@@ -67,6 +67,7 @@ FAILING: Mapping[str, frozenset[str]] = {
     "no-quorum": frozenset(("not-voting",)),
     "empty-disks": frozenset(
         (
+            "all-empty",
             "receiver",
             "receiver-same",
             "snapshots",
@@ -93,7 +94,17 @@ ON_A_REAL_CLUSTER = frozenset(
     (
         *("audit-full", "audit-active", "audit-log", "audit-tail", "audit-truncate", "dead-way"),
         *("empty-voter", "stale-id", "still-empty", "remove-peer", "join"),
-        *("survivor-pod", "alone", "its-id", "peers-file", "peers-restart"),
+        *(
+            "survivor-pod",
+            "alone",
+            "other-a",
+            "other-b",
+            "other-c",
+            "other-d",
+            "its-id",
+            "peers-file",
+            "peers-restart",
+        ),
     )
 )
 """Walked by `test_vault_real_cluster.py` and by no scenario."""
