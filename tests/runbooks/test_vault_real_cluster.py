@@ -13,7 +13,7 @@ import pytest
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook, Step
 from tests.runbooks.support import RUNBOOKS
-from tests.support.vault_cluster import VOTERS, VaultCluster, until, vault_cluster
+from tests.support.vault_cluster import AUDITED_STEP, VOTERS, VaultCluster, until, vault_cluster
 from tests.support.vault_world import vault_world, walk
 
 SHORT = 2.0
@@ -47,7 +47,7 @@ def cluster(shared: VaultCluster) -> Generator[VaultCluster]:
 def runbook() -> Runbook:
     """The shipped one, with the waits cut short that would only wait here."""
     shipped = load_runbook(RUNBOOKS / "vault-raft-recovery" / "runbook.yaml")
-    short = {"audited", "taking-over", "soak", "election", "sidecar"}
+    short = {"audited-again", "taking-over", "soak", "election", "sidecar"}
 
     def shortened(step: Step) -> Step:
         if step.wait is None:
@@ -87,7 +87,7 @@ def not_heard(cluster: VaultCluster, name: str) -> None:
         server = servers[name]
         return isinstance(server, dict) and server["healthy"] is False
 
-    until(unhealthy, f"{name} not to be heard")
+    until(unhealthy, f"{name} not to be heard", every=AUDITED_STEP)
 
 
 # ---------------------------------------------------------------- nothing is wrong
@@ -96,7 +96,7 @@ async def test_a_cluster_that_is_well_is_left_alone(
 ) -> None:
     async with vault_world(cluster, tmp_path) as world:
         walked = await walk(world, runbook)
-        assert walked.result == "not-this-incident"
+        assert walked.result == "not-this-incident", (walked.reached, walked.refused)
         assert walked.reached[-1] == "well"
         assert world.deleted == []
         assert walked.value("quiet") == list(VOTERS), "voters that are well log nothing"
