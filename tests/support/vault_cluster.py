@@ -506,7 +506,7 @@ class VaultCluster:
             },
         )
         try:
-            out, err = await process.communicate(stdin)
+            out, err = await process.communicate(self.outside(name, stdin.decode()).encode())
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
