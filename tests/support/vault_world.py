@@ -24,8 +24,8 @@ from breakglass.engine.opening import Request, open_session
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.runbook.model import Runbook
-from breakglass.simulator.answer import Answer
-from breakglass.simulator.clock import Clock
+from breakglass.simulator.clock import SimulatedClock
+from breakglass.simulator.command_result import CommandResult
 from breakglass.simulator.http_server import HttpServer
 from breakglass.simulator.kubernetes.hooks import (
     Change,
@@ -49,7 +49,7 @@ from breakglass.simulator.kubernetes.objects import (
 )
 from breakglass.simulator.kubernetes.server import start_api_server
 from breakglass.simulator.kubernetes.store import ObjectStore, StoreEvent
-from breakglass.simulator.ssh_server import Machine, SshServer, known_hosts_line, new_key
+from breakglass.simulator.ssh_server import SshHost, SshServer, known_hosts_line, new_key
 from breakglass.values import Json
 from tests.support.vault_cluster import VaultCluster
 
@@ -156,7 +156,7 @@ class VaultWorld(PlainHooks):
     """Every command that was run on the hypervisor."""
 
     def __post_init__(self) -> None:
-        self.store = ObjectStore(Clock(), seed=7)
+        self.store = ObjectStore(SimulatedClock(), seed=7)
         self.ingress = HttpServer(self._pass_on)
         self.began = datetime.now(UTC)
         """What was logged before is shown as of long ago: a cluster that has been well for hours is quiet."""
@@ -287,7 +287,7 @@ class VaultWorld(PlainHooks):
             told = self.cluster.inside(chosen, told.decode()).encode()
         return web.Response(status=got.status_code, body=told, content_type=kind)
 
-    async def run_on_pve(self, command: str, stdin: Callable[[], Awaitable[str]]) -> Answer:
+    async def run_on_pve(self, command: str, stdin: Callable[[], Awaitable[str]]) -> CommandResult:
         """Run a command line, with the ingress of this world for Vault's public name."""
         self.ran.append(command)
         here = command.replace("https://vault.lab.example", f"http://127.0.0.1:{self.ingress.port}")
@@ -301,7 +301,7 @@ class VaultWorld(PlainHooks):
             stderr=asyncio.subprocess.PIPE,
         )
         out, err = await process.communicate(given.encode())
-        return Answer(out, err, process.returncode or 0)
+        return CommandResult(out, err, process.returncode or 0)
 
 
 @asynccontextmanager
@@ -317,7 +317,7 @@ async def vault_world(
     ended = world.store.subscribe(world.stored)
     await world.ingress.start(None)
     client_key, host_key = new_key(folder / "id"), new_key(folder / "host")
-    machine = Machine("pve", "root", world.run_on_pve, lambda: True)
+    machine = SshHost("pve", "root", world.run_on_pve, lambda: True)
     ssh = SshServer(machine, host_key, client_key, asyncio.get_running_loop())
     (folder / "known_hosts").write_text(known_hosts_line(ssh.port, host_key))
     for name, value in (("token", cluster.root_token), ("key", cluster.key)):
