@@ -158,6 +158,7 @@ async def test_a_voter_that_is_cut_off_and_keeps_pace_is_not_deleted(
 
 
 # ---------------------------------------------------------------- nobody leads
+@pytest.mark.usefixtures("long")
 async def test_what_cut_off_voters_believe_kills_nobody(
     cluster: VaultCluster, runbook: Runbook, tmp_path: Path
 ) -> None:
