@@ -16,6 +16,7 @@
     * RouteError, ClientConfigError: the way to an SSH host
     * ForwardError: a port-forward through a cluster
     * SiteFileError, ReportFileError, NotServedError: what `site`, `report` and `serve` were to make
+    * NotOfTheSiteError: a name that `site explain` does not find
   * CommandRefusedError: what the operator said does not apply now; the session is as it was
   * StepError: a step cannot go on. Nothing was sent for it; the walk records why and asks what next
     * PreparationError: no request can be made of it, or it must not be sent

@@ -38,7 +38,7 @@ COMMANDS = {
     "serve": "show a session in a browser on this machine, read-only",
     "report": "the post-mortem draft of a session",
     "verify": "check that a session's journal is whole",
-    "site": "write a first site file from this machine's kubeconfig and SSH configuration",
+    "site": "write a first site file, or explain how one gets in somewhere",
     "lint": "check runbooks, sites and scenarios",
     "risk": "what a command may do, and which word of it decides",
     "schema": "the JSON Schema of a runbook, site or scenario",

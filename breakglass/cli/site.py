@@ -12,10 +12,11 @@ examples:
 import os
 import sys
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from breakglass.cli import site_explain
 from breakglass.errors import UserError
 from breakglass.runbook.library import unique_runbooks
 from breakglass.runbook.load import load_runbook
@@ -48,9 +49,22 @@ def add_arguments(parser: ArgumentParser) -> None:
     init.add_argument("--ssh-config", type=Path, help="otherwise ~/.ssh/config")
     init.add_argument("--host", action="append", help="only this Host of it; may be repeated")
     init.add_argument("--yes", action="store_true", help="ask nothing")
+    init.set_defaults(run_action=_init)
+    explain = actions.add_parser(
+        "explain",
+        help="how one gets into a host or a cluster, and which file and line says so",
+        description=site_explain.__doc__,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    site_explain.add_arguments(explain)
 
 
 def run(arguments: Namespace) -> int:
+    action: Callable[[Namespace], int] = arguments.run_action
+    return action(arguments)
+
+
+def _init(arguments: Namespace) -> int:
     file = Path(arguments.file)
     printed = arguments.file == "-"
     if not printed and file.exists():
@@ -118,17 +132,18 @@ def _machines(ssh_config: Path | None, only: list[str] | None) -> tuple[SshConfi
             raise SiteFileError(f"--host {name}: there is {', '.join(aliases) or 'no Host at all'}")
     if not aliases:
         return ()
-    from breakglass.transport.ssh.client_config import ClientConfigError, settings_of
+    from breakglass.transport.ssh.config_file import ClientConfigError, user_file
+    from breakglass.transport.ssh.settings import settings_of
 
     machines: list[SshConfigHost] = []
     for alias in aliases if only is None else only:
         try:
-            settings = settings_of(alias, ssh_config and file, [])
+            settings = settings_of(alias, None if file == user_file() else file)
         except ClientConfigError as error:
             machines.append(SshConfigHost(alias, str(error)))
             continue
         user, address, port, jump = (
-            settings.get(keyword) for keyword in ("user", "hostname", "port", "proxyjump")
+            settings.first(keyword) for keyword in ("user", "hostname", "port", "proxyjump")
         )
         if user in SERVICES and only is None:
             continue

@@ -162,7 +162,7 @@ def _digest_of(value: Json) -> str:
 
 def _ssh_lines(file: Path | None) -> Iterator[str]:
     """The lines of the SSH configuration that count, with its includes, and without comments."""
-    from breakglass.transport.ssh.client_config import ClientConfigError, lines_of
+    from breakglass.transport.ssh.config_file import ClientConfigError, lines_of
 
     try:
         yield from lines_of(file)

@@ -294,7 +294,10 @@ async def test_a_kubeconfig_counts_by_where_it_leads_and_never_by_its_secrets(
     assert "token" not in kept and "renewed" not in kept
 
 
-async def test_the_ssh_configuration_counts_with_what_it_includes(world: World) -> None:
+async def test_the_ssh_configuration_counts_with_what_it_includes(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breakglass.transport.ssh.config_file.home", lambda: world.folder)
     (world.folder / ".ssh").mkdir(mode=0o700)
     (world.folder / ".ssh" / "config").write_text("Include more\n")
     more = world.folder / ".ssh" / "more"

@@ -9,13 +9,13 @@ import binascii
 import hashlib
 import hmac
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-DEFAULT_PORT = 22
+from breakglass.transport.ssh.client_config import DEFAULT_PORT
+from breakglass.transport.ssh.patterns import matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class KnownHost:
             if pattern.startswith("|1|"):
                 found = found or _is_hash_of(pattern, lowered)
             elif pattern.startswith("!"):
-                if _matches(pattern[1:], lowered):
+                if matches(pattern[1:], lowered):
                     return False
             else:
-                found = found or _matches(pattern, lowered)
+                found = found or matches(pattern, lowered)
         return found
 
 
@@ -167,9 +167,3 @@ def _is_hash_of(hashed: str, name: str) -> bool:
     except ValueError:
         return False
     return hmac.compare_digest(hmac.digest(salt, name.encode(), "sha1"), digest)
-
-
-def _matches(pattern: str, name: str) -> bool:
-    """`*` and `?` are the only wildcards: brackets are part of a name with a port."""
-    translated = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
-    return re.fullmatch(translated, name) is not None

@@ -3,23 +3,22 @@
 The site says what it knows; whatever it leaves open comes from `ssh_config`, as `ssh ADDRESS` would read it.
 """
 
-import getpass
 import os
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from breakglass.errors import UserError
 from breakglass.site.model import Host, Site
-from breakglass.transport.ssh.client_config import Settings, settings_of
-from breakglass.transport.ssh.host_keys import DEFAULT_PORT, known_name
+from breakglass.transport.ssh.client_config import DEFAULT_PORT, split_jump
+from breakglass.transport.ssh.config_file import ClientConfigError, at_home
+from breakglass.transport.ssh.host_keys import known_name
+from breakglass.transport.ssh.settings import ClientSettings, settings_of, tokens_of
+from breakglass.transport.ssh.tokens import Tokens
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for the TCP connection where `ConnectTimeout` does not say."""
 MOST_HOPS = 8
-DEFAULT_IDENTITIES = ("id_rsa", "id_ecdsa", "id_ed25519")
-"""What `ssh` tries by itself, in its order."""
-GLOBAL_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"), Path("/etc/ssh/ssh_known_hosts2"))
 
 
 class RouteError(UserError):
@@ -87,9 +86,10 @@ def _route(site: Site, host: Host, depth: int) -> Route:
         raise RouteError(f"host {host.name}: the jump hosts lead in a circle; look at `jump` and ProxyJump")
     settings = _settings(host)
     hop = _hop(host, settings)
-    jumps = [_of_site(site, host, name) for name in host.jump] or _of_config(host, settings)
+    tokens = tokens_of(host.address, settings.values)
+    jumps = [_of_site(site, host, name) for name in host.jump] or _of_config(host, settings, tokens)
     if not jumps:
-        if _text(settings, "proxycommand"):
+        if settings.first("proxycommand"):
             raise RouteError(
                 f"host {host.name}: ProxyCommand is not supported; use ProxyJump, or `jump` in the site"
             )
@@ -105,137 +105,87 @@ def _of_site(site: Site, host: Host, name: str) -> Host:
     return site.hosts[name]
 
 
-def _of_config(host: Host, settings: Settings) -> list[Host]:
-    value = _text(settings, "proxyjump")
-    if not value or value.lower() == "none":
-        return []
-    found = [_jump(host, each.strip()) for each in value.split(",")]
-    return [each for each in found if each.address != host.address]
+def _of_config(host: Host, settings: ClientSettings, tokens: Tokens) -> list[Host]:
+    jumps = settings.first("proxyjump")
+    return [_jump(host, each.strip(), tokens) for each in jumps.split(",")] if jumps else []
 
 
-def _jump(host: Host, text: str) -> Host:
-    """A hop as ProxyJump writes it: `[user@]host[:port]` or an `ssh://` URL."""
-    rest = text.removeprefix("ssh://").rstrip("/")
-    user, _, rest = rest.rpartition("@")
-    port = ""
-    if rest.startswith("["):
-        address, _, port = rest[1:].partition("]")
-        port = port.removeprefix(":")
-    elif rest.count(":") == 1:
-        address, _, port = rest.partition(":")
-    else:
-        address = rest
-    if not address or (port and not port.isdigit()):
-        raise RouteError(f"host {host.name}: ProxyJump {text!r} is not `[user@]host[:port]`")
-    return Host(
-        address,
-        address,
-        int(port) if port else None,
-        user or None,
-        known_hosts=host.known_hosts,
-        ssh_config=host.ssh_config,
-    )
+def _jump(host: Host, text: str, tokens: Tokens) -> Host:
+    """A hop as ProxyJump writes it."""
+    try:
+        user, address, port = split_jump(tokens.expanded(text, "hnpr", "ProxyJump"))
+    except ValueError as error:
+        raise RouteError(f"host {host.name}: {error}") from error
+    return Host(address, address, port, user, known_hosts=host.known_hosts, ssh_config=host.ssh_config)
 
 
-def _settings(host: Host) -> Settings:
-    given: list[tuple[str, str]] = []
-    if host.user is not None:
-        given.append(("User", host.user))
-    if host.port is not None:
-        given.append(("Port", str(host.port)))
-    return settings_of(host.address, host.ssh_config, given)
+def _settings(host: Host) -> ClientSettings:
+    try:
+        return settings_of(host.address, host.ssh_config, host.user, host.port)
+    except ClientConfigError as error:
+        raise RouteError(f"host {host.name}: {error}") from error
 
 
-def _hop(host: Host, settings: Settings) -> Hop:
-    address = _text(settings, "hostname") or host.address
-    port = host.port or int(_number(host, settings, "port", DEFAULT_PORT))
-    if not 0 < port < 2**16:
-        raise RouteError(f"host {host.name}: port {port} in ssh_config is not between 1 and 65535")
-    alias = _text(settings, "hostkeyalias")
-    identities, explicit = _identities(host, settings)
-    user_files = _known_hosts(host, settings)
-    certificate = _text(settings, "certificatefile")
-    certificates = (host.certificate,) if host.certificate else _paths([certificate] if certificate else [])
-    strict = (_text(settings, "stricthostkeychecking") or "ask").lower()
+def _hop(host: Host, settings: ClientSettings) -> Hop:
+    tokens = tokens_of(host.address, settings.values)
+    _refuse_what_is_not_done(host, settings)
+    port = int(tokens.port)
+    alias = settings.first("hostkeyalias")
+    known_as = alias or known_name(tokens.host, port)
+    named = "identityfile" in settings.configured
     return Hop(
         name=host.name,
-        address=address,
+        address=tokens.host,
         port=port,
-        user=host.user or _text(settings, "user") or _own_name(host),
-        identities=identities,
-        certificates=certificates,
-        explicit=explicit,
-        identities_only=host.identity is not None or _text(settings, "identitiesonly") == "yes",
-        agent=_agent(settings),
-        known_as=alias or known_name(address, port),
-        fallback=address if alias is None and port != DEFAULT_PORT else None,
-        known_hosts=user_files,
-        global_known_hosts=() if host.known_hosts else _global_known_hosts(settings),
-        may_ask=strict not in ("yes", "true"),
-        hash_known_hosts=_text(settings, "hashknownhosts") == "yes",
-        connect_timeout=_number(host, settings, "connecttimeout", CONNECT_TIMEOUT) or CONNECT_TIMEOUT,
+        user=tokens.user,
+        identities=(host.identity,) if host.identity else _files(settings, "identityfile", tokens),
+        certificates=(host.certificate,) if host.certificate else _files(settings, "certificatefile", tokens),
+        explicit=host.identity is not None or named,
+        identities_only=host.identity is not None or settings.first("identitiesonly") == "yes",
+        agent=_agent(settings, tokens),
+        known_as=known_as,
+        fallback=tokens.host if alias is None and port != DEFAULT_PORT else None,
+        known_hosts=(host.known_hosts,) if host.known_hosts else _known_hosts(settings, "userknownhostsfile"),
+        global_known_hosts=() if host.known_hosts else _known_hosts(settings, "globalknownhostsfile"),
+        may_ask=settings.first("stricthostkeychecking") != "true",
+        hash_known_hosts=settings.first("hashknownhosts") == "yes",
+        connect_timeout=float(settings.first("connecttimeout") or 0) or CONNECT_TIMEOUT,
         connections_per_minute=host.connections_per_minute,
         passphrase=host.passphrase,
     )
 
 
-def _identities(host: Host, settings: Settings) -> tuple[tuple[Path, ...], bool]:
-    if host.identity is not None:
-        return (host.identity,), True
-    named = settings.get("identityfile")
-    if isinstance(named, list):
-        return _paths(each for each in named if each.lower() != "none"), True
-    folder = Path("~/.ssh").expanduser()
-    return tuple(folder / name for name in DEFAULT_IDENTITIES), False
+def _refuse_what_is_not_done(host: Host, settings: ClientSettings) -> None:
+    """Stop at an option that decides how one gets in, and that is not carried out. Raises RouteError."""
+    methods = (settings.first("preferredauthentications") or "publickey").split(",")
+    for keyword, wrong in {
+        "proxyusefdpass": settings.first("proxyusefdpass") == "yes",
+        "knownhostscommand": settings.first("knownhostscommand") is not None,
+        "pubkeyauthentication": settings.first("pubkeyauthentication") == "false",
+        "preferredauthentications": "publickey" not in methods,
+    }.items():
+        if wrong:
+            value = settings.first(keyword)
+            raise RouteError(
+                f"host {host.name}: ssh_config sets {keyword} {value}, which breakglass does not do; change "
+                "it for this host, or give another `ssh_config` in the site"
+            )
 
 
-def _agent(settings: Settings) -> Path | None:
-    named = _text(settings, "identityagent")
-    environment = os.environ.get("SSH_AUTH_SOCK")
-    if named is None or named == "SSH_AUTH_SOCK":
-        return Path(environment) if environment else None
+def _files(settings: ClientSettings, keyword: str, tokens: Tokens) -> tuple[Path, ...]:
+    return tuple(tokens.path(each, keyword) for each in settings.all(keyword))
+
+
+def _known_hosts(settings: ClientSettings, keyword: str) -> tuple[Path, ...]:
+    return tuple(at_home(each) for each in settings.all(keyword) if each != "/dev/null")
+
+
+def _agent(settings: ClientSettings, tokens: Tokens) -> Path | None:
+    """The agent's socket. `none` is asked for by name, so that it is not taken for what is not configured."""
+    named = settings.values.get("identityagent", ("SSH_AUTH_SOCK",))[0]
     if named.lower() == "none":
         return None
-    if named.startswith("$"):
-        value = os.environ.get(named.strip("${}"))
+    if named == "SSH_AUTH_SOCK" or re.fullmatch(r"\$\w+", named):
+        value = os.environ.get(named.removeprefix("$"))
         return Path(value) if value else None
-    return Path(named).expanduser()
-
-
-def _known_hosts(host: Host, settings: Settings) -> tuple[Path, ...]:
-    if host.known_hosts is not None:
-        return (host.known_hosts,)
-    named = _text(settings, "userknownhostsfile") or "~/.ssh/known_hosts ~/.ssh/known_hosts2"
-    return _paths(each for each in named.split() if each not in ("none", "/dev/null"))
-
-
-def _global_known_hosts(settings: Settings) -> tuple[Path, ...]:
-    named = _text(settings, "globalknownhostsfile")
-    if named is None:
-        return GLOBAL_KNOWN_HOSTS
-    return _paths(each for each in named.split() if each not in ("none", "/dev/null"))
-
-
-def _paths(names: Iterable[str]) -> tuple[Path, ...]:
-    return tuple(Path(name).expanduser() for name in names)
-
-
-def _own_name(host: Host) -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError) as error:
-        raise RouteError(f"host {host.name}: give its `user`; the own user has no name here") from error
-
-
-def _text(settings: Settings, name: str) -> str | None:
-    value = settings.get(name)
-    return value if isinstance(value, str) and value else None
-
-
-def _number(host: Host, settings: Settings, name: str, default: float) -> float:
-    value = _text(settings, name)
-    if value is None:
-        return default
-    if not value.isdigit():
-        raise RouteError(f"host {host.name}: {name} {value!r} in ssh_config is not a number")
-    return float(value)
+    return tokens.path(named, "IdentityAgent")

@@ -1,47 +1,23 @@
 """`ssh_config`: what the real `ssh -G` says is what we read."""
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from breakglass.site.model import Host, Site
-from breakglass.transport.ssh.client_config import ClientConfigError, settings_of
+from breakglass.transport.ssh.client_config import read
+from breakglass.transport.ssh.config_file import ClientConfigError
 from breakglass.transport.ssh.route import RouteError, route_to
+from breakglass.transport.ssh.settings import settings_of
 from tests.support.openssh import OpenSsh
 from tests.transport.ssh.support import run, transport
 
-KEYWORDS = (
-    "hostname",
-    "port",
-    "user",
-    "identitiesonly",
-    "hostkeyalias",
-    "connecttimeout",
-    "proxyjump",
-    "hashknownhosts",
-)
-DEFAULTS = {
-    "port": "22",
-    "identitiesonly": "no",
-    "hashknownhosts": "no",
-    "connecttimeout": "none",
-    "hostkeyalias": None,
-    "proxyjump": None,
-}
 
-
-def of_openssh(file: Path, alias: str, *options: str) -> dict[str, str]:
-    """What the real program makes of a file; the first value of each keyword."""
-    done = subprocess.run(
-        ["ssh", "-G", "-F", str(file), *options, alias], capture_output=True, text=True, check=True
-    )
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines():
-        keyword, _, value = line.partition(" ")
-        found.setdefault(keyword, value)
-    return found
+def configured(file: Path, alias: str, user: str | None = None) -> dict[str, list[str]]:
+    """What our own reading finds."""
+    return {
+        keyword: [each.text for each in values] for keyword, values in read(alias, file, user, None).items()
+    }
 
 
 CONFIGURATIONS = {
@@ -106,25 +82,87 @@ def test_we_read_what_ssh_reads(tmp_path: Path, name: str, alias: str) -> None:
         (tmp_path / path).write_text(text.format(folder=tmp_path))
     file = tmp_path / "config"
     file.write_text(CONFIGURATIONS[name].format(folder=tmp_path))
-    theirs = of_openssh(file, alias)
-    ours = settings_of(alias, file, [])
-    expected = {keyword: theirs.get(keyword, DEFAULTS.get(keyword)) for keyword in KEYWORDS}
-    user = expected["user"]
-    actual = {keyword: ours.get(keyword, DEFAULTS.get(keyword)) for keyword in KEYWORDS}
-    actual["user"] = actual["user"] or (user if user == os.environ.get("USER", "root") else None)
-    assert actual == expected
+    theirs = settings_of(alias, file)
+    ours = configured(file, alias)
+    assert ours == {keyword: list(theirs.values[keyword]) for keyword in ours}
+    assert theirs.configured <= ours.keys()
+
+
+def test_without_ssh_the_settings_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config"
+    file.write_text(
+        "Host pve\n  HostName 10.0.0.1\n  HostKeyAlias Pve\n  ConnectTimeout 1m\n"
+        f'  UserKnownHostsFile "{tmp_path}/two words" {tmp_path}/%k\n  ProxyJump ops@gate:2222\n'
+    )
+    asked = settings_of("pve", file)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    read_alone = settings_of("pve", file)
+    del read_alone.values["identityfile"]  # type: ignore[attr-defined]  # each version of ssh has its own
+    assert read_alone.values == {keyword: asked.values[keyword] for keyword in read_alone.values}
+    assert read_alone.values["userknownhostsfile"] == (f"{tmp_path}/two words", f"{tmp_path}/pve")
 
 
 def test_a_user_that_is_given_is_matched_as_on_a_command_line(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text("Match user ops\n  Port 2222\nMatch user root\n  Port 1\n")
-    assert settings_of("pve", file, [("User", "ops")])["port"] == of_openssh(file, "pve", "-l", "ops")["port"]
+    assert settings_of("pve", file, "ops").first("port") == "2222"
+    assert configured(file, "pve", "ops")["port"] == ["2222"]
 
 
-def test_a_condition_that_is_not_known_is_not_taken_for_true(tmp_path: Path) -> None:
+@pytest.mark.parametrize("condition", ["tagged x", "host pve version 9*", "fancy"])
+def test_a_condition_that_is_not_known_stops_with_its_name(tmp_path: Path, condition: str) -> None:
     file = tmp_path / "config"
-    file.write_text("Match localnetwork 10.0.0.0/8\n  User wrong\nMatch host pve tagged x\n  User wrong\n")
-    assert "user" not in settings_of("pve", file, [])
+    file.write_text(f"Match {condition}\n  User wrong\n")
+    name = condition.split()[-2] if " " in condition else condition
+    with pytest.raises(ClientConfigError, match=f"{file}:1: .*Match {name}"):
+        read("pve", file, None, None)
+
+
+def test_an_option_that_is_not_known_stops_with_its_name_unless_it_is_to_be_ignored(tmp_path: Path) -> None:
+    file = tmp_path / "config"
+    file.write_text("Host pve\n  LeadElsewhere yes\n")
+    with pytest.raises(ClientConfigError, match=f"{file}:2: the option leadelsewhere is not understood"):
+        read("pve", file, None, None)
+    with pytest.raises(ClientConfigError, match="leadelsewhere"):
+        settings_of("pve", file)
+    file.write_text("IgnoreUnknown Lead*,other\nHost pve\n  leadElsewhere yes\n".replace("Lead*", "lead*"))
+    assert settings_of("pve", file).first("hostname") == "pve"
+    assert "leadelsewhere" not in configured(file, "pve")
+
+
+def test_an_option_of_a_later_ssh_that_is_not_known_here_stops_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = tmp_path / "ssh"
+    later.write_text(
+        '#!/bin/sh\necho "hostname pve"\ncase "$*" in *none*) echo "leadelsewhere no";; '
+        '*) echo "leadelsewhere yes";; esac\n'
+    )
+    later.chmod(0o755)
+    file = tmp_path / "config"
+    file.write_text("")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(ClientConfigError, match="the option leadelsewhere is not known to breakglass"):
+        settings_of("pve", file)
+
+
+def test_without_ssh_a_name_that_would_be_looked_up_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "config"
+    file.write_text("Host pve\n  CanonicalizeHostname yes\n  CanonicalDomains lab.example\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ClientConfigError, match=f"{file}:2: only `ssh` does CanonicalizeHostname"):
+        settings_of("pve", file)
+    assert settings_of("other", file).first("hostname") == "other"
+
+
+def test_an_ssh_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "config"
+    file.write_text(f'Match exec "touch {tmp_path}/begun; sleep 1000"\n  User me\n')
+    monkeypatch.setattr("breakglass.transport.ssh.ask_openssh.DEADLINE", 0.5)
+    with pytest.raises(ClientConfigError, match="`Match exec` may hang"):
+        settings_of("pve", file)
 
 
 def test_a_command_decides_where_the_configuration_says_so(
@@ -141,8 +179,9 @@ Match host elsewhere exec "touch {tmp_path}/touched"
     Port 3
 """
     )
-    assert settings_of("pve", file, [])["port"] == of_openssh(file, "pve")["port"] == "1"
-    assert settings_of("other", file, [])["port"] == of_openssh(file, "other")["port"] == "2"
+    for alias, port in (("pve", "1"), ("other", "2")):
+        assert settings_of(alias, file).first("port") == port
+        assert configured(file, alias)["port"] == [port]
     assert capfd.readouterr() == ("", "")
     assert not (tmp_path / "touched").exists(), "a command must not run for a host that it is not about"
 
@@ -150,21 +189,26 @@ Match host elsewhere exec "touch {tmp_path}/touched"
 def test_the_files_of_the_user_are_read_by_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
+    """The home is the one of the users' database, as `ssh` has it."""
+    monkeypatch.setattr("breakglass.transport.ssh.config_file.home", lambda: tmp_path)
     folder = tmp_path / ".ssh"
     (folder / "conf.d").mkdir(parents=True)
     (folder / "config").write_text("Include conf.d/*\nHost *\n  User last\n")
     (folder / "conf.d" / "one").write_text("Host pve\n  User one\n  IdentityFile ~/.ssh/special\n")
-    assert settings_of("pve", None, [])["user"] == "one"
-    assert settings_of("pve", None, [])["identityfile"] == [f"{folder}/special"]
-    assert settings_of("other", None, [])["user"] == "last"
+    found = read("pve", None, None, None)
+    assert [each.text for each in found["user"]] == ["one"]
+    assert [each.text for each in found["identityfile"]] == ["~/.ssh/special"]
+    assert [each.text for each in read("other", None, None, None)["user"]] == ["last"]
+    (folder / "config").chmod(0o666)
+    with pytest.raises(ClientConfigError, match=f"{folder}/config: others own it or may write it"):
+        read("pve", None, None, None)
 
 
 def test_a_file_that_includes_itself_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text(f"Include {file}\n")
     with pytest.raises(ClientConfigError, match="may include itself"):
-        settings_of("pve", file, [])
+        read("pve", file, None, None)
 
 
 @pytest.mark.parametrize("text", ["Match host\n", 'Host "unclosed\n', "Match exec\n"])
@@ -172,7 +216,7 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "config"
     file.write_text("# first\n" + text)
     with pytest.raises(ClientConfigError, match=f"{file}:2: "):
-        settings_of("pve", file, [])
+        read("pve", file, None, None)
 
 
 def routes(tmp_path: Path, text: str, *hosts: Host) -> list[str]:
@@ -217,9 +261,17 @@ def test_jump_hosts_of_the_site_come_before_those_of_the_configuration(tmp_path:
     assert routes(tmp_path, text, *hosts) == ["x@10.0.0.1:22", "y@10.0.0.2:22", "ops@pve:22"]
 
 
-def test_a_bastion_that_matches_its_own_rule_is_reached_directly(tmp_path: Path) -> None:
+def test_a_bastion_that_matches_its_own_rule_stops_as_ssh_does(tmp_path: Path) -> None:
     text = "Host *\n  User ops\n  ProxyJump bastion\n"
+    with pytest.raises(RouteError, match="jumphost loop via bastion"):
+        routes(tmp_path, text, Host("box", "pve"))
+    text = "Host * !bastion\n  ProxyJump bastion\nHost *\n  User ops\n"
     assert routes(tmp_path, text, Host("box", "pve")) == ["ops@bastion:22", "ops@pve:22"]
+
+
+def test_tokens_in_a_jump_are_those_of_the_host_that_it_leads_to(tmp_path: Path) -> None:
+    text = "Host pve\n  HostName pve.lab\n  User ops\n  ProxyJump %r@gate-%n\nHost gate*\n  Port 23\n"
+    assert routes(tmp_path, text, Host("box", "pve")) == ["ops@gate-pve:23", "ops@pve.lab:22"]
 
 
 @pytest.mark.parametrize(
@@ -229,9 +281,9 @@ def test_a_bastion_that_matches_its_own_rule_is_reached_directly(tmp_path: Path)
         ("", [Host("box", "x", jump=("box",))], "circle"),
         ("", [Host("box", "x", jump=("absent",))], "'absent' is not in the site; it has: box"),
         ("ProxyCommand nc %h %p\n", [Host("box", "x")], "ProxyCommand is not supported; use ProxyJump"),
-        ("ProxyJump user@:22\n", [Host("box", "x")], "is not `\\[user@\\]host\\[:port\\]`"),
-        ("Port many\n", [Host("box", "x")], "port 'many' in ssh_config is not a number"),
-        ("Port 99999\n", [Host("box", "x")], "port 99999 in ssh_config is not between"),
+        ("ProxyJump user@:22\n", [Host("box", "x")], 'line 1: Invalid ProxyJump "user@:22"'),
+        ("Port many\n", [Host("box", "x")], "line 1: Bad port 'many'"),
+        ("Port 99999\n", [Host("box", "x")], "line 1: Bad port '99999'"),
     ],
 )
 def test_a_way_that_cannot_be_told_is_an_error(
