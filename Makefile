@@ -54,9 +54,10 @@ soak: develop
 		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py \
 		tests/runbooks/test_vault_real_cluster.py --soak
 
-# SHARE is the percent of the small wrong changes that are made, always the same ones; ONLY a part of a path.
+# SAMPLE is how many of the small wrong changes of each group are made, always the same ones for a SEED; ONLY a
+# part of a path. SAMPLE=100000 makes all.
 mutants: develop
-	$(BIN)/python -m tools.mutants --share $(or $(SHARE),100) --file "$(ONLY)"
+	$(BIN)/python -m tools.mutants --sample $(or $(SAMPLE),150) --seed "$(SEED)" --file "$(ONLY)"
 
 clean:
 	rm -rf $(VENV) .cache build dist

@@ -7,15 +7,20 @@ that takes another fixture is not called. What Hypothesis draws is the same ever
 
 import asyncio
 import contextlib
+import hashlib
 import importlib
 import inspect
 import itertools
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
-from typing import cast
+from types import FrameType
+from typing import Any, TypeAlias, cast
 
 import _pytest.outcomes
 import hypothesis
@@ -24,8 +29,12 @@ from _pytest.fixtures import FixtureFunctionDefinition
 from _pytest.mark import Mark, ParameterSet
 
 ROOT = Path(__file__).parent.parent.parent
-EXAMPLES = 20
+EXAMPLES = 8
 """Of each property. More are drawn in the suite itself."""
+
+
+PATIENCE = 6.0
+"""Seconds of the processor that the tests of one change may take in sum, with each line noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +155,20 @@ TARGETS = (
     ),
     Target(
         "asking",
-        ("breakglass/tui/dialogs/confirm.py", "breakglass/cli/plain.py"),
-        ("tests.tui.test_confirm", "tests.tui.test_typed_ahead", "tests.safety.test_word"),
+        ("breakglass/tui/dialogs/confirm.py", "breakglass/cli/plain.py", "breakglass/cli/terminal_input.py"),
+        (
+            "tests.cli.test_terminal_input",
+            "tests.tui.test_confirm",
+            "tests.tui.test_typed_ahead",
+            "tests.safety.test_word",
+        ),
         ("test_pasted_keys",),
         (*_YAML, "cel_expr_python", "aiohttp", "kubernetes", "httpx", "textual.app", "textual.pilot"),
     ),
 )
 
-Test = tuple[str, Callable[[], object]]
+Test: TypeAlias = tuple[str, Callable[[], object]]
+TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 
 
 def files(target: Target) -> list[str]:
@@ -279,16 +294,111 @@ def _made(
     return made[name]
 
 
-def judge(target: Target, file: str) -> str:
-    """The name of the first test that fails, or the error of importing them; empty where all pass."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of one test: the place of it among its module's, and what it took without a change.
+
+    seconds: of the processor. lines: of the changed file that it went through.
+    """
+
+    module: str
+    index: int
+    seconds: float
+    lines: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the tests did without a change. imported: lines that ran when the file was imported, whose value
+    any test may find; failed: the test that failed, and how."""
+
+    calls: tuple[Call, ...]
+    imported: frozenset[int]
+    failed: str = ""
+
+    def that_could_find(self, lines: frozenset[int]) -> list[Call]:
+        """The calls that go through one of these lines, the quickest first, as many as the patience is for.
+        Without lines, all calls: first those that go through the file at all."""
+        if lines and not lines & self.imported:
+            found = sorted((each for each in self.calls if each.lines & lines), key=lambda each: each.seconds)
+        else:
+            found = sorted(self.calls, key=lambda each: (not each.lines, each.seconds))
+        spent = accumulate(each.seconds for each in found)
+        return [each for each, so_far in zip(found, spent, strict=True) if so_far <= PATIENCE]
+
+
+def import_tests(target: Target) -> None:
+    sys.path.insert(0, str(ROOT))
+    for module in target.tests:
+        importlib.import_module(module)
+
+
+def observed_before(target: Target, file: str) -> Path:
+    """Where what `observe` saw is kept, until the file or one of the tests is another."""
+    tests = [ROOT / f"{name.replace('.', '/')}.py" for name in target.tests]
+    text = repr(target).encode() + b"".join(path.read_bytes() for path in (ROOT / file, *tests))
+    return ROOT / ".cache" / "mutants" / hashlib.sha256(text).hexdigest()[:24]
+
+
+def observe(target: Target, file: str) -> Seen:
+    """Call every test without a change, and note what each goes through."""
     sys.path.insert(0, str(ROOT))
     prepare()
+    tracer = _Tracer(str(ROOT / file))
+    threading.settrace(tracer.call)
+    sys.settrace(tracer.call)
+    found: list[Call] = []
     for module in in_order(target, file):
         name = module
         try:
-            for test, call in tests(module, target.unless):
+            for index, (test, call) in enumerate(tests(module, target.unless)):
                 name = test
+                tracer.lines = set()
+                start = time.process_time()
                 call()
+                seconds = time.process_time() - start
+                found.append(Call(module, index, round(seconds, 4), frozenset(tracer.lines)))
+        except BaseException as error:  # noqa: BLE001 - it is said, whatever it is
+            return Seen((), frozenset(), f"{name}: {type(error).__name__}: {error}")
+    return Seen(tuple(found), frozenset(tracer.imported))
+
+
+class _Tracer:
+    """Notes the lines of one file that run: those of a test, and those that run while it is imported."""
+
+    def __init__(self, file: str) -> None:
+        self.lines: set[int] = set()
+        self.imported: set[int] = set()
+        self._file = file
+        self._importing = False
+
+    def call(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
+        if frame.f_code.co_filename != self._file:
+            return None
+        if frame.f_code.co_name == "<module>":
+            self._importing = True
+        return self._line
+
+    def _line(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
+        if event == "line":
+            (self.imported if self._importing else self.lines).add(frame.f_lineno)
+        elif event == "return" and frame.f_code.co_name == "<module>":
+            self._importing = False
+        return self._line
+
+
+def judge(target: Target, calls: Sequence[Call]) -> str:
+    """The name of the first of these that fails, or the error of importing it; empty where all pass."""
+    sys.path.insert(0, str(ROOT))
+    prepare()
+    known: dict[str, list[Test]] = {}
+    for each in calls:
+        name = each.module
+        try:
+            if each.module not in known:
+                known[each.module] = list(tests(each.module, target.unless))
+            name, call = known[each.module][each.index]
+            call()
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001 - whatever a wrong change raises kills it

@@ -45,16 +45,19 @@ WHOLE = frozenset(("frozenset", "set", "isinstance", "startswith", "endswith", "
 """Functions that take a list, of which one entry may be gone."""
 NOT_CODE = frozenset(("cast", "TypeVar", "NewType", "field"))
 """Functions whose arguments are types."""
-MARK = "~"
+MARK, MARKED = "~", "zz"
+"""What stands for one character, and before a longer text: letters, since a codec's name may have others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One wrong change: where it is, what stands there and what in its place."""
+    """One wrong change: where it is, what stands there and what in its place. lines: of which one runs
+    wherever the change makes a difference."""
 
     where: str
     before: str
     after: str
+    lines: frozenset[int]
     owner: ast.AST = field(repr=False)
     name: str = field(repr=False)
     index: int | None = field(repr=False)
@@ -84,13 +87,15 @@ class _Finder:
         self.found: list[Change] = []
         self._where: list[str] = []
         self._returns_bool = False
+        self._lines: frozenset[int] = frozenset()
 
     def _add(
         self, owner: ast.AST, name: str, index: int | None, new: object, shown: tuple[ast.AST, str]
     ) -> None:
         before, after = shown
         where = ".".join(self._where) or "the module"
-        self.found.append(Change(where, _text(before), after, owner, name, index, new))
+        lines = _lines(before) if isinstance(before, ast.pattern) else self._lines
+        self.found.append(Change(where, _text(before), after, lines, owner, name, index, new))
 
     def _swap(self, owner: ast.AST, name: str, index: int | None, old: ast.AST, new: ast.AST) -> None:
         ast.copy_location(new, old)
@@ -111,6 +116,15 @@ class _Finder:
 
     def visit(self, owner: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
         """One node, which stands in a field of another."""
+        before = self._lines
+        if isinstance(node, ast.stmt):
+            self._lines = _lines(node)
+        elif isinstance(node, ast.match_case):
+            self._lines = _lines(node.pattern) | (_lines(node.guard) if node.guard else frozenset[int]())
+        self._visit(owner, name, index, node)
+        self._lines = before
+
+    def _visit(self, owner: ast.AST, name: str, index: int | None, node: ast.AST) -> None:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 before = self._returns_bool
@@ -252,11 +266,22 @@ def _another(value: object) -> bool | float | str | bytes | None:
             # Of characters that are looked for one by one, one is gone.
             if len(value) == 1:
                 return MARK
-            return MARK + value if not value or any(map(str.isalnum, value)) else value[1:]
+            return MARKED + value if not value or any(map(str.isalnum, value)) else value[1:]
         case bytes():
             return MARK.encode() + value
         case _:
             return None
+
+
+def _lines(node: ast.stmt | ast.expr | ast.pattern) -> frozenset[int]:
+    """The lines of a statement, of one with a body only those before it."""
+    body: list[ast.stmt] = getattr(node, "body", None) or []
+    end = node.end_lineno or node.lineno
+    if isinstance(node, ast.Match):
+        end = node.subject.end_lineno or node.lineno
+    elif isinstance(node, ast.stmt) and body:
+        end = max(node.lineno, body[0].lineno - 1)
+    return frozenset(range(node.lineno, end + 1))
 
 
 def _text(node: ast.AST) -> str:

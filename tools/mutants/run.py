@@ -1,29 +1,32 @@
-"""Makes each change in a forked process and has it judged there. The process that forks has imported none of
-the program, so that each one imports it changed, whatever holds names of it."""
+"""Makes each change in a forked process, and has it judged there."""
 
 import ast
+import contextlib
+import gc
 import hashlib
 import importlib.machinery
 import os
+import pickle
 import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FunctionType
+from typing import BinaryIO, cast
 
 from tools.mutants import judges, python_code, tables
-from tools.mutants.judges import ROOT, Target
+from tools.mutants.judges import ROOT, Call, Seen, Target
 
 MEMORY = 3 << 30
 """Bytes that one process may take."""
-SLOWER, AT_LEAST = 4, 5
+SLOWER, AT_LEAST = 3, 4
 """A change is killed by its tests' taking so many times longer, and so many seconds more."""
 WAITING = 10
 """Times its processor's time that a process may take on the clock: other programs run too."""
-STEPS = 10_000
+TOO_LONG = "taking too long"
 
 Maker = Callable[[], CodeType | str]
 
@@ -44,35 +47,34 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A file with one wrong change, under a name that stays when lines move."""
+    """A file with one wrong change, under a name that stays when lines move. lines: one of them runs wherever
+    the change makes a difference; none where that isn't known."""
 
     name: str
     file: str
     make: Maker
+    lines: frozenset[int] = frozenset()
 
 
-def mutants(file: str, percent: float, only: str = "") -> list[Mutant]:
-    """The changes of a file that are in the sample, and whose name holds a text."""
-    return [Mutant(name, file, make) for name, make in _all(file) if chosen(name, percent) and only in name]
-
-
-def chosen(name: str, percent: float) -> bool:
-    """Whether a change is in the sample of this size: the same always, and a larger sample holds it too."""
-    drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % STEPS
-    return drawn < percent / 100 * STEPS
-
-
-def _all(file: str) -> Iterator[tuple[str, Maker]]:
+def mutants(file: str) -> Iterator[Mutant]:
+    """All changes of a file."""
     text = (ROOT / file).read_text()
     if file.endswith(".yaml"):
         found = tables.changes(text, Path(file).name)
         names = python_code.numbered([f"{file} {each.where}: {each.what}" for each in found])
-        yield from zip(names, (each.make for each in found), strict=True)
+        for name, each in zip(names, found, strict=True):
+            yield Mutant(name, file, each.make)
         return
     told = python_code.changes(ast.parse(text))
     names = python_code.numbered([f"{file} {each.where}: {each.before} -> {each.after}" for each in told])
-    for index, name in enumerate(names):
-        yield name, _code(file, text, index)
+    for index, (name, each) in enumerate(zip(names, told, strict=True)):
+        yield Mutant(name, file, _code(file, text, index), each.lines)
+
+
+def sample(found: Iterable[Mutant], size: int, seed: str = "") -> list[Mutant]:
+    """So many of them, or all where there are fewer; for a seed always the same, and a larger sample holds a
+    smaller one."""
+    return sorted(found, key=lambda each: hashlib.sha256((seed + each.name).encode()).digest())[:size]
 
 
 def _code(file: str, text: str, index: int) -> Maker:
@@ -84,48 +86,92 @@ def _code(file: str, text: str, index: int) -> Maker:
     return make
 
 
-def judged(target: Target, file: str, found: Iterable[Mutant], jobs: int) -> Iterator[Verdict]:
-    """The verdict on each change, as they come. Raises BrokenTestsError where the tests fail without one."""
+def judged(target: Target, file: str, found: Iterable[Mutant]) -> Iterator[Verdict]:
+    """The verdict on each change, as they come. Raises BrokenTestsError where the tests fail without one.
+
+    A change of a function is made in a process that has imported everything; one of what runs on importing
+    the file is made before anything is imported.
+    """
     start = time.monotonic()
-    unchanged = _finished(_started(target, file, None, 600))
-    if unchanged.killed_by:
-        raise BrokenTestsError(f"{target.name}, {file}: {unchanged.killed_by}")
-    limit = unchanged.seconds * SLOWER + AT_LEAST
-    print(f"{file}: the tests take {unchanged.seconds:.1f} s, {time.monotonic() - start:.1f} s on the clock")
-    running: dict[int, tuple[Mutant, int]] = {}
+    seen = _observed(target, file)
+    if seen.failed:
+        raise BrokenTestsError(f"{target.name}, {file}: {seen.failed}")
+    alone = sum(each.seconds for each in seen.calls)
+    print(f"{file}: the tests take {alone:.1f} s, {time.monotonic() - start:.1f} s with imports", flush=True)
+    inner: list[Mutant] = []
+    outer: list[Mutant] = []
     for mutant in found:
-        if len(running) == jobs:
-            yield _next(running)
-        process, pipe = _started(target, file, mutant, limit)
-        running[process] = mutant, pipe
-    while running:
-        yield _next(running)
+        (inner if mutant.lines and not mutant.lines & seen.imported else outer).append(mutant)
+    if inner:
+        process, pipe = _started(None, lambda answer: _judge_functions(target, seen, inner, answer))
+        with os.fdopen(pipe, "rb") as verdicts:
+            while told := verdicts.readline():
+                mutant, verdict = inner[int(told)], cast("Verdict | None", pickle.load(verdicts))
+                if verdict is None:
+                    outer.append(mutant)
+                else:
+                    yield verdict
+        os.waitpid(process, 0)
+    for mutant in outer:
+        yield _judged(target, mutant, seen.that_could_find(mutant.lines), imported=False)
 
 
-def _next(running: dict[int, tuple[Mutant, int]]) -> Verdict:
-    process, status, used = os.wait4(-1, 0)
-    mutant, pipe = running.pop(process)
-    return _verdict(mutant, pipe, status, used)
+def _judge_functions(target: Target, seen: Seen, found: Sequence[Mutant], answer: BinaryIO) -> None:
+    """Import everything, and have each change made and judged in a process of its own from there. Answers
+    with the number of the change, and its verdict, or none where it cannot be made here."""
+    judges.import_tests(target)
+    for number, mutant in enumerate(found):
+        possible = _exchanged(ROOT / mutant.file, mutant.make(), try_only=True)
+        calls = seen.that_could_find(mutant.lines)
+        verdict = _judged(target, mutant, calls, imported=True) if possible else None
+        answer.write(f"{number}\n".encode() + pickle.dumps(verdict))
+        answer.flush()
 
 
-def _finished(started: tuple[int, int]) -> Verdict:
-    process, pipe = started
+def _judged(target: Target, mutant: Mutant, calls: Sequence[Call], *, imported: bool) -> Verdict:
+    if not calls:
+        return Verdict(mutant.name, mutant.file, "", 0)
+    change = _exchanged if imported else _changed
+
+    def work(answer: BinaryIO) -> None:
+        change(ROOT / mutant.file, mutant.make())
+        answer.write(judges.judge(target, calls).encode())
+
+    process, pipe = _started(sum(each.seconds for each in calls) * SLOWER + AT_LEAST, work)
     _, status, used = os.wait4(process, 0)
-    return _verdict(Mutant("", "", lambda: ""), pipe, status, used)
-
-
-def _verdict(mutant: Mutant, pipe: int, status: int, used: resource.struct_rusage) -> Verdict:
+    with contextlib.suppress(ProcessLookupError):  # what it started itself
+        os.killpg(process, signal.SIGKILL)
     with os.fdopen(pipe, "rb") as answers:
-        killed_by = answers.read().decode()
+        os.set_blocking(answers.fileno(), False)
+        killed_by = (answers.read() or b"").decode()
     if os.WIFSIGNALED(status):
-        killed_by = f"taking too long, or {signal.Signals(os.WTERMSIG(status)).name}"
+        number = os.WTERMSIG(status)
+        late = number in (signal.SIGXCPU, signal.SIGKILL, signal.SIGALRM)
+        killed_by = TOO_LONG if late else signal.Signals(number).name
     elif os.WEXITSTATUS(status):
         killed_by = killed_by or "ending the process"
     return Verdict(mutant.name, mutant.file, killed_by, used.ru_utime + used.ru_stime)
 
 
-def _started(target: Target, file: str, mutant: Mutant | None, limit: float) -> tuple[int, int]:
-    """A process that judges, and the pipe on which it answers."""
+def _observed(target: Target, file: str) -> Seen:
+    kept = judges.observed_before(target, file)
+    if kept.exists():
+        return cast("Seen", pickle.loads(kept.read_bytes()))
+    process, pipe = _started(600, lambda answer: pickle.dump(judges.observe(target, file), answer))
+    with os.fdopen(pipe, "rb") as answers:
+        told = answers.read()
+    _, status, _ = os.wait4(process, 0)
+    if not told:
+        return Seen((), frozenset(), f"they ended with status {status}")
+    seen = cast("Seen", pickle.loads(told))
+    if not seen.failed:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(told)
+    return seen
+
+
+def _started(limit: float | None, work: Callable[[BinaryIO], None]) -> tuple[int, int]:
+    """A process that does something within a limit, and the pipe on which it answers."""
     sys.stdout.flush()
     reading, writing = os.pipe()
     process = os.fork()
@@ -135,25 +181,48 @@ def _started(target: Target, file: str, mutant: Mutant | None, limit: float) -> 
     status = 1
     try:
         os.close(reading)
+        os.setpgid(0, 0)
         _bounded(limit)
-        if mutant is not None:
-            _changed(ROOT / file, mutant.make())
-        killed_by = judges.judge(target, file)
-        os.write(writing, killed_by.encode()[:4000])
+        with os.fdopen(writing, "wb") as answer:
+            work(answer)
         status = 0
     finally:
         os._exit(status)
 
 
-def _bounded(limit: float) -> None:
+def _bounded(limit: float | None) -> None:
     """Keep this process quiet, and within its time and memory."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 2))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.alarm(int(limit * WAITING) + 1)
+    if limit is not None:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(limit) + 1, int(limit) + 2))
+        signal.alarm(int(limit * WAITING) + 1)
+
+
+def _exchanged(path: Path, changed: CodeType | str, *, try_only: bool = False) -> bool:
+    """Let the functions of a file that is imported run their changed code. Says whether that can be done."""
+    assert isinstance(changed, CodeType)
+    new = {(code.co_qualname, code.co_firstlineno): code for code in _codes(changed)}
+    for function in [each for each in gc.get_objects() if isinstance(each, FunctionType)]:
+        old = function.__code__
+        code = new.get((old.co_qualname, old.co_firstlineno)) if old.co_filename == str(path) else None
+        if code is None or code == old:
+            continue
+        if code.co_freevars != old.co_freevars:
+            return False
+        if not try_only:
+            function.__code__ = code
+    return True
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield each
+            yield from _codes(each)
 
 
 def _changed(path: Path, changed: CodeType | str) -> None:
