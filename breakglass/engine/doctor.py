@@ -60,12 +60,13 @@ Look: TypeAlias = Callable[[], Awaitable[list[Check]]]
 
 
 async def checks(
-    site: Site, runbooks: Iterable[Runbook], state_folder: Path, output: Path
+    site: Site, runbooks: Iterable[Runbook], state_folder: Path, output: Path, patience: float = PATIENCE
 ) -> AsyncGenerator[Check, None]:
-    """Every check of a site for these runbooks, as each is done. `output` is a folder for what comes back."""
+    """Every check of a site for these runbooks, as each is done. `output` is a folder for what comes back;
+    patience is in seconds, for each look."""
     gateway = Gateway(site, output, Clock(), Prompts())
     books = list(runbooks)
-    looks = [*_looks(site, books, gateway), lambda: _state(state_folder)]
+    looks = [*_looks(site, books, gateway, patience), lambda: _state(state_folder)]
     tasks = [asyncio.create_task(_timed(look)) for look in looks]
     try:
         for done in asyncio.as_completed(tasks):
@@ -78,17 +79,24 @@ async def checks(
         await gateway.close()
 
 
-def _looks(site: Site, runbooks: list[Runbook], gateway: Gateway) -> list[Look]:
+def _looks(site: Site, runbooks: list[Runbook], gateway: Gateway, patience: float) -> list[Look]:
     clusters = {name for each in runbooks for name in each.uses.clusters}
     endpoints = {name for each in runbooks for name in each.uses.endpoints}
     secrets = {name for each in runbooks for name in each.uses.secrets}
     looks: list[Look] = []
-    looks += [_bound(_cluster, site, runbooks, gateway, name) for name in sorted(clusters & {*site.clusters})]
-    looks += [_bound(_host, gateway, site.hosts[name], sudo) for name, sudo in _hosts(site, runbooks).items()]
     looks += [
-        _bound(_endpoint, gateway, site.endpoints[name]) for name in sorted(endpoints & {*site.endpoints})
+        _bound(_cluster, site, runbooks, gateway, name, patience)
+        for name in sorted(clusters & {*site.clusters})
     ]
-    looks += [_bound(_secret, gateway, site, name) for name in sorted(secrets & {*site.secrets})]
+    looks += [
+        _bound(_host, gateway, site.hosts[name], sudo, patience)
+        for name, sudo in _hosts(site, runbooks).items()
+    ]
+    looks += [
+        _bound(_endpoint, gateway, site.endpoints[name], patience)
+        for name in sorted(endpoints & {*site.endpoints})
+    ]
+    looks += [_bound(_secret, gateway, site, name, patience) for name in sorted(secrets & {*site.secrets})]
     if site.signers is not None:
         looks.append(_bound(_signers, site.signers))
     looks.append(lambda: _missing(site, runbooks))
@@ -126,10 +134,12 @@ def _ssh_actions(step: Step) -> list[SshAction]:
     return [each for each in (step.action, verify, step.preview) if isinstance(each, SshAction)]
 
 
-async def _cluster(site: Site, runbooks: list[Runbook], gateway: Gateway, name: str) -> list[Check]:
+async def _cluster(
+    site: Site, runbooks: list[Runbook], gateway: Gateway, name: str, patience: float
+) -> list[Check]:
     wanted = sorted({right for each in runbooks for right in rights_of(each, name, _scope(each, site))})
     response = await gateway.send(
-        KubectlRequest(name, understood(("auth", "can-i", "get", "pods")), PATIENCE)
+        KubectlRequest(name, understood(("auth", "can-i", "get", "pods")), patience)
     )
     fault = response.result.fault
     if fault is not None and fault.kind != "exit":
@@ -138,10 +148,10 @@ async def _cluster(site: Site, runbooks: list[Runbook], gateway: Gateway, name: 
     if not site.clusters[name].verify_tls:
         mend = "put its CA into the kubeconfig"
         found.append(Check(f"cluster {name}: TLS", "suspect", "NOT VERIFIED", mend))
-    return [*found, *await asyncio.gather(*(_right(gateway, right) for right in wanted))]
+    return [*found, *await asyncio.gather(*(_right(gateway, right, patience) for right in wanted))]
 
 
-async def _right(gateway: Gateway, right: Right) -> Check:
+async def _right(gateway: Gateway, right: Right, patience: float) -> Check:
     argv = ["auth", "can-i", right.verb, right.resource]
     if right.subresource:
         argv.append(f"--subresource={right.subresource}")
@@ -149,7 +159,7 @@ async def _right(gateway: Gateway, right: Right) -> Check:
         argv.append("-A")
     elif right.namespace:
         argv += ["-n", right.namespace]
-    response = await gateway.send(KubectlRequest(right.cluster, understood(argv), PATIENCE))
+    response = await gateway.send(KubectlRequest(right.cluster, understood(argv), patience))
     name = f"cluster {right.cluster}: {right.words}"
     fault = response.result.fault
     if fault is None:
@@ -169,12 +179,12 @@ def _scope(runbook: Runbook, site: Site) -> dict[str, Json]:
     }
 
 
-async def _host(gateway: Gateway, host: Host, sudo: bool) -> list[Check]:
+async def _host(gateway: Gateway, host: Host, sudo: bool, patience: float) -> list[Check]:
     name = f"host {host.name}"
     if host.forced_command:
         return [Check(name, "unknown", "takes bare verbs only, so nothing was sent", "try its status verb")]
     before = time.time()
-    response = await gateway.send(SshRequest(host.name, ("date", "-u", "+%s"), PATIENCE))
+    response = await gateway.send(SshRequest(host.name, ("date", "-u", "+%s"), patience))
     after = time.time()
     fault = response.result.fault
     if fault is not None and fault.kind != "exit":
@@ -186,7 +196,7 @@ async def _host(gateway: Gateway, host: Host, sudo: bool) -> list[Check]:
     else:
         found.append(Check(f"{name}: clock", "unknown", "`date -u +%s` gave no time"))
     if sudo:
-        found.append(await _sudo(gateway, host))
+        found.append(await _sudo(gateway, host, patience))
     return found
 
 
@@ -199,8 +209,8 @@ def _clock(name: str, theirs: int, before: float, after: float) -> Check:
     return Check(f"{name}: clock", "suspect", f"{skew:.0f} s {side} of here", "compare both with NTP")
 
 
-async def _sudo(gateway: Gateway, host: Host) -> Check:
-    response = await gateway.send(SshRequest(host.name, ("sudo", "-n", "true"), PATIENCE))
+async def _sudo(gateway: Gateway, host: Host, patience: float) -> Check:
+    response = await gateway.send(SshRequest(host.name, ("sudo", "-n", "true"), patience))
     name = f"host {host.name}: sudo"
     fault = response.result.fault
     if fault is None:
@@ -213,9 +223,9 @@ async def _sudo(gateway: Gateway, host: Host) -> Check:
     )
 
 
-async def _endpoint(gateway: Gateway, endpoint: Endpoint) -> list[Check]:
+async def _endpoint(gateway: Gateway, endpoint: Endpoint, patience: float) -> list[Check]:
     name = f"endpoint {endpoint.name}"
-    response = await gateway.send(HttpRequest("GET", endpoint.name, PATIENCE, anonymous=True))
+    response = await gateway.send(HttpRequest("GET", endpoint.name, patience, anonymous=True))
     result = response.result
     if result.status is None:
         return [_of_fault(name, result.fault or Fault("malformed", "no answer"))]
@@ -224,17 +234,17 @@ async def _endpoint(gateway: Gateway, endpoint: Endpoint) -> list[Check]:
     if not endpoint.verify_tls:
         found.append(Check(f"{name}: TLS", "suspect", "NOT VERIFIED", "give its `ca` in the site file"))
     elif endpoint.url.startswith("https") and endpoint.forward is None:
-        found.append(await _certificate(endpoint))
+        found.append(await _certificate(endpoint, patience))
     return found
 
 
-async def _certificate(endpoint: Endpoint) -> Check:
+async def _certificate(endpoint: Endpoint, patience: float) -> Check:
     from breakglass.transport.http.certificate import shown_at
 
     name = f"endpoint {endpoint.name}: TLS"
     url = urlsplit(endpoint.url)
     host = url.hostname or ""
-    shown = await shown_at(endpoint.resolve or host, url.port or 443, host)
+    shown = await shown_at(endpoint.resolve or host, url.port or 443, host, patience)
     if shown is None:
         return Check(name, "unknown", "its certificate could not be looked at")
     days = (shown.not_after - datetime.now(UTC)).days
@@ -244,17 +254,17 @@ async def _certificate(endpoint: Endpoint) -> Check:
     )
 
 
-async def _secret(gateway: Gateway, site: Site, name: str) -> list[Check]:
+async def _secret(gateway: Gateway, site: Site, name: str, patience: float) -> list[Check]:
     label = f"secret {name}"
     if isinstance(site.secrets[name], PromptSecret):
         return [Check(label, "unknown", "will be asked for when it is used")]
     try:
-        async with asyncio.timeout(PATIENCE * 2):
+        async with asyncio.timeout(patience * 2):
             await gateway.secrets.resolve(name)
     except SecretError as error:
         return [Check(label, "failed", str(error), "give it where the site file says it is", "configuration")]
     except TimeoutError:
-        return [Check(label, "failed", f"gave nothing in {PATIENCE * 2:.0f} s", "", "timeout")]
+        return [Check(label, "failed", f"gave nothing in {patience * 2:.0f} s", "", "timeout")]
     return [Check(label, "ok", "can be had")]
 
 

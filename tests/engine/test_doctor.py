@@ -1,29 +1,43 @@
 """What is looked at before an incident, against the worlds of rehearsals: nothing is changed by it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from breakglass.engine.doctor import Check, checks, unused
+from breakglass.engine.doctor import PATIENCE, Check, checks, unused
+from breakglass.engine.gateway import Gateway, Response
 from breakglass.policy.site_rules import ReadPattern
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.site.model import Cluster, Endpoint, EnvironmentSecret, Host, PromptSecret, Site
+from breakglass.site.model import (
+    Cluster,
+    CommandSecret,
+    Endpoint,
+    EnvironmentSecret,
+    Host,
+    PromptSecret,
+    Site,
+)
+from breakglass.transport.base import Request
 from tests.runbooks.support import RUNBOOKS
 
 OUTPOST = load_runbook(RUNBOOKS / "outpost-shm-purge" / "runbook.yaml")
 VAULT = load_runbook(RUNBOOKS / "vault-raft-recovery" / "runbook.yaml")
 
 
-async def looked(site: Site, *runbooks: Runbook, folder: Path) -> Mapping[str, Check]:
+async def looked(
+    site: Site, *runbooks: Runbook, folder: Path, patience: float = PATIENCE
+) -> Mapping[str, Check]:
     output, state = folder / "output", folder / "state"
     for each in (output, state):
         each.mkdir(mode=0o700, exist_ok=True)
-    return {check.name: check async for check in checks(site, runbooks, state, output)}
+    return {check.name: check async for check in checks(site, runbooks, state, output, patience)}
 
 
 async def test_everything_that_is_there_is_found_and_the_world_is_left_as_it_was(tmp_path: Path) -> None:
@@ -86,6 +100,74 @@ async def test_what_cannot_be_reached_costs_its_own_line_and_says_how_to_mend_it
     assert "NOT_SET_ANYWHERE is not set" in found["secret vault_token"].words
     assert found["secret vault_unseal_key"].state == "unknown"
     assert "vault-raft-recovery uses it" in found["variable vault_host"].words
+
+
+@asynccontextmanager
+async def silent() -> AsyncGenerator[int]:
+    """The port of a server that takes whatever comes, and never says anything."""
+
+    async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(take, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+def limits_of_requests(monkeypatch: pytest.MonkeyPatch) -> set[float]:
+    """The time limits of all that is sent from now on, in seconds."""
+    limits: set[float] = set()
+    send = Gateway.send
+
+    async def noted(gateway: Gateway, request: Request) -> Response:
+        limits.add(request.timeout)
+        return await send(gateway, request)
+
+    monkeypatch.setattr(Gateway, "send", noted)
+    return limits
+
+
+async def test_every_look_has_the_limit_that_it_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = limits_of_requests(monkeypatch)
+    path = RUNBOOKS / "vault-raft-recovery" / "scenarios" / "recorded-incident.yaml"
+    rehearsal = await start_rehearsal(load_scenario(path), tmp_path / "world", speed=0.01)
+    try:
+        found = await looked(rehearsal.site, VAULT, folder=tmp_path, patience=31.5)
+    finally:
+        await rehearsal.close()
+    assert {"cluster main: delete pod in vault", "host pve: sudo", "endpoint vault"} <= found.keys()
+    assert limits == {31.5}
+
+
+async def test_what_never_answers_is_looked_at_no_longer_than_the_patience_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = limits_of_requests(monkeypatch)
+    async with silent() as port, asyncio.timeout(60):
+        (tmp_path / "config").write_text(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\n"
+            f"clusters: [{{name: c, cluster: {{server: 'http://127.0.0.1:{port}'}}}}]\n"
+            "users: [{name: u, user: {token: t}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"
+        )
+        site = Site(
+            "test",
+            clusters={"main": Cluster("main", kubeconfig=tmp_path / "config")},
+            hosts={"pve": Host("pve", "127.0.0.1", port=port, user="root", ssh_config=Path("/dev/null"))},
+            endpoints={"vault": Endpoint("vault", f"http://127.0.0.1:{port}/")},
+            secrets={
+                "vault_token": CommandSecret(("sleep", "600")),
+                "vault_unseal_key": PromptSecret("the key"),
+            },
+        )
+        found = await looked(site, VAULT, folder=tmp_path, patience=0.4)
+    assert limits == {0.4}
+    for name in ("cluster main", "host pve", "endpoint vault", "secret vault_token"):
+        assert (found[name].state, found[name].fault) == ("failed", "timeout"), found[name]
 
 
 async def test_a_host_of_bare_verbs_is_sent_nothing(tmp_path: Path) -> None:
