@@ -15,7 +15,7 @@ SHORTEST_FORM = 8
 alone."""
 
 LONG, HUGE = 256, 8192
-"""Characters from which letters are sought as they are only, not escaped for no reason, and hexadecimal
+"""Characters beyond which letters are sought as they are only, not escaped for no reason, and hexadecimal
 without anything between its bytes; and from which nothing but the characters is sought."""
 
 BEGINNING = 24
@@ -25,7 +25,8 @@ _BACKSLASHES = r"\\+"
 _BETWEEN_LINES = r"(?:[\s]|\\+[nr])*"
 """What stands between two characters of base64 where a line ends, also one that is written within JSON."""
 
-_PADDING = r"(?:=|%3[dD]|\\+u003[dD]){0,2}"
+_PADDING = r"(?:=|%3[dD]|\\+u003[dD])?"
+"""Of which base64 has none, one or two at its end."""
 
 _BETWEEN_BYTES = r"(?:[ :,\n]|0x|\\+x|\n[0-9a-fA-F]{6,8}:? )*"
 """What stands between two bytes of a dump: nothing, blanks, colons, `0x`, `\\x`, or the offset of a line."""
@@ -65,7 +66,7 @@ def chains_of(value: str) -> Iterator[Chain]:
 def parts_of(value: str) -> Iterable[str]:
     """What of a secret is sought: the whole, and each of its lines where it has several."""
     lines = [line for line in map(str.strip, value.splitlines()) if len(line) >= SHORTEST_FORM]
-    return dict.fromkeys([value, *lines] if len(value) < LONG or not lines else lines)
+    return dict.fromkeys([value, *lines] if len(value) <= LONG or not lines else lines)
 
 
 def _chains(value: str, *, short: bool, huge: bool) -> Iterator[Chain]:
@@ -78,7 +79,7 @@ def _chains(value: str, *, short: bool, huge: bool) -> Iterator[Chain]:
     # Kubernetes' own base64 is around that of a registry's login.
     twice = dict.fromkeys(again for text in once for again in _in_base64(text.encode())) if short else {}
     for text in once | twice:
-        links = (*(_BETWEEN_LINES + _of_base64(character) for character in text[1:]), _PADDING)
+        links = (*(_BETWEEN_LINES + _of_base64(character) for character in text[1:]), _PADDING, _PADDING)
         begun = rf"{_BETWEEN_LINES}(?:[\\%][^\s]{{0,4}})?"
         yield Chain((_of_base64(text[0]), *links), begun, r"[\\%][^\s]{0,4}")
     digits = [_either_case(f"{byte:02x}") for byte in raw]
@@ -132,7 +133,7 @@ def _in_base64(raw: bytes) -> Iterator[str]:
     where they can begin, as far as they depend on nothing else."""
     yield base64.b64encode(raw).decode().rstrip("=")
     for before in range(3):
-        encoded = base64.b64encode(b"\0" * before + raw).decode().rstrip("=")
+        encoded = base64.b64encode(b"\0" * before + raw).decode()
         inner = encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
         if len(inner) >= SHORTEST_FORM:
             yield inner

@@ -3,6 +3,9 @@ others, as programs write it; at the lengths at which less is sought; and cut wi
 
 import base64
 import json
+from collections.abc import Callable
+from string import punctuation
+from urllib.parse import quote
 
 import pytest
 
@@ -129,6 +132,30 @@ def test_a_short_secret_of_several_lines_is_sought_whole_too() -> None:
     assert redactor.redact("ab1") == "ab1"
 
 
+@pytest.mark.parametrize("length", [LONG, LONG + 1])
+def test_up_to_its_length_a_secret_of_several_lines_is_sought_whole(length: int) -> None:
+    secret = f"{secret_of(length - 4)}\nab1"
+    assert (redactor_of(secret).redact(secret) == MARK) is (length <= LONG)
+
+
+@pytest.mark.parametrize("length", [LONG, LONG + 1])
+def test_up_to_its_length_a_letter_of_a_secret_is_sought_in_its_spellings(length: int) -> None:
+    secret = secret_of(length)
+    assert (redactor_of(secret).redact(secret.replace("Q", "%51")) == MARK) is (length <= LONG)
+
+
+def as_json(text: str) -> str:
+    return json.dumps(text)[1:-1]
+
+
+@pytest.mark.parametrize("write", [str, quote, as_json], ids=["as it is", "in a URL", "in JSON"])
+def test_of_a_long_secret_everything_but_letters_and_digits_is_known_in_its_spellings(
+    write: Callable[[str], str],
+) -> None:
+    secret = secret_of(LONG) + punctuation + "é€😀."
+    assert redactor_of(secret).redact(f"<{write(secret)}>") == f"<{MARK}>"
+
+
 # ---------------------------------------------------------------- base64, hexadecimal, JSON
 @pytest.mark.parametrize("before", [b"", b"x", b"xy", b"xyz"])
 @pytest.mark.parametrize("after", [b"", b"z", b"zz"])
@@ -157,6 +184,51 @@ def test_its_bytes_in_hexadecimal_are_found_with_whatever_stands_between(between
     assert redactor_of("s3cr3t-é").redact(f"<{between.join(digits)}>") == f"<{MARK}>"
 
 
+ENDED = {
+    "as it is": "{}",
+    "in base64": "{base64}",
+    "in base64 without its end": "{unpadded}",
+    "in base64 of a URL": "{url}",
+    "in base64 twice": "{twice}",
+    "in hexadecimal": "{hex}",
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "length"),
+    [(form, length) for form in ENDED for length in range(8, 13) if "twice" not in form or not length % 3],
+)
+def test_of_a_secret_nothing_is_shown_but_a_mark_in_whatever_pieces(form: str, length: int) -> None:
+    secret = "s3cr3t>>??-of-the-door"[:length]
+    base = base64.b64encode(secret.encode())
+    told = ENDED[form].format(
+        secret,
+        base64=base.decode(),
+        unpadded=base.decode().rstrip("="),
+        url=base64.urlsafe_b64encode(secret.encode()).decode(),
+        twice=base64.b64encode(base).decode(),
+        hex=secret.encode().hex(),
+    )
+    redactor = redactor_of(secret)
+    for cut in range(len(told) + 1):
+        redaction = Redaction(redactor)
+        shown = redaction.feed(f"<{told[:cut]}") + redaction.feed(f"{told[cut:]}") + redaction.feed(">")
+        assert shown + redaction.end() == f"<{MARK}>", cut
+    assert "".join(map(Redaction(redactor).feed, f"<{told}>")) == f"<{MARK}>"
+
+
+def test_a_secret_that_is_there_whole_is_not_held_back() -> None:
+    redaction = Redaction(redactor_of("s3cr3t-one"))
+    assert redaction.feed("<s3cr3t-one") == f"<{MARK}"
+
+
+def test_half_of_a_surrogate_pair_is_text_as_any_other() -> None:
+    redactor = redactor_of("s3cr\ud83dt-one")
+    assert redactor.redact("\udc00s3cr\ud83dt-one\ud800") == f"\udc00{MARK}\ud800"
+    redaction = Redaction(redactor)
+    assert redaction.feed("\udc00s3cr") + redaction.feed("\ud83dt-one\ud800") == f"\udc00{MARK}\ud800"
+
+
 def test_json_within_json_within_json_is_redacted() -> None:
     secret = 'a"b\\c/d é\n<e>'
     text = secret
@@ -177,6 +249,12 @@ def test_values_of_json_are_redacted_and_the_others_are_the_same_objects() -> No
     told: Json = {"a": plain, "b": "s3cr3t-of-the-door"}
     shown = redactor.redact_json(told)
     assert isinstance(shown, dict) and shown["a"] is plain and shown["b"] == MARK
+
+
+def test_what_is_no_text_and_no_number_is_never_a_secret() -> None:
+    redactor = redactor_of("null", "true", "false")
+    assert redactor.redact_json([None, True, False, "null"]) == [None, True, False, MARK]
+    assert not Redactor().add_value([None, True])
 
 
 def test_all_texts_and_numbers_of_a_value_are_its_texts() -> None:
