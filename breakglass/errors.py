@@ -28,6 +28,7 @@
     * TableError: a table of known programs
   * RequestError: stays within one transport, which makes a result with a fault of it
     * KubectlFaultError, SshFaultError, HttpNotSentError: with the fault that the result gets
+    * ProxyRefusedError: a SOCKS5 proxy gives no way through
     * ApiConnectionLostError, ConnectionLostError: the connection ended under way
     * SessionsFullError, UnknownHostKeyError, PassphraseWantedError: what SSH may mend and try again
     * OutputLimitError: the far side said more than may be kept

@@ -24,7 +24,10 @@ from breakglass.values import Json
 MOST_LINES = 400
 """Lines of a difference that are shown; the files themselves have the rest."""
 
-PLAIN_FACTS = ("client-certificate", "client-key", "tokenFile", "username", "as")
+PLAIN_FACTS = (
+    *("client-certificate", "client-key", "tokenFile", "username"),
+    *("as", "as-uid", "as-groups", "as-user-extra"),
+)
 """Facts about a user of a kubeconfig that hold no secret."""
 
 
@@ -148,7 +151,8 @@ def _cluster_lines(cluster: Cluster) -> Iterator[str]:
         return
     yield f"context {choice.context}, namespace {choice.namespace}, user {choice.user_name}"
     for name, value in sorted(choice.cluster.items()):
-        yield f"{name}: {_digest_of(value) if name.endswith('-data') else value}"
+        hidden = name.endswith("-data") or name in ("proxy-url", "extensions")  # they may hold a login
+        yield f"{name}: {_digest_of(value) if hidden else value}"
     for name, value in sorted(choice.user.items()):
         if name in PLAIN_FACTS:
             yield f"{name}: {value}"

@@ -147,7 +147,7 @@ async def test_plain_http_where_tls_is_expected_is_said() -> None:
 
 async def test_a_handshake_that_is_never_answered_is_not_sent() -> None:
     async with raw(say_nothing) as port:
-        result = await sent(at(port), "POST", timeout=0.3)
+        result = await sent(at(port), "POST", timeout=3.0)
     assert result.fault is not None and result.delivery is Delivery.NOT_SENT
     assert "in the TLS handshake; nothing was sent" in result.fault.message
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from breakglass.site.model import Endpoint, PortForward
 from breakglass.transport.base import SecretResolver
+from breakglass.transport.tls import trusting, trusting_anybody
 
 Forward: TypeAlias = Callable[[PortForward], Awaitable[tuple[str, int]]]
 """Opens a port-forward, or gives the one that is open: the local address and port that lead through it."""
@@ -73,13 +74,13 @@ def tls_of(endpoint: Endpoint, *, certificate: bool = True) -> ssl.SSLContext:
     """
     if urlsplit(endpoint.url).scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and quicker than reading all authorities
-    try:
-        context = ssl.create_default_context(cafile=str(endpoint.ca) if endpoint.ca else None)
-    except OSError as error:
-        raise OSError(f"ca {endpoint.ca} cannot be used: {_why(error, 'no PEM certificates')}") from error
     if not endpoint.verify_tls:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
+        context = trusting_anybody()
+    else:
+        try:
+            context = trusting(endpoint.ca.read_bytes() if endpoint.ca is not None else None)
+        except (OSError, ValueError) as error:
+            raise OSError(f"ca {endpoint.ca} cannot be used: {_why(error, 'no PEM certificates')}") from error
     if endpoint.client_certificate is not None and certificate:
         try:
             # A passphrase that is given, and wrong, keeps OpenSSL from asking for one on the terminal.
@@ -92,5 +93,7 @@ def tls_of(endpoint: Endpoint, *, certificate: bool = True) -> ssl.SSLContext:
     return context
 
 
-def _why(error: OSError, content: str) -> str:
-    return content if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+def _why(error: OSError | ValueError, content: str) -> str:
+    if isinstance(error, OSError) and not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
+    return content

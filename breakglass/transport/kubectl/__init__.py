@@ -26,13 +26,11 @@ from breakglass.transport.kubectl import (
     verb_logs,
     verb_observe,
 )
-from breakglass.transport.kubectl.access import load_package
 from breakglass.transport.kubectl.api import Api
-from breakglass.transport.kubectl.binary import can_dry_run, run_program
+from breakglass.transport.kubectl.binary import can_dry_run, choice_of_kubectl, run_program
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import one
 from breakglass.transport.kubectl.forward import Forward, ForwardError
-from breakglass.transport.kubectl.kubeconfig import check_tls_of_kubectl
 from breakglass.transport.kubectl.objects import at
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.transport.kubectl.run import KubectlRun, Verbs
@@ -80,14 +78,13 @@ class Kubectl:
             return _not_sent(f"site {self._site.name} has no cluster {asked.cluster!r}; it has: {there}")
         if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.command)):
             try:
-                await in_thread(lambda: check_tls_of_kubectl(cluster, os.environ))
+                choice = await in_thread(lambda: choice_of_kubectl(cluster, os.environ))
             except KubectlFaultError as error:
                 return _not_sent(error.fault.message)
-            return await run_program(cluster, asked, sink)
+            return await run_program(cluster, asked, sink, choice)
         refused = asked.command.refused or _refusal(asked)
         if refused:
             return _not_sent(f"cluster {cluster.name}: {refused}")
-        await load_package()
         return await _carry_out(self._run(cluster, asked, sink))
 
     async def read_secret(self, secret: KubernetesSecret) -> bytes:
@@ -102,7 +99,6 @@ class Kubectl:
         command = KubectlCommand((), Get(Selection((target,))))
         request = KubectlRequest(secret.cluster, command, SECRET_TIMEOUT)
         run = self._run(cluster, request, lambda stream, data: None)
-        await load_package()
         try:
             async with asyncio.timeout(SECRET_TIMEOUT):
                 found = await one(run, await run.find("secrets"), target)
@@ -159,6 +155,8 @@ class Kubectl:
 async def _carry_out(run: KubectlRun) -> Result:
     """The verb, under the request's deadline; whatever goes wrong becomes a fault."""
     started = time.monotonic()
+    run.until = started + run.request.timeout
+    run.api.listeners.add(run.err)
     try:
         async with asyncio.timeout(run.request.timeout):
             operation = run.request.command.operation
@@ -177,6 +175,8 @@ async def _carry_out(run: KubectlRun) -> Result:
         late = run.past_deadline()
         run.err(late.said)
         return Result(late.delivery, time.monotonic() - started, exit=1, fault=run.fault(late))
+    finally:
+        run.api.listeners.discard(run.err)
     return Result(
         Delivery.ANSWERED, time.monotonic() - started, exit=done.exit, data=done.data, fault=done.fault
     )

@@ -1,46 +1,41 @@
-"""How to get into one cluster: address, TLS, who asks, and through which proxy.
+"""How to get into one cluster: address, TLS, who asks, as whom, and through which proxy.
 
-The `kubernetes` package reads the credentials; what it would do badly is done before: only the chosen context
-is handed to it, plugins run under a deadline, and keys stay on disk only while they are loaded.
+Source: `ClientConfig` in `client_config.go` of clientcmd, and `k8s.io/client-go/transport`. Keys and
+certificates stay in memory, and over a connection without TLS nobody logs in. The `kubernetes` package is
+needed for one kind of user only, whose tokens it renews with an issuer (`auth-provider`).
 """
 
 import base64
-import binascii
-import ipaddress
 import os
 import ssl
 import sys
-import tempfile
 import time
-import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
 from breakglass.transport.kubectl.credentials import Credential, from_plugin, plugin_name
 from breakglass.transport.kubectl.faults import misused
-from breakglass.transport.kubectl.kubeconfig import Choice, Section, check_tls, choose
-
-if TYPE_CHECKING:
-    from kubernetes.aio.client import Configuration
+from breakglass.transport.kubectl.kubeconfig import Choice, check_tls, choose
+from breakglass.transport.kubectl.kubeconfig_file import Section, content_of
+from breakglass.transport.proxy import Proxy, proxy_at, proxy_for
+from breakglass.transport.tls import show, trusting, trusting_anybody
 
 PACKAGE = "kubernetes.aio.config.kube_config"
-"""What takes the longest to import of the package."""
+"""What renews the tokens of an `auth-provider`."""
 
 RENEW_BEFORE = 60.0
 """Seconds before a credential's end at which a new one is asked for."""
 
-_DATA = {
-    "certificate-authority-data": "certificate-authority",
-    "client-certificate-data": "client-certificate",
-    "client-key-data": "client-key",
-}
+FILE_KEPT = 60.0
+"""Seconds after which a token file is read again, as client-go does: it may have been rotated."""
+
+Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +45,10 @@ class Access:
     server: str
     namespace: str
     user: str
-    headers: dict[str, str]
+    headers: Headers
     ssl: ssl.SSLContext | bool
     server_name: str | None
-    proxy: str | None
+    proxy: Proxy | None
     certificate_ends: datetime | None = None
     renewable: bool = False
     """Whether asking for the credentials once more may give better ones."""
@@ -63,154 +58,200 @@ class Access:
         return self.expires is not None and time.time() > self.expires - RENEW_BEFORE
 
 
-async def get_access(cluster: Cluster, tell: Callable[[str], None]) -> Access:
+async def get_access(
+    cluster: Cluster, tell: Callable[[str], None], said: Callable[[str], None] = lambda line: None
+) -> Access:
     """Read the kubeconfig and get credentials. Raises FaultError with what is wrong and where.
 
-    tell: hears what is being waited for, in words.
+    tell: hears what is being waited for, in words. said: hears each line that a credential plugin says, such
+    as a code that a person must enter elsewhere.
     """
     tell("read the kubeconfig")
     choice = await in_thread(lambda: choose(cluster, os.environ))
     check_tls(cluster, choice)
     where = f"cluster {cluster.name}"
+    server = server_of(choice, where)
+    proxy = proxy_of(choice, server, where)
+    secure = server.startswith("https:")
+    user = choice.user if secure else {}
     credential = Credential()
-    if isinstance(choice.user.get("exec"), dict):
+    if isinstance(user.get("exec"), dict) and not (user.get("token") or user.get("tokenFile")):
         tell(f"run the credential plugin {plugin_name(choice)!r} of user {choice.user_name}")
-        credential = await from_plugin(choice, where)
+        credential = await from_plugin(choice, server, proxy, where, said)
         tell("load the credentials")
-    configuration, context, ends = await in_thread(lambda: _configured(choice, credential, where))
-    token = configuration.api_key.get("BearerToken")
-    headers = {"Authorization": token} if token else {}
-    if cluster.impersonate:
-        headers["Impersonate-User"] = cluster.impersonate
-    proxy = configuration.proxy or _environment_proxy(configuration.host)
-    if proxy and not proxy.startswith(("http://", "https://")):
-        raise misused(f"{where}: the proxy {proxy} is not HTTP; use `driver: binary` for it")
-    return Access(
-        server=configuration.host,
+    elif user.get("auth-provider"):
+        tell(f"renew the token of user {choice.user_name}")
+        await load_package()
+        credential = await in_thread(lambda: _from_provider(choice, where))
+    access = Access(
+        server=server,
         namespace=choice.namespace,
         user=choice.user_name,
-        headers=headers,
-        ssl=context,
-        server_name=configuration.tls_server_name or None,
+        headers=(),
+        ssl=True,
+        server_name=str(choice.cluster.get("tls-server-name") or "") or None,
         proxy=proxy,
-        certificate_ends=ends,
-        renewable="exec" in choice.user or "tokenFile" in choice.user or "auth-provider" in choice.user,
-        expires=credential.expires if credential.token or credential.certificate else _file_expiry(choice),
+        renewable=any(name in user for name in ("exec", "tokenFile", "auth-provider")),
+        expires=credential.expires,
     )
+    return await in_thread(lambda: _with_credentials(access, choice, user, credential, where))
 
 
-def _file_expiry(choice: Choice) -> float | None:
-    """A token file is read again after a minute, as client-go does: it may have been rotated."""
-    return time.time() + 60.0 + RENEW_BEFORE if "tokenFile" in choice.user else None
+def server_of(choice: Choice, where: str) -> str:
+    """The URL of the server, without a slash at its end. Raises FaultError.
+
+    Source: `DefaultServerURL` in `k8s.io/client-go/rest/url_utils.go`, for one without a scheme.
+    """
+    given = str(choice.cluster.get("server") or "")
+    try:
+        parts = urlsplit(given)
+        if not parts.scheme or not parts.netloc:
+            secure = any(
+                choice.cluster.get(name)
+                for name in (
+                    "certificate-authority",
+                    "certificate-authority-data",
+                    "insecure-skip-tls-verify",
+                )
+            ) or any(choice.user.get(name) for name in ("client-certificate", "client-certificate-data"))
+            parts = urlsplit(f"{'https' if secure else 'http'}://{given}")
+            if parts.path not in ("", "/"):
+                raise ValueError("it is neither a URL nor host:port")
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.port == 0:
+            raise ValueError("it has no host that can be connected to")
+    except ValueError as error:
+        raise misused(
+            f"{where}: kubeconfig context {choice.context} has no server URL but {given!r}: {error}; give "
+            f"`server` in"
+            " the site"
+        ) from None
+    return parts._replace(query="", fragment="").geturl().rstrip("/")
+
+
+def proxy_of(choice: Choice, server: str, where: str) -> Proxy | None:
+    """The proxy of the site or kubeconfig, or of the environment. Raises FaultError."""
+    given = str(choice.cluster.get("proxy-url") or "")
+    try:
+        if given:
+            return proxy_at(given)
+        return proxy_for(server, os.environ)
+    except ValueError as error:
+        named = f"the proxy of kubeconfig context {choice.context}: " if given else ""
+        raise misused(f"{where}: {named}{error}") from None
+
+
+def _with_credentials(
+    access: Access, choice: Choice, user: Section, credential: Credential, where: str
+) -> Access:
+    """Blocks: reads files."""
+    headers: list[tuple[str, str]] = []
+    token, expires = _token(user, credential, where)
+    if token:
+        headers.append(("Authorization", f"Bearer {token}"))
+    elif user.get("username") or user.get("password"):
+        login = f"{user.get('username') or ''}:{user.get('password') or ''}".encode()
+        headers.append(("Authorization", f"Basic {base64.b64encode(login).decode('ascii')}"))
+    impersonated = choice.impersonated
+    if impersonated is not None:
+        headers += impersonated.headers
+    for name, value in headers:
+        if any(character in value for character in "\r\n\0"):
+            raise misused(f"{where}: user {choice.user_name}: what goes into {name} has a line break")
+    found = replace(access, headers=tuple(headers), expires=access.expires or expires)
+    if not access.server.startswith("https:"):
+        return found
+    try:
+        context = _trusting(choice.cluster)
+        certificate, key = _certificate(user, credential)
+        if certificate:
+            if b"ENCRYPTED" in key:
+                # Loading it would ask on the terminal that the cockpit is using.
+                raise misused(
+                    f"{where}: the key of kubeconfig user {choice.user_name} has a passphrase, and nobody "
+                    f"can be asked"
+                )
+            show(context, certificate, key)
+        return replace(found, ssl=context, certificate_ends=_end_of(certificate))
+    except (ssl.SSLError, OSError, ValueError) as error:
+        words = getattr(error, "strerror", None) or str(error)
+        file = f"{error.filename}: " if isinstance(error, OSError) and isinstance(error.filename, str) else ""
+        raise misused(
+            f"{where}: the certificates of kubeconfig context {choice.context} (user {choice.user_name}) "
+            f"cannot be "
+            f"used: {file}{words}"
+        ) from None
+
+
+def _token(user: Section, credential: Credential, where: str) -> tuple[str, float | None]:
+    """The bearer token, and when it must be read again. A file counts before the token beside it."""
+    if path := str(user.get("tokenFile") or ""):
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            if not user.get("token"):
+                raise misused(f"{where}: the token file {path} cannot be read: {error}") from None
+        else:
+            if text:
+                return text, time.time() + FILE_KEPT + RENEW_BEFORE
+    return str(user.get("token") or "") or credential.token, None
+
+
+def _trusting(cluster: Section) -> ssl.SSLContext:
+    authorities = content_of(cluster, "certificate-authority")
+    if not cluster.get("insecure-skip-tls-verify"):
+        return trusting(authorities)
+    if authorities is not None:
+        raise ValueError("insecure-skip-tls-verify and a certificate authority do not go together")
+    return trusting_anybody()
+
+
+def _certificate(user: Section, credential: Credential) -> tuple[bytes, bytes]:
+    if credential.certificate:
+        return credential.certificate.encode(), credential.key.encode()
+    return content_of(user, "client-certificate") or b"", content_of(user, "client-key") or b""
+
+
+def _end_of(certificate: bytes) -> datetime | None:
+    if not certificate:
+        return None
+    from cryptography import x509
+
+    return x509.load_pem_x509_certificate(certificate).not_valid_after_utc
 
 
 async def load_package() -> None:
-    """Import the `kubernetes` package, off the event loop. It may take seconds on a busy machine, which must
-    not count against the first request's time."""
+    """Import what renews tokens, off the event loop. It may take seconds on a busy machine."""
     if PACKAGE not in sys.modules:
         await in_thread(lambda: import_module(PACKAGE))
 
 
-def _configured(
-    choice: Choice, credential: Credential, where: str
-) -> "tuple[Configuration, ssl.SSLContext | bool, datetime | None]":
-    """Blocks: reads files, imports the package, and for an `oidc` user may ask its issuer for a new token."""
+def _from_provider(choice: Choice, where: str) -> Credential:
+    """Blocks: may ask the issuer of an `oidc` user for a new token."""
     import asyncio
 
     from kubernetes.aio.client import Configuration
-    from kubernetes.aio.client.rest import RESTClientObject
     from kubernetes.aio.config.config_exception import ConfigException
     from kubernetes.aio.config.kube_config import KubeConfigLoader
 
-    with tempfile.TemporaryDirectory(prefix="breakglass-") as folder:
-        slim = _slim(choice, credential, Path(folder), where)
-        configuration = Configuration()
-        user = slim["users"]
-        assert isinstance(user, list)
-        try:
-            loader = KubeConfigLoader(slim, active_context=choice.context, config_base_path="")
-            asyncio.run(loader.load_and_set(configuration))
-            ends = _certificate_ends(configuration.cert_file)
-            if not configuration.host.startswith("https"):
-                return configuration, True, None
-            _check_key(configuration.key_file, where, choice.user_name)
-            return configuration, RESTClientObject(configuration).ssl_context, ends
-        except ConfigException as error:
-            raise misused(f"{where}: kubeconfig context {choice.context}: {error}") from None
-        except (ssl.SSLError, OSError, ValueError) as error:
-            words = getattr(error, "strerror", None) or str(error)
-            raise misused(
-                f"{where}: the certificates of kubeconfig context {choice.context} (user "
-                f"{choice.user_name}) cannot be used: {words}"
-            ) from None
-
-
-def _slim(choice: Choice, credential: Credential, folder: Path, where: str) -> Section:
-    """A kubeconfig with the chosen context alone, its data in files of a folder of our own."""
-    user = {name: value for name, value in choice.user.items() if name != "exec"}
-    if credential.token:
-        user = {**user, "token": credential.token}
-    if credential.certificate:
-        user = {
-            **user,
-            "client-certificate": str(_written(folder, "certificate", credential.certificate.encode())),
-        }
-        user["client-key"] = str(_written(folder, "key", credential.key.encode()))
-    return {
+    slim: Section = {
         "apiVersion": "v1",
         "kind": "Config",
-        "current-context": choice.context,
-        "contexts": [
-            {"name": choice.context, "context": {"cluster": "cluster", "user": choice.user_name or "nobody"}}
-        ],
-        "clusters": [{"name": "cluster", "cluster": _in_files(choice.cluster, folder, where)}],
-        "users": [{"name": choice.user_name or "nobody", "user": _in_files(user, folder, where)}],
+        "current-context": "context",
+        "contexts": [{"name": "context", "context": {"cluster": "cluster", "user": "user"}}],
+        "clusters": [{"name": "cluster", "cluster": {"server": str(choice.cluster.get("server"))}}],
+        "users": [{"name": "user", "user": {"auth-provider": choice.user["auth-provider"]}}],
     }
-
-
-def _in_files(section: Section, folder: Path, where: str) -> Section:
-    out = dict(section)
-    for name, file in _DATA.items():
-        data = out.pop(name, None)
-        if not data:
-            continue
-        try:
-            content = base64.b64decode(str(data), validate=True)
-        except (binascii.Error, ValueError):
-            raise misused(f"{where}: {name} of the kubeconfig is not base64") from None
-        out[file] = str(_written(folder, file, content))
-    return out
-
-
-def _written(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.touch(mode=0o600)
-    path.write_bytes(content)
-    return path
-
-
-def _check_key(path: str | None, where: str, user: str) -> None:
-    """Refuse a key with a passphrase: loading it would ask on the terminal that the cockpit is using."""
-    if path and b"ENCRYPTED" in Path(path).read_bytes():
-        raise misused(f"{where}: the key of kubeconfig user {user} has a passphrase, and nobody can be asked")
-
-
-def _certificate_ends(path: str | None) -> datetime | None:
-    if not path:
-        return None
-    from cryptography import x509
-
-    return x509.load_pem_x509_certificate(Path(path).read_bytes()).not_valid_after_utc
-
-
-def _environment_proxy(server: str) -> str | None:
-    """The proxy of `HTTPS_PROXY` and `NO_PROXY`. Loopback is never reached through one, as in Go."""
-    parts = urlsplit(server)
-    host = parts.hostname or ""
+    configuration = Configuration()
     try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    if loopback or urllib.request.proxy_bypass(host):
-        return None
-    return urllib.request.getproxies().get(parts.scheme)
+        loader = KubeConfigLoader(slim, active_context="context", config_base_path="")
+        asyncio.run(loader.load_and_set(configuration))
+    except ConfigException as error:
+        raise misused(f"{where}: kubeconfig context {choice.context}: {error}") from None
+    token = str(configuration.api_key.get("BearerToken") or "").removeprefix("Bearer ")
+    if not token:
+        raise misused(
+            f"{where}: kubeconfig user {choice.user_name} has an auth-provider that gives no token; use a "
+            f"credential "
+            "plugin (exec) in its place"
+        )
+    return Credential(token)

@@ -6,18 +6,22 @@ say whether the request arrived. Nothing here sends a change twice, and aiohttp 
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import math
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Literal, cast
+from typing import Literal, TypedDict, cast
 
 import aiohttp
+from multidict import CIMultiDict
 
 from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery
+from breakglass.transport.connector import connector_to
 from breakglass.transport.kubectl.access import Access, get_access
 from breakglass.transport.kubectl.faults import (
     NEXT,
@@ -27,7 +31,6 @@ from breakglass.transport.kubectl.faults import (
     from_status,
     warnings,
 )
-from breakglass.transport.resolver import ThreadResolver
 from breakglass.values import Json, parse_json
 
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -38,6 +41,9 @@ PARSED_AT_ONCE = 256 * 1024
 
 PIECE = 64 * 1024
 
+SHORTEST_PAUSE = 1.0
+"""Seconds between two tries of a read, where `Retry-After` asks for less."""
+
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Query = Sequence[tuple[str, str]]
 
@@ -47,13 +53,17 @@ class Sending:
     """What happens to one request. `doing` is in words, for messages.
 
     sent: its first byte may have left, and no complete answer has come back.
+    hears: is told what a server that is busy is waited for.
     warnings: what the server warned of in its answer.
     """
 
     doing: str
     sent: bool = False
+    until: float = math.inf
+    """When its time is over, by the monotonic clock. A server that is busy is not waited for beyond that."""
     refusal: tuple[int, bytes] | None = None
     warnings: list[str] = field(default_factory=list[str])
+    hears: Callable[[str], None] = lambda line: None
 
 
 @dataclass
@@ -63,6 +73,8 @@ class Api:
     cluster: Cluster
     entering: str = ""
     """What the way in is waiting for; empty once it is open."""
+    listeners: set[Callable[[str], None]] = field(default_factory=set[Callable[[str], None]])
+    """Those who wait for the way in, and are told what a credential plugin says, such as a code to enter."""
     _access: Access | None = None
     _kept: aiohttp.ClientSession | None = None
     _fresh: aiohttp.ClientSession | None = None
@@ -79,7 +91,7 @@ class Api:
         """The way in, read on first use and again when its credentials are about to end."""
         async with self._lock:
             if self._access is None or self._access.is_stale():
-                self._access = await get_access(self.cluster, self._tell)
+                self._access = await get_access(self.cluster, self._tell, self._say)
                 self._retire_sessions()
                 self.entering = ""
             return self._access
@@ -159,6 +171,14 @@ class Api:
                 continue
             if 200 <= answer.status < 300:
                 return answer
+            pause = _pause_before(answer, sending) if method == "GET" else None
+            if pause is not None:
+                status = answer.status
+                answer.close()
+                sending.sent = False
+                sending.hears(f"{self.where}: HTTP {status}: waiting {pause:.0f} s, as Retry-After asks")
+                await asyncio.sleep(pause)
+                continue
             try:
                 raise await self._refusal(answer, sending)
             finally:
@@ -174,12 +194,7 @@ class Api:
         body: Json,
         headers: Mapping[str, str] | None,
     ) -> aiohttp.ClientResponse:
-        given = {
-            "Accept": "application/json",
-            "User-Agent": "breakglass",
-            **access.headers,
-            **(headers or {}),
-        }
+        given = _headers(access, {"Accept": "application/json", **(headers or {})})
         data = None
         if body is not None:
             given.setdefault("Content-Type", "application/json")
@@ -192,7 +207,7 @@ class Api:
             data=data,
             headers=given,
             allow_redirects=False,
-            proxy=access.proxy,
+            **_through(access),
             server_hostname=access.server_name,
             trace_request_ctx=sending,
         )
@@ -224,9 +239,9 @@ class Api:
                     opened = await session.ws_connect(
                         access.server + path,
                         params=list(query),
-                        headers={"User-Agent": "breakglass", **access.headers},
+                        headers=_headers(access, {}),
                         protocols=protocols,
-                        proxy=access.proxy,
+                        **_through(access),
                         server_hostname=access.server_name,
                         max_msg_size=0,
                     )
@@ -272,8 +287,7 @@ class Api:
                 data += more
         except (aiohttp.ClientError, OSError):
             data = b""
-        after = answer.headers.get("Retry-After", "")
-        return await self._explained(answer.status, data, sending, float(after) if after.isdigit() else None)
+        return await self._explained(answer.status, data, sending, _retry_after(answer))
 
     def _unspoken(self, sending: Sending, protocols: Sequence[str]) -> KubectlFaultError:
         """An API server that speaks none of the protocols refuses the WebSocket without a word."""
@@ -331,15 +345,60 @@ class Api:
     def _tell(self, what: str) -> None:
         self.entering = what
 
+    def _say(self, line: str) -> None:
+        self.entering = f"{self.entering.partition(', which says: ')[0]}, which says: {line}"
+        for hear in tuple(self.listeners):
+            hear(line)
+
     def _retire_sessions(self) -> None:
         self._old += [session for session in (self._kept, self._fresh) if session is not None]
         self._kept = self._fresh = None
 
 
+def _headers(access: Access, given: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers of a request: what it says itself, and who asks, and as whom."""
+    return CIMultiDict([("User-Agent", "breakglass"), *given.items(), *access.headers])
+
+
+class _Through(TypedDict, total=False):
+    proxy: str
+    proxy_auth: aiohttp.BasicAuth
+
+
+def _through(access: Access) -> _Through:
+    """What aiohttp is told of a proxy. One that speaks SOCKS5 is its connector's."""
+    if access.proxy is None or access.proxy.is_socks:
+        return {}
+    if access.proxy.login is None:
+        return {"proxy": access.proxy.url}
+    return {"proxy": access.proxy.url, "proxy_auth": aiohttp.BasicAuth(*access.proxy.login)}
+
+
+def _retry_after(answer: aiohttp.ClientResponse) -> float | None:
+    """Seconds that a server asks to wait; the API gives a number."""
+    given = answer.headers.get("Retry-After", "").strip()
+    return float(given[:9]) if given.isascii() and given.isdigit() else None
+
+
+def _pause_before(answer: aiohttp.ClientResponse, sending: Sending) -> float | None:
+    """How long to wait before a read is sent again: as long as a busy server asks, and at least a second.
+    None where it does not ask, or the read's time is over before."""
+    wait = _retry_after(answer) if answer.status in (429, 503) else None
+    if wait is None:
+        return None
+    pause = max(wait, SHORTEST_PAUSE)
+    return pause if time.monotonic() + pause < sending.until else None
+
+
 def _new_session(access: Access, *, fresh: bool, sending: Sending | None = None) -> aiohttp.ClientSession:
     """A session. `sending` is the one request that it is for; without, each request gives its own."""
-    connector = aiohttp.TCPConnector(
-        ssl=access.ssl, resolver=ThreadResolver(), force_close=fresh, limit=0, use_dns_cache=False
+    through_socks = access.proxy is not None and access.proxy.is_socks
+    connector = connector_to(
+        access.proxy if through_socks else None,
+        ssl=access.ssl,
+        force_close=fresh,
+        limit=0,
+        use_dns_cache=False,
     )
 
     def context(trace_request_ctx: Sending | None = None) -> SimpleNamespace:

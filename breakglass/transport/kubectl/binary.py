@@ -11,7 +11,8 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from breakglass.network_guard import simulated
@@ -20,6 +21,8 @@ from breakglass.policy.kubectl.operations import KubectlCommand, RolloutRestart
 from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream
+from breakglass.transport.kubectl.faults import KubectlFaultError, misused
+from breakglass.transport.kubectl.kubeconfig import Choice, check_tls, choose
 from breakglass.values import Json, parse_json
 
 PIECE = 64 * 1024
@@ -32,6 +35,8 @@ looking like a URL."""
 
 STDERR_KEPT = 16 * 1024
 """Bytes at the end of standard error from which the fault is read."""
+
+_PROXY_VARIABLES = frozenset({"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"})
 
 _REASONS: dict[str, FaultKind] = {
     "NotFound": "not-found",
@@ -94,8 +99,30 @@ def can_dry_run(command: KubectlCommand) -> bool:
     return command.takes_dry_run and not isinstance(command.operation, RolloutRestart)
 
 
-async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> Result:
-    """Run kubectl to its end or to the deadline."""
+def choice_of_kubectl(cluster: Cluster, environment: Mapping[str, str]) -> Choice | None:
+    """What kubectl will take of the kubeconfig; None where it will say itself what is wrong with it.
+
+    Raises FaultError where it would go another way than the site says.
+    """
+    try:
+        choice = choose(replace(cluster, proxy=None), environment)
+    except KubectlFaultError:
+        return None
+    check_tls(cluster, choice)
+    own = choice.cluster.get("proxy-url")
+    if cluster.proxy and own and own != cluster.proxy:
+        raise misused(
+            f"cluster {cluster.name}: kubectl takes the kubeconfig's proxy-url "
+            f"({choice.place('cluster', 'proxy-url')})"
+            " and not the site's `proxy`; take one of them away, or leave `driver: binary` away"
+        )
+    return choice
+
+
+async def run_program(
+    cluster: Cluster, request: KubectlRequest, sink: Sink, choice: Choice | None = None
+) -> Result:
+    """Run kubectl to its end or to the deadline. choice: what it will take of the kubeconfig."""
     started = time.monotonic()
     changing, argv = request.changing, request.command.argv
 
@@ -110,7 +137,7 @@ async def run_program(cluster: Cluster, request: KubectlRequest, sink: Sink) -> 
     try:
         process = await asyncio.create_subprocess_exec(
             program,
-            *arguments(cluster, request),
+            *arguments(cluster, request, choice),
             stdin=asyncio.subprocess.PIPE if request.stdin is not None else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -186,14 +213,17 @@ def explained(said: str) -> tuple[FaultKind, Delivery, str]:
     return "exit", Delivery.UNKNOWN, lines[-1] if lines else ""
 
 
-def arguments(cluster: Cluster, request: KubectlRequest) -> list[str]:
+def arguments(cluster: Cluster, request: KubectlRequest, choice: Choice | None = None) -> list[str]:
     """kubectl's arguments: where the site says to go, and then the line as it is."""
+    # With another server kubectl forgets which name the kubeconfig expects on the certificate.
+    server_name = choice.cluster.get("tls-server-name") if choice and cluster.server else None
     flags: list[str] = []
     if cluster.kubeconfig is not None:
         flags.append(f"--kubeconfig={cluster.kubeconfig.expanduser()}")
     for name, value in (
         ("context", cluster.context),
         ("server", cluster.server),
+        ("tls-server-name", server_name),
         ("as", cluster.impersonate),
     ):
         if value:
@@ -209,8 +239,10 @@ def _environment(cluster: Cluster) -> dict[str, str]:
         # No proxy, no plugin, no other kubeconfig: what kubectl needs is beside the one that it is given.
         folder = str(cluster.kubeconfig.parent) if cluster.kubeconfig is not None else os.devnull
         return {"HOME": folder, "KUBECONFIG": str(cluster.kubeconfig or os.devnull), "PATH": ""}
-    proxy = {"HTTPS_PROXY": cluster.proxy, "https_proxy": cluster.proxy} if cluster.proxy else {}
-    return {**os.environ, **proxy}
+    if not cluster.proxy:
+        return dict(os.environ)
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in _PROXY_VARIABLES}
+    return {**kept, "HTTPS_PROXY": cluster.proxy, "HTTP_PROXY": cluster.proxy}
 
 
 async def _feed(stdin: asyncio.StreamWriter, data: bytes) -> None:

@@ -6,21 +6,30 @@ deadline passes.
 """
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
+import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
+from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import KubectlFaultError, misused
-from breakglass.transport.kubectl.kubeconfig import Choice, Section
+from breakglass.transport.kubectl.kubeconfig import Choice
+from breakglass.transport.kubectl.kubeconfig_file import Section, content_of
+from breakglass.transport.proxy import Proxy
 from breakglass.values import Json, parse_json
 
 LARGEST_CREDENTIAL = 1024 * 1024
 """Bytes of a plugin's output that are read; a token with its certificates is a few thousand."""
+
+LONGEST_LINE = 64 * 1024
+"""Bytes of a line that a plugin says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +48,32 @@ def plugin_name(choice: Choice) -> str:
     return str(plugin.get("command") or "") if isinstance(plugin, dict) else ""
 
 
-async def from_plugin(choice: Choice, where: str) -> Credential:
-    """Run the plugin. Raises FaultError, naming it, and how to install it where the kubeconfig says."""
+async def from_plugin(
+    choice: Choice, server: str, proxy: Proxy | None, where: str, said: Callable[[str], None]
+) -> Credential:
+    """Run the plugin. Raises FaultError, naming it, and how to install it where the kubeconfig says.
+
+    said: hears each line of its standard error as it comes: it may be a code that a person must enter
+    elsewhere before the plugin goes on.
+    """
     plugin = choice.user.get("exec")
     assert isinstance(plugin, dict)
     command = plugin_name(choice)
     named = f"{where}: credential plugin {command!r} of user {choice.user_name}"
-    if not command:
-        raise misused(f"{named}: the kubeconfig names no command")
     if plugin.get("interactiveMode") == "Always":
         raise misused(f"{named} must ask on a terminal; log in with it outside, or use another user")
-    program = command
-    if os.sep in command:
-        program = str(choice.user_file.absolute().parent / command)
     arguments = [str(each) for each in _list(plugin.get("args"))]
+    environment = await in_thread(lambda: _environment(plugin, choice, server, proxy, where))
     try:
         process = await asyncio.create_subprocess_exec(
-            program,
+            shutil.which(command) or command,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(plugin, choice),
+            env=environment,
             start_new_session=True,
+            limit=LONGEST_LINE,
         )
     except OSError as error:
         hint = " ".join(str(plugin.get("installHint") or "").split())
@@ -70,21 +82,42 @@ async def from_plugin(choice: Choice, where: str) -> Credential:
             f"{named} {what}; {hint or 'install it, or use a kubeconfig with a certificate'}"
         ) from None
     whole = False
+    assert process.stdout is not None and process.stderr is not None
     try:
-        out, err = await process.communicate()
+        out, last, code = await asyncio.gather(
+            process.stdout.read(), _heard(process.stderr, said), process.wait()
+        )
         whole = True
     finally:
         if not whole:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    if process.returncode != 0:
-        last = err.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            with contextlib.suppress(TimeoutError):  # one that is stuck in the kernel
+                async with asyncio.timeout(1.0):
+                    await process.wait()
+    if code != 0:
         raise KubectlFaultError(
             "authentication",
-            f"{named} ended with status {process.returncode}: {last[0]}; log in with it again",
+            f"{named} ended with status {code}: {last or 'it said nothing'}; log in with it again",
             Delivery.NOT_SENT,
         )
     return _read(out, str(plugin.get("apiVersion") or ""), named)
+
+
+async def _heard(stream: asyncio.StreamReader, said: Callable[[str], None]) -> str:
+    """Pass on what a plugin says, line by line. Gives the last line that says something."""
+    last = ""
+    while True:
+        try:
+            line = await stream.readline()
+        except ValueError:  # longer than any line is; what of it was read is dropped
+            continue
+        if not line:
+            return last
+        text = line.decode(errors="replace").strip()
+        if text:
+            last = text
+            said(text)
 
 
 def _read(out: bytes, version: str, named: str) -> Credential:
@@ -112,7 +145,9 @@ def _time(text: Json) -> float | None:
         return None
 
 
-def _environment(plugin: Section, choice: Choice) -> dict[str, str]:
+def _environment(
+    plugin: Section, choice: Choice, server: str, proxy: Proxy | None, where: str
+) -> dict[str, str]:
     extra = {
         str(each["name"]): str(each.get("value") or "")
         for each in _list(plugin.get("env"))
@@ -120,11 +155,29 @@ def _environment(plugin: Section, choice: Choice) -> dict[str, str]:
     }
     spec: Section = {"interactive": False}
     if plugin.get("provideClusterInfo"):
-        names = ("server", "tls-server-name", "insecure-skip-tls-verify", "certificate-authority-data")
-        known = {name: choice.cluster[name] for name in (*names, "proxy-url") if name in choice.cluster}
-        spec["cluster"] = cast(Json, known)
+        spec["cluster"] = _cluster_info(choice, server, proxy, where)
     info = {"apiVersion": plugin.get("apiVersion"), "kind": "ExecCredential", "spec": spec}
     return {**os.environ, **extra, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+
+
+def _cluster_info(choice: Choice, server: str, proxy: Proxy | None, where: str) -> Section:
+    """What a plugin is told of the cluster. Source: `ConfigToExecCluster` in
+    `k8s.io/client-go/rest/exec.go`."""
+    names = ("tls-server-name", "insecure-skip-tls-verify", "disable-compression")
+    known: Section = {name: choice.cluster[name] for name in names if choice.cluster.get(name)}
+    known["server"] = server
+    try:
+        authorities = content_of(choice.cluster, "certificate-authority")
+    except OSError as error:
+        raise misused(f"{where}: {error.filename}: {error.strerror}") from None
+    if authorities:
+        known["certificate-authority-data"] = base64.b64encode(authorities).decode("ascii")
+    if proxy is not None:
+        known["proxy-url"] = str(choice.cluster.get("proxy-url") or proxy.url)
+    for each in _list(choice.cluster.get("extensions")):
+        if isinstance(each, dict) and each.get("name") == "client.authentication.k8s.io/exec":
+            known["config"] = each.get("extension")
+    return known
 
 
 def _list(value: Json) -> list[Json]:

@@ -15,6 +15,7 @@ import aiohttp
 from breakglass.errors import RequestError
 from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault
+from breakglass.transport.proxy import ProxyRefusedError
 from breakglass.values import Json
 
 NEXT: dict[FaultKind, str] = {
@@ -193,6 +194,8 @@ def _explained(error: BaseException, server: str, *, sent: bool) -> tuple[FaultK
         case aiohttp.ClientHttpProxyError():
             text = f"the proxy answered HTTP {error.status} {error.message} instead of a way through"
             return "unreachable", text, not sent
+        case aiohttp.ClientProxyConnectionError() if isinstance(error.__cause__, ProxyRefusedError):
+            return "unreachable", str(error.__cause__), not sent
         case aiohttp.ClientProxyConnectionError():
             return "unreachable", f"the proxy cannot be reached: {_deepest(error)}", not sent
         case aiohttp.ConnectionTimeoutError():

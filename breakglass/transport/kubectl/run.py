@@ -3,6 +3,7 @@
 From this, and from nothing else, the delivery is told at the end, also when the deadline cuts it anywhere.
 """
 
+import math
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class KubectlRun:
     resources: Resources
     request: KubectlRequest
     sink: Sink
+    until: float = math.inf
+    """When the time of the whole request is over, by the monotonic clock."""
     doing: str = "read the kubeconfig"
     done: list[str] = field(default_factory=list[str])
     """Changes that the server has said it made."""
@@ -143,8 +146,7 @@ class KubectlRun:
     @contextmanager
     def _tracked(self, doing: str, *, counts: bool = True) -> Generator[Sending]:
         """Keep account of one request. `counts`: as long as its answer is out, the whole is unknown."""
-        self.doing = doing
-        sending = Sending(doing)
+        sending = self._sending(doing)
         if counts:
             self._sendings.append(sending)
         try:
@@ -158,8 +160,11 @@ class KubectlRun:
             raise
 
     async def _read_discovery(self, path: str, doing: str) -> dict[str, Json]:
+        return await self.api.json("GET", path, self._sending(doing))
+
+    def _sending(self, doing: str) -> Sending:
         self.doing = doing
-        return await self.api.json("GET", path, Sending(doing))
+        return Sending(doing, until=self.until, hears=self.err)
 
     def past_deadline(self) -> KubectlFaultError:
         """The fault of a request that the deadline cut."""

@@ -4,8 +4,9 @@ import asyncio
 import base64
 import json
 import os
+import shutil
 import sys
-import tempfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -16,8 +17,8 @@ import yaml
 from breakglass.policy.kubectl.parse import understood
 from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, RbacRule, User
 from breakglass.site.model import Cluster, Site
-from breakglass.transport.base import Delivery, KubectlRequest
-from breakglass.transport.kubectl import Kubectl
+from breakglass.transport.base import Delivery, KubectlRequest, Result, Stream
+from breakglass.transport.kubectl import Kubectl, in_cluster, kubeconfig
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import pod
 from tests.transport.kubectl.support import Output, client
@@ -83,13 +84,13 @@ async def test_a_missing_kubeconfig_is_named(tmp_path: Path) -> None:
         ),
         (
             "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
-            " clusters: [{name: x, cluster: {server: nonsense}}]}",
+            " clusters: [{name: x, cluster: {server: 'ftp://a'}}]}",
             "has no server URL",
         ),
         (
             "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
             " clusters: [{name: x, cluster: {server: 'https://a', certificate-authority-data: '!'}}]}",
-            "certificate-authority-data of the kubeconfig is not base64",
+            "certificate-authority-data is not base64",
         ),
         (
             "{current-context: c, contexts: [{name: c, context: {cluster: x}}],"
@@ -116,7 +117,7 @@ async def test_only_the_chosen_context_has_to_work(start: Start, tmp_path: Path)
     cluster = await start(pod("front"))
     config = read(cluster.server.kubeconfig)
     name = cast(str, config["contexts"][0]["name"])
-    broken_user = {"name": "bad", "user": {"client-certificate-data": "!!!", "client-key": "/nowhere"}}
+    broken_user = {"name": "bad", "user": {"client-certificate": "/nowhere", "client-key": "/nowhere"}}
     config["users"] += cast("list[dict[str, dict[str, object]]]", [broken_user, {"name": "half"}])
     config["contexts"] += cast(
         "list[dict[str, dict[str, object]]]",
@@ -152,6 +153,76 @@ async def test_several_files_are_read_as_kubectl_does(
     assert (result.fault, bytes(output.stdout)) == (None, b"pod/front\n")
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "current-context: prod\nclusters: [\n",
+        "current-context: prod\nclusters: {}\n",
+        "current-context: 7\n",
+        "users: [{name: u, user: {client-key-data: '!'}}]",
+        "contexts: [{name: a}, {name: a}]",
+        "kind: Pod",
+        "\x00",
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_broken_file_of_the_list_leads_to_no_other_cluster(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str, first: bool
+) -> None:
+    cluster = await start(pod("front"))
+    (tmp_path / "prod").write_text(broken)
+    listed = [str(tmp_path / "prod"), str(cluster.server.kubeconfig)]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(listed if first else reversed(listed)))
+    came = await first_answer("get", "pods", "-n", "web")
+    assert (came.delivery, came.fault and came.fault.kind) == (Delivery.NOT_SENT, "configuration")
+    assert came.fault is not None
+    assert f"kubeconfig {tmp_path / 'prod'}" in came.fault.message
+
+
+async def test_a_file_of_the_list_that_may_not_be_read_leads_to_no_other_cluster(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = await start(pod("front"))
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}{os.pathsep}{cluster.server.kubeconfig}")
+    came = await first_answer("get", "pods", "-n", "web")
+    assert came.fault is not None
+    assert f"kubeconfig {tmp_path} cannot be read" in came.fault.message
+
+
+async def first_answer(*argv: str) -> Result:
+    """A request to whichever cluster the environment means."""
+    kubectl = Kubectl(Site("lab", clusters={"main": Cluster("main")}))
+    try:
+        return await kubectl.send(KubectlRequest("main", understood(argv), 20.0), Output())
+    finally:
+        await kubectl.close()
+
+
+async def test_in_a_pod_its_own_account_counts_where_no_kubeconfig_is(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = await start(pod("front"), users=(ADMIN, User("oncall", login="token")))
+    theirs = read(cluster.server.kubeconfigs["oncall"])
+    account = tmp_path / "account"
+    account.mkdir()
+    authority = cast(str, theirs["clusters"][0]["cluster"]["certificate-authority-data"])
+    (account / "ca.crt").write_bytes(base64.b64decode(authority))
+    (account / "token").write_text(f"{theirs['users'][0]['user']['token']}\n")
+    (account / "namespace").write_text("web")
+    monkeypatch.setattr(in_cluster, "ACCOUNT", account)
+    monkeypatch.setattr(kubeconfig, "ACCOUNT", account)
+    host, _, port = cluster.server.url.removeprefix("https://").partition(":")
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+    found = await first_answer("get", "pod", "front")
+    assert found.fault is None
+    (tmp_path / "none").write_text("current-context: prod")
+    refused = await first_answer("get", "pod", "front")
+    assert refused.fault is not None
+    assert "has no context 'prod'" in refused.fault.message
+
+
 async def test_paths_are_relative_to_their_kubeconfig(start: Start, tmp_path: Path) -> None:
     cluster = await start(pod("front"))
     config = read(cluster.server.kubeconfig)
@@ -164,14 +235,25 @@ async def test_paths_are_relative_to_their_kubeconfig(start: Start, tmp_path: Pa
         assert (await run("get pods -n web -o name")).out == "pod/front\n"
 
 
-async def test_no_key_is_left_on_disk(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "temporary"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+async def test_no_certificate_or_key_touches_a_disk(start: Start) -> None:
     cluster = await start(pod("front"))
-    async with client(cluster.server.kubeconfig) as run:
-        assert (await run("get pods -n web")).fault == ""
-        assert list(folder.iterdir()) == []
+    opened: list[str] = []
+    watching = True
+
+    def heard(event: str, arguments: tuple[object, ...]) -> None:
+        if not watching or event != "open" or not isinstance(arguments[0], str):
+            return
+        writes = isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writes:
+            opened.append(arguments[0])
+
+    sys.addaudithook(heard)
+    try:
+        async with client(cluster.server.kubeconfig) as run:
+            assert (await run("get pods -n web")).fault == ""
+    finally:
+        watching = False
+    assert opened == []
 
 
 async def test_an_expired_client_certificate_is_said_with_its_day(start: Start) -> None:
@@ -240,6 +322,66 @@ async def test_a_plugin_gives_the_token_once(start: Start, tmp_path: Path) -> No
     assert (tmp_path / "count").read_text() == "x"
 
 
+async def test_a_plugin_is_told_of_the_cluster_as_kubectl_tells_it(start: Start, tmp_path: Path) -> None:
+    cluster = await start(pod("front"), users=(ADMIN, User("oncall", login="token")))
+    theirs = cluster.server.kubeconfigs["oncall"]
+    status = json.dumps({"token": read(theirs)["users"][0]["user"]["token"]})
+    keep = 'open(os.path.join(os.path.dirname(__file__), "info"), "w").write(json.dumps(info))\n'
+    user = plugin(tmp_path, PRINT_TOKEN.replace("STATUS", status) + keep)
+    cast("dict[str, object]", user["exec"])["provideClusterInfo"] = True
+    config = read(with_user(theirs, tmp_path, user))
+    described = config["clusters"][0]["cluster"]
+    authority = cast(str, described.pop("certificate-authority-data"))
+    (tmp_path / "ca.crt").write_bytes(base64.b64decode(authority))
+    described |= {"certificate-authority": "ca.crt", "tls-server-name": "kubernetes.default.svc"}
+    described["extensions"] = [
+        {"name": "client.authentication.k8s.io/exec", "extension": {"audience": "one", "tries": 3, "at": 1.5}}
+    ]
+    path = write(tmp_path / "config", config)
+    async with client(path) as run:
+        assert (await run("get pods -n web -o name")).out == "pod/front\n"
+    ours = json.loads((tmp_path / "info").read_text())
+    assert ours["spec"]["cluster"] == {
+        "server": cluster.server.url,
+        "tls-server-name": "kubernetes.default.svc",
+        "certificate-authority-data": authority,
+        "config": {"audience": "one", "tries": 3, "at": 1.5},
+    }
+    if shutil.which("kubectl"):
+        async with client(path) as run:
+            assert (await run("get pods -n web -o name", binary=True)).out == "pod/front\n"
+        assert json.loads((tmp_path / "info").read_text())["spec"]["cluster"] == ours["spec"]["cluster"]
+
+
+async def test_what_a_plugin_says_while_it_waits_is_shown_and_in_the_message(
+    start: Start, tmp_path: Path
+) -> None:
+    cluster = await start()
+    script = "import sys, time; print('enter CODE-123', file=sys.stderr, flush=True); time.sleep(600)"
+    seen = asyncio.Event()
+
+    class Waiting(Output):
+        def __call__(self, stream: Stream, data: bytes) -> None:
+            super().__call__(stream, data)
+            if b"CODE-123" in data:
+                seen.set()
+
+    site = Cluster("main", with_user(cluster.server.kubeconfig, tmp_path, plugin(tmp_path, script)))
+    kubectl = Kubectl(Site("lab", clusters={"main": site}))
+    output = Waiting()
+    request = KubectlRequest("main", understood(("get", "pods")), 600.0)
+    under_way = asyncio.create_task(kubectl.send(request, output))
+    async with asyncio.timeout(60):
+        await seen.wait()
+    under_way.cancel()
+    await asyncio.gather(under_way, return_exceptions=True)
+    late = await kubectl.send(replace(request, timeout=3.0), Output())
+    await kubectl.close()
+    assert bytes(output.stderr) == b"enter CODE-123\n"
+    assert late.fault is not None
+    assert "which says: enter CODE-123: no answer within 3 s" in late.fault.message
+
+
 async def test_a_plugin_gives_a_certificate(start: Start, tmp_path: Path) -> None:
     cluster = await start(pod("front"))
     user = read(cluster.server.kubeconfig)["users"][0]["user"]
@@ -293,7 +435,7 @@ async def test_a_plugin_that_fails_is_named(
     async with client(with_user(cluster.server.kubeconfig, tmp_path, plugin(tmp_path, script))) as run:
         came = await run("delete pod front -n web")
     assert (came.delivery, came.fault) == (Delivery.NOT_SENT, kind)
-    assert "credential plugin './plugin' of user " in came.message
+    assert "/plugin' of user " in came.message
     assert message in came.message
 
 
@@ -303,6 +445,7 @@ async def test_a_plugin_that_is_missing_is_named_with_its_hint(start: Start, tmp
         "exec": {
             "apiVersion": "client.authentication.k8s.io/v1",
             "command": "no-such-plugin",
+            "interactiveMode": "Never",
             "installHint": "Get it from\n the intranet.",
         }
     }
@@ -326,7 +469,7 @@ async def test_a_plugin_that_hangs_meets_the_deadline_and_is_ended(start: Start,
     async with client(with_user(cluster.server.kubeconfig, tmp_path, user)) as run:
         came = await run("delete pod front -n web", timeout=3.0)
     assert (came.delivery, came.fault) == (Delivery.NOT_SENT, "timeout")
-    assert "run the credential plugin './plugin' of user" in came.message
+    assert "run the credential plugin '" in came.message
     async with asyncio.timeout(20):
         for pid in (tmp_path / "pids").read_text().split():
             while is_alive(pid):
