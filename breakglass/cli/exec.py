@@ -14,7 +14,7 @@ import sys
 from argparse import REMAINDER, ArgumentParser, Namespace
 from pathlib import Path
 
-from breakglass.cli.plain import Given, answer_confirmation, give, or_stop
+from breakglass.cli.plain import Given, answer_confirmation, answer_questions
 from breakglass.cli.session_exit_code import exit_code
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.terminal_input import TerminalInput, on_a_terminal
@@ -23,7 +23,6 @@ from breakglass.engine import commands as c
 from breakglass.engine.adhoc import adhoc_runbook
 from breakglass.engine.gateway import Prompts
 from breakglass.engine.opening import Request, Session, open_session, operator_name
-from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.timeline import words_of
@@ -53,18 +52,9 @@ async def _run(request: Request) -> int:
         request, Prompts(secret=lines.ask_secret if on_a_terminal() else None)
     ) as session:
         engine = session.engine
-        asked: asyncio.Queue[e.Asked] = asyncio.Queue()
-
-        def told(recorded: Recorded, state: State) -> None:
-            _tell(recorded, session)
-            if isinstance(recorded.event, e.Asked):
-                asked.put_nowait(recorded.event)
-            elif isinstance(recorded.event, e.Confirmed) and state.waiting is not None:
-                asked.put_nowait(state.waiting)
-
-        engine.subscribe(told)
+        engine.subscribe(lambda recorded, _: _tell(recorded, session))
         engine.subscribe(telling_of_the_disk(engine))
-        answering = asyncio.create_task(_answer(session, asked, lines))
+        answering = answer_questions(engine, lines, lambda asked: _answer(asked, engine.state, lines))
         try:
             with ending_on_signals(engine):
                 await engine.run()
@@ -74,20 +64,11 @@ async def _run(request: Request) -> int:
         return exit_code(engine.state, None)
 
 
-async def _answer(session: Session, asked: "asyncio.Queue[e.Asked]", lines: TerminalInput) -> None:
+async def _answer(asked: e.Asked, state: State, lines: TerminalInput) -> Given:
     """A confirmation is asked of whoever is at the terminal; nothing else goes on."""
-    engine, by = session.engine, operator_name()
-    while True:
-        question = await asked.get()
-        while engine.state.waiting is question:
-            command: Given = c.Stop(question.text or "needs a person at a terminal", by)
-            if question.question == "confirm":
-                command = await or_stop(answer_confirmation(question, engine.state, lines, by))
-            try:
-                await give(engine, command)
-                break
-            except CommandRefusedError as error:
-                print(f"  {error}", file=sys.stderr)
+    if asked.question == "confirm":
+        return await answer_confirmation(asked, state, lines, operator_name())
+    return c.Stop(asked.text or "needs a person at a terminal", operator_name())
 
 
 def _tell(recorded: Recorded, session: Session) -> None:

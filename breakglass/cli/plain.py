@@ -6,7 +6,7 @@ For screen readers, bad links and terminals that can do nothing else.
 
 import asyncio
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from breakglass.cli.session_exit_code import code_of
@@ -37,25 +37,16 @@ async def walk_plain(request: Request) -> int:
     lines = TerminalInput(sys.stdout)
     async with open_session(request, Prompts(secret=lines.ask_secret)) as session:
         engine = session.engine
-        asked: asyncio.Queue[e.Asked] = asyncio.Queue()
-
-        def told(recorded: Recorded, state: State) -> None:
-            tell(recorded, as_json=False)
-            if isinstance(recorded.event, e.Asked):
-                asked.put_nowait(recorded.event)
-            elif isinstance(recorded.event, e.Confirmed) and state.waiting is not None:
-                asked.put_nowait(state.waiting)
-
         for recorded in engine.state.timeline:
             tell(recorded, as_json=False)
-        engine.subscribe(told)
+        engine.subscribe(lambda recorded, _: tell(recorded, as_json=False))
         engine.subscribe(telling_of_the_disk(engine))
         lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
         lines.say(runbook_words(session))
         for words in vouched_steps(engine.runbook):
             lines.say(f"  taken at somebody's word: {words}")
+        answering = answer_questions(engine, lines, lambda asked: _answer(asked, engine.state, lines))
         walking = asyncio.create_task(engine.run())
-        answering = asyncio.create_task(_answer_all(engine, asked, lines))
         try:
             with ending_on_signals(engine):
                 await asyncio.wait({walking, answering}, return_when=asyncio.FIRST_COMPLETED)
@@ -72,32 +63,44 @@ async def walk_plain(request: Request) -> int:
         return code
 
 
-async def _answer_all(engine: Engine, asked: "asyncio.Queue[e.Asked]", lines: TerminalInput) -> None:
-    while True:
-        question = await asked.get()
-        while engine.state.waiting is question:
-            try:
-                await give(engine, await or_stop(_answer(question, engine.state, lines)))
-                break
-            except CommandRefusedError as error:
-                lines.say(f"  {error}")
+def answer_questions(
+    engine: Engine, lines: TerminalInput, answer: Callable[[e.Asked], Awaitable[Given]]
+) -> asyncio.Task[None]:
+    """Answer what the walk asks from here on, and what it asks again for a second person's word.
 
+    The walk is stopped where nobody can be asked any more: the input has ended, or the terminal is gone.
+    The task never ends by itself.
+    """
+    asked: asyncio.Queue[e.Asked] = asyncio.Queue()
 
-async def give(engine: Engine, command: Given) -> None:
-    """Give the engine a command. Raises CommandRefusedError when it does not apply."""
-    if isinstance(command, c.Sign):
-        await engine.sign(command)
-    else:
-        engine.command(command)
+    def told(recorded: Recorded, state: State) -> None:
+        if isinstance(recorded.event, e.Asked):
+            asked.put_nowait(recorded.event)
+        elif isinstance(recorded.event, e.Confirmed) and state.waiting is not None:
+            asked.put_nowait(state.waiting)
 
+    async def give(question: e.Asked) -> None:
+        try:
+            command = await answer(question)
+        except (EOFError, OSError) as error:
+            command = c.Stop(f"nobody can be asked any more: {error}", operator_name())
+        if isinstance(command, c.Sign):
+            await engine.sign(command)
+        else:
+            engine.command(command)
 
-async def or_stop(answer: Awaitable[Given]) -> Given:
-    """The command that is given, or a stop where nobody can give one any more: the input has ended, or the
-    terminal is gone."""
-    try:
-        return await answer
-    except (EOFError, OSError) as error:
-        return c.Stop(f"nobody can be asked any more: {error}", operator_name())
+    async def answer_all() -> None:
+        while True:
+            question = await asked.get()
+            while engine.state.waiting is question:
+                try:
+                    await give(question)
+                    break
+                except CommandRefusedError as error:
+                    lines.say(f"  {error}")
+
+    engine.subscribe(told)
+    return asyncio.create_task(answer_all())
 
 
 async def _answer(asked: e.Asked, state: State, lines: TerminalInput) -> Given:

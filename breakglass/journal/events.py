@@ -319,19 +319,6 @@ class HintShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Triaged:
-    """A triage check's verdict: `confirmed`, `suspect`, `ok` (not this incident) or `unknown`.
-
-    Nothing records it any more, since triage keeps no journal; a journal that has one can still be read.
-    """
-
-    type: ClassVar[str] = "triaged"
-    step: Name
-    verdict: Name
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Happened:
     """Something happened in the simulated world of a rehearsal."""
 
@@ -363,7 +350,6 @@ Event: TypeAlias = (
     | NoteAdded
     | HandedOver
     | HintShown
-    | Triaged
     | Happened
 )
 

@@ -341,8 +341,6 @@ def _take(state: State, recorded: Recorded) -> None:
             _set(state, operator=event.to)
         case e.HintShown():
             _set(state, hints=(*state.hints, event))
-        case e.Triaged():
-            pass
         case e.Happened():
             _set(state, happened=(*state.happened, recorded))
 

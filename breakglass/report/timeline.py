@@ -118,9 +118,6 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             return f"{event.by} handed over to {event.to}", 2
         case e.HintShown():
             return f"hint: {event.text}", 1
-        case e.Triaged():
-            verdict = "not this incident" if event.verdict == "ok" else event.verdict
-            return f"triage: {verdict} {event.message}".rstrip(), 1
         case e.Happened():
             what = event.kind if event.kind == event.name else f"{event.kind} {event.name}"
             return f"[simulated] {what}: {event.say}".rstrip(": "), 2 if event.kind == "trap" else 1

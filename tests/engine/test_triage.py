@@ -11,7 +11,6 @@ from breakglass.engine import triage as triage_module
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import Triage, triage
-from breakglass.journal import events as e
 from breakglass.policy.risk import Risk
 from breakglass.rehearsal.rehearsal import start_rehearsal
 from breakglass.rehearsal.scenario import load_scenario
@@ -300,8 +299,3 @@ async def test_a_secret_that_cannot_be_had_is_said_and_nothing_is_sent(
     (row,) = await triage(gateway, {"one": load_runbook(path)})
     assert "NOT_SET_ANYWHERE is not set" in row.findings[0].message
     assert far_side.sent == []
-
-
-def test_a_journal_that_has_a_verdict_can_still_be_read() -> None:
-    event = e.Triaged("ask", "confirmed", "")
-    assert e.decode("triaged", e.encode(event)) == event

@@ -52,7 +52,7 @@ def _indented(value: Json, line: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """YAML in which long texts are broken and lists stand below their key, as Go's library does it."""
+    """YAML in which texts of several lines stand as they are."""
 
     def ignore_aliases(self, data: object) -> bool:
         return True
@@ -64,19 +64,11 @@ _UNSAFE = re.compile("[^\n\x20-\x7e\xa1-\u1fff\u2010-\u2027\u2030-\ud7ff\uf900-\
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = None
-    if _UNSAFE.search(value) or _looks_like_another_type(value):
+    if _UNSAFE.search(value):
         style = '"'
-    elif "\n" in value and not re.search(r"[ ]\n|^\s", value):
+    elif "\n" in value and not re.search(r" \n|^\s", value):
         style = "|"
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)  # pyright: ignore[reportUnknownMemberType]
-
-
-def _looks_like_another_type(value: str) -> bool:
-    """Whether a text without quotes would be read as a number, a truth value or a time."""
-    try:
-        return not isinstance(yaml.safe_load(value), str) or value.lower() in ("y", "n")
-    except yaml.YAMLError:
-        return False
 
 
 _Dumper.add_representer(str, _text)
