@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import cast
 
-from breakglass.rehearsal.scenario import scenario_schema
+from breakglass.rehearsal.load import scenario_schema
 from breakglass.runbook.load import runbook_schema
 from breakglass.site.load import site_schema
 from breakglass.values import Json

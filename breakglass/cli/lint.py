@@ -67,7 +67,7 @@ def _check(path: Path, cache: CheckCache) -> list[Problem]:
 
         return read_site(text, path)[1]
     if "scenario" in keys:
-        from breakglass.rehearsal.scenario import load_scenario
+        from breakglass.rehearsal.load import load_scenario
 
         load_scenario(path, read=reading)
         checked = Checked([])

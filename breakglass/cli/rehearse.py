@@ -19,7 +19,7 @@ from breakglass.engine.opening import Request, Session
 from breakglass.runbook.library import find_runbook, find_scenario
 
 if TYPE_CHECKING:
-    from breakglass.rehearsal.drill import Walk
+    from breakglass.rehearsal.scenario import Walk
 
 AUTOMATIC_SPEED = 20.0
 """How much faster than life a headless rehearsal runs, unless it or its scenario is told."""
@@ -55,7 +55,7 @@ def run(arguments: Namespace) -> int:
 
 def walk_of(scenario: Path) -> "Walk":
     """The scenario's own walk."""
-    from breakglass.rehearsal.scenario import load_scenario
+    from breakglass.rehearsal.load import load_scenario
 
     return load_scenario(scenario).walk
 

@@ -17,7 +17,7 @@ def run(arguments: Namespace) -> int:
     if arguments.of == "site":
         from breakglass.site.load import site_schema as schema
     elif arguments.of == "scenario":
-        from breakglass.rehearsal.scenario import scenario_schema as schema
+        from breakglass.rehearsal.load import scenario_schema as schema
     else:
         from breakglass.runbook.load import runbook_schema as schema
     print(json.dumps(schema(), indent=2))

@@ -40,8 +40,8 @@ from breakglass.threads import in_thread
 from breakglass.values import Json
 
 if TYPE_CHECKING:
-    from breakglass.rehearsal.drill import Scenario
     from breakglass.rehearsal.rehearsal import Rehearsal
+    from breakglass.rehearsal.scenario import Scenario
 
 
 class OpeningError(UserError):
@@ -231,7 +231,7 @@ def _site(request: Request, runbook: Runbook) -> Site | None:
 def _scenario(request: Request) -> "Scenario | None":
     if request.scenario is None:
         return None
-    from breakglass.rehearsal.scenario import load_scenario
+    from breakglass.rehearsal.load import load_scenario
 
     return load_scenario(request.scenario)
 

@@ -69,7 +69,7 @@ async def run_probe(
         there = ", ".join(site.endpoints) or "none"
         message = f"site {site.name} has no endpoint {name!r}; it has: {there}"
         return Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", message))
-    from breakglass.probe.registry import probe_registry
+    from breakglass.probe.registry_walk import probe_registry
 
     return await probe_registry(endpoint, arguments, request.timeout, secrets, sink, forward)
 

@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from breakglass.network_guard import Servers
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
 from breakglass.rehearsal.command_replies import CommandReplies
-from breakglass.rehearsal.drill import Scenario, WorldMove
 from breakglass.rehearsal.effects import Effects, objects_by_plural
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
+from breakglass.rehearsal.scenario import Scenario
 from breakglass.rehearsal.spec.machines import RegistrySpec
 from breakglass.rehearsal.story import Event, Happening, Listener, Story
+from breakglass.rehearsal.traps import WorldMove
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.template import render_tree

@@ -22,8 +22,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from breakglass.rehearsal.drill import Rule, Trap
 from breakglass.rehearsal.spec.effects import Effect
+from breakglass.rehearsal.traps import Rule, Trap
 from breakglass.rehearsal.world import World, WorldFaultError
 from breakglass.runbook.expression import EvaluationError, Expression
 from breakglass.runbook.template import render
@@ -85,7 +85,7 @@ class Story:
         """Start the rules of time, and take the world as it stands for what it was."""
         self._was_recovered = self.recovered()
         for rule in self._rules:
-            if _is_on(rule, "world") and self._holds(rule, self._world.scope()):
+            if rule.waits_for("world") and self._holds(rule, self._world.scope()):
                 self._held.add(rule.name)
         self.emit(Event(TIME))
 
@@ -158,7 +158,7 @@ class Story:
 
     def _work(self, event: Event) -> None:
         for rule in self._rules:
-            kept = self._match(rule, event)
+            kept = rule.match(event.texts)
             if kept is None or (rule.once and rule.name in self._acted):
                 continue
             data: dict[str, Json] = {**event.data, "text": event.texts[0], "match": dict(kept)}
@@ -167,13 +167,6 @@ class Story:
                 continue
             self._acted.add(rule.name)
             self._schedule(rule, data)
-
-    def _match(self, rule: Rule, event: Event) -> dict[str, str] | None:
-        for pattern in rule.on:
-            kept = pattern.match(event.texts)
-            if kept is not None:
-                return kept
-        return None
 
     def _schedule(self, rule: Rule, data: dict[str, Json]) -> None:
         def due() -> None:
@@ -231,7 +224,7 @@ class Story:
     def _risen(self) -> list[Rule]:
         risen: list[Rule] = []
         for rule in self._rules:
-            if not _is_on(rule, "world") or (rule.once and rule.name in self._acted):
+            if not rule.waits_for("world") or (rule.once and rule.name in self._acted):
                 continue
             if not self._holds(rule, self._world.scope()):
                 self._held.discard(rule.name)
@@ -252,7 +245,3 @@ class Story:
         self.happened.append(Happening(kind, name, say, round(self._world.clock.elapsed(), 1)))
         for listener in list(self._listeners):
             listener(kind, name, say)
-
-
-def _is_on(rule: Rule, text: str) -> bool:
-    return any(pattern.source == text for pattern in rule.on)

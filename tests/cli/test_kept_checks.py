@@ -161,7 +161,7 @@ def test_what_is_unchanged_is_not_checked_again(folder: Folder, monkeypatch: pyt
         raise AssertionError("checked again")
 
     monkeypatch.setattr(load, "read_runbook", refuse)
-    monkeypatch.setattr("breakglass.rehearsal.scenario.load_scenario", refuse)
+    monkeypatch.setattr("breakglass.rehearsal.load.load_scenario", refuse)
     assert told("lint", "--json") == first
     assert told("list", "--json") == names
     with pytest.raises(AssertionError):

@@ -11,8 +11,8 @@ import pytest
 from breakglass.engine.doctor import PATIENCE, Check, checks, unused
 from breakglass.engine.gateway import Gateway, Response
 from breakglass.policy.site_rules import ReadPattern
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import (

@@ -12,8 +12,8 @@ from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import Triage, triage
 from breakglass.policy.risk import Risk
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import Endpoint, EnvironmentSecret, Host, Site

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 import paramiko
 
-from breakglass.rehearsal.drill import Scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.scenario import Scenario
 from breakglass.site.model import Host
 
 HEAD = """\

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from breakglass.rehearsal.drill import HttpMove, KubectlMove, Trap
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.traps import HttpMove, KubectlMove, Trap
 from breakglass.runbook.expression import evaluate, holds
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.steps import Step

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.drill import AnswerMove, KubectlMove, WorldMove
-from breakglass.rehearsal.scenario import load_scenario, scenario_schema
+from breakglass.rehearsal.load import load_scenario, scenario_schema
+from breakglass.rehearsal.traps import AnswerMove, KubectlMove, WorldMove
 from breakglass.yamlio.position import InvalidFileError
 from tests.rehearsal.support import HEAD, read
 

@@ -1,8 +1,8 @@
 import asyncio
 from pathlib import Path
 
-from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.effects import Effects
+from breakglass.rehearsal.scenario import Scenario
 from breakglass.rehearsal.story import Event, Story
 from breakglass.rehearsal.world import World
 from breakglass.simulator.clock import SteppedClock

@@ -25,9 +25,9 @@ from breakglass.engine.walk import Engine
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.journal.store import FILE_NAME, open_journal
-from breakglass.rehearsal.drill import Scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.scenario import Scenario
 from breakglass.runbook.faults import FaultKind
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook

@@ -22,20 +22,20 @@ from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Risk
-from breakglass.rehearsal.drill import (
+from breakglass.rehearsal.load import load_scenario
+from breakglass.rehearsal.scenario import Scenario
+from breakglass.rehearsal.traps import (
     AnswerMove,
     ChooseMove,
     HttpMove,
     InputMove,
     JumpMove,
     KubectlMove,
-    Scenario,
     SshMove,
     Timed,
     Trap,
     WorldMove,
 )
-from breakglass.rehearsal.scenario import load_scenario
 from breakglass.report.review import review, review_text
 from breakglass.runbook.actions import AskAction, ChooseAction, ManualAction
 from breakglass.runbook.model import Runbook

@@ -8,8 +8,8 @@ import pytest
 
 from breakglass.cli.main import main
 from breakglass.policy.risk import Risk
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.actions import KubectlAction, SshAction, reaches_outside
 from breakglass.runbook.expression import EvaluationError, Expression, evaluate, holds
 from breakglass.runbook.load import load_runbook

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.journal import events as e
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.load import load_runbook
 from breakglass.simulator.kubernetes.objects import mapping, objects

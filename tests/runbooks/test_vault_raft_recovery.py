@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.load import load_runbook
 from breakglass.values import Json

@@ -21,8 +21,8 @@ from breakglass.journal import events as e
 from breakglass.journal.folders import all_sessions
 from breakglass.journal.state import Attempt, Recorded, State, fold
 from breakglass.journal.store import FILE_NAME, JournalContents, read
+from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
-from breakglass.rehearsal.scenario import load_scenario
 from breakglass.runbook.actions import ManualAction
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook

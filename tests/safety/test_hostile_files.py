@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.load import read_runbook
 from breakglass.site.load import read_site
 from breakglass.yamlio.position import InvalidFileError, Problem

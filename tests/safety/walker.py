@@ -204,7 +204,7 @@ def _load() -> None:
         *(
             "kubernetes.aio.client",
             "paramiko",
-            "breakglass.probe.registry",
+            "breakglass.probe.registry_walk",
             "breakglass.transport.http.transport",
         ),
         *("breakglass.transport.kubectl", "breakglass.transport.ssh"),

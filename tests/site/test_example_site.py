@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine.opening import check_uses
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.site.load import load_site, read_site, site_schema
 from breakglass.values import Json

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from breakglass.rehearsal import rehearsal as rehearsals
-from breakglass.rehearsal.drill import Scenario
 from breakglass.rehearsal.rehearsal import Rehearsal
+from breakglass.rehearsal.scenario import Scenario
 from breakglass.simulator.command_result import CommandResult
 from breakglass.simulator.ssh_server import SshHost, SshServer, known_hosts_line, new_key
 from breakglass.site.model import BasicLogin, Endpoint, Host

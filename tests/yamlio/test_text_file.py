@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.rehearsal.scenario import load_scenario
+from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.site.load import load_site
 from breakglass.yamlio.position import InvalidFileError

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from breakglass.errors import UserError
 from breakglass.probe.registry_client import RegistryClient, RegistryResponse, registry_client
-from breakglass.probe.registry_graph import (
+from breakglass.probe.registry_contents import (
     Content,
     Edge,
     Findings,
