@@ -30,7 +30,8 @@ ROUNDS = 5
 WALK = """
 import asyncio, os
 from breakglass.engine.autopilot import Script, walk
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.session import Request
+from breakglass.engine.opening import open_session
 os.environ["BREAKGLASS_STATE"] = str(paths[2])
 loop = asyncio.Runner()
 

@@ -6,7 +6,7 @@ from collections.abc import MutableMapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from breakglass.engine.opening import Request, Session
+    from breakglass.engine.session import Request, Session
 
 SLOW_FRAMES = "10"
 """Frames a second over SSH."""

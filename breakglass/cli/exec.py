@@ -22,7 +22,8 @@ from breakglass.cli.walk_output import record_words, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.adhoc import adhoc_runbook
 from breakglass.engine.gateway import Prompts
-from breakglass.engine.opening import Request, Session, open_session, operator_name
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request, Session, operator_name
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.timeline import words_of

@@ -7,7 +7,8 @@ from breakglass.cli.session_exit_code import code_of
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.walk_output import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine.autopilot import Script, walk
-from breakglass.engine.opening import Request, Session, open_session, operator_name
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request, Session, operator_name
 from breakglass.transport.sanitize import visible
 
 ScriptOf = Callable[[Session], Script]

@@ -15,7 +15,8 @@ from breakglass.cli.terminal_input import TerminalInput
 from breakglass.cli.walk_output import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine import commands as c
 from breakglass.engine.gateway import Prompts
-from breakglass.engine.opening import Request, open_session, operator_name
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request, operator_name
 from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
 from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from breakglass.cli.terminal_input import on_a_terminal
 from breakglass.cli.walk_command import add_walk_arguments, given_inputs, walk_with
 from breakglass.engine.autopilot import Script
-from breakglass.engine.opening import Request, Session
+from breakglass.engine.session import Request, Session
 from breakglass.runbook.library import find_runbook, find_scenario
 
 if TYPE_CHECKING:

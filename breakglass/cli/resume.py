@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.walk_command import add_walk_arguments, walk_with
 from breakglass.engine.autopilot import Script
-from breakglass.engine.opening import Request
+from breakglass.engine.session import Request
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from breakglass.cli.walk_command import add_walk_arguments, given_inputs, walk_with
 from breakglass.engine.autopilot import Script
-from breakglass.engine.opening import Request
+from breakglass.engine.session import Request
 from breakglass.runbook.library import find_runbook
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from breakglass.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from breakglass.engine.opening import Session
+    from breakglass.engine.session import Session
     from breakglass.journal.state import State
 
 UNREACHABLE = frozenset({"timeout", "refused", "unreachable", "dns", "tls", "disconnected", "server-error"})

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.headless import ScriptOf, walk_headless
 from breakglass.cli.terminal_input import on_a_terminal
-from breakglass.engine.opening import Request
+from breakglass.engine.session import Request
 from breakglass.exit_codes import ExitCode
 
 

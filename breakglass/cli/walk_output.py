@@ -5,7 +5,7 @@ import os
 import sys
 
 from breakglass.cli.session_exit_code import as_expected
-from breakglass.engine.opening import Session
+from breakglass.engine.session import Session
 from breakglass.engine.walk import Engine
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.events import encode

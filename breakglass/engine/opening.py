@@ -1,24 +1,29 @@
 """Opening a session: runbook, site or simulated world, journal and engine, put together and taken apart
-again."""
+again. How one goes on that was stopped stands in `breakglass.engine.resume`."""
 
 import asyncio
-import getpass
 import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from breakglass import __version__
-from breakglass.engine.adhoc import NAME as ADHOC
 from breakglass.engine.clock import Clock
-from breakglass.engine.drift import changed_since, current_baseline, keep
+from breakglass.engine.drift import current_baseline, keep
 from breakglass.engine.gateway import Gateway, Prompts
-from breakglass.engine.presence import FindOthers, Presence
 from breakglass.engine.prompts import JournalWriter, typed_value
-from breakglass.engine.walk import Engine, Pace
-from breakglass.errors import CommandRefusedError, UserError
+from breakglass.engine.resume import resume_session
+from breakglass.engine.session import (
+    OpeningError,
+    Request,
+    Session,
+    check_uses,
+    find_others_of,
+    operator_name,
+)
+from breakglass.engine.walk import Engine
+from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.folders import (
     NowhereToWriteError,
@@ -44,40 +49,6 @@ if TYPE_CHECKING:
     from breakglass.rehearsal.scenario import Scenario
 
 
-class OpeningError(UserError):
-    """The session cannot be opened; the message says what is missing and where to put it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to open. A rehearsal names a scenario, anything else a site; `resume` names a session instead."""
-
-    mode: e.Mode = "rehearsal"
-    runbook: Path | Runbook | None = None
-    """A runbook's file, or the runbook itself where it is in no file."""
-    site: Path | None = None
-    scenario: Path | None = None
-    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
-    resume: str | None = None
-    speed: float | None = None
-    pace: Pace = "phase"
-    incident_began: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """An open session. `rehearsal` is the simulated world, where there is one."""
-
-    engine: Engine
-    folder: SessionFolder
-    rehearsal: "Rehearsal | None"
-
-
-def operator_name() -> str:
-    """Who is at the keyboard: `BREAKGLASS_OPERATOR`, or the login name."""
-    return os.environ.get("BREAKGLASS_OPERATOR") or getpass.getuser()
-
-
 @asynccontextmanager
 async def open_session(request: Request, prompts: Prompts | None = None) -> AsyncGenerator[Session, None]:
     """Open a new session or resume one, and close all of it at the end.
@@ -87,7 +58,7 @@ async def open_session(request: Request, prompts: Prompts | None = None) -> Asyn
     async with AsyncExitStack() as stack:
         if request.resume is not None:
             folder = find_session(prepare(state_folder()), request.resume)
-            session = await _resumed(request, folder, prompts, stack)
+            session = await resume_session(request, folder, prompts, stack)
         else:
             session = await _begun(request, prompts, stack)
         stack.push_async_callback(session.engine.close)
@@ -114,7 +85,7 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
         )
     )
     gateway = Gateway(site, folder.output, clock, prompts or Prompts())
-    find_others = None if nowhere else _find_others(folder, runbook, site, request.mode, stack)
+    find_others = None if nowhere else find_others_of(folder, runbook, site, request.mode, stack)
     engine = Engine(runbook, site, writer, gateway, clock, request.pace, find_others)
     if rehearsal is not None:
         join(engine, rehearsal)
@@ -153,71 +124,6 @@ def _new_folder(request: Request, runbook: str) -> tuple[SessionFolder, str]:
         if request.scenario is not None:
             raise
         return name_session(state, runbook), str(error)
-
-
-async def _resumed(
-    request: Request, folder: SessionFolder, prompts: Prompts | None, stack: AsyncExitStack
-) -> Session:
-    # A cancelled opening leaves the journal open and held; whoever cancels it, ends the program.
-    writer = await in_thread(lambda: JournalWriter(open_journal(folder.path)))
-    journal = writer.journal
-    first = journal.records[0].event if journal.records else None
-    if not isinstance(first, e.SessionStarted):
-        journal.close()
-        raise OpeningError(
-            f"{journal.path}: nothing was recorded, so there is nothing to resume; begin a new session"
-        )
-    try:
-        runbook, site = _as_it_is(first, writer.state, folder)
-        changed = await in_thread(lambda: changed_since(writer.state, folder, runbook, site))
-        if changed is not None:
-            await in_thread(lambda: keep(folder, changed.now))
-    except BaseException:
-        journal.close()
-        raise
-    clock = Clock()
-    gateway = Gateway(site, folder.output, clock, prompts or Prompts())
-    find_others = _find_others(folder, runbook, site, first.mode, stack)
-    engine = Engine(runbook, site, writer, gateway, clock, request.pace, find_others, changed)
-    await engine.writer.record(
-        e.SessionResumed(operator_name(), os.uname().nodename, os.getpid(), journal.torn)
-    )
-    return Session(engine, folder, None)
-
-
-def _as_it_is(first: e.SessionStarted, state: State, folder: SessionFolder) -> tuple[Runbook, Site]:
-    """The runbook and the site of a session as they are now. Raises OpeningError where it cannot go on with
-    them."""
-    if first.mode == "rehearsal" and not first.site_path:
-        raise OpeningError(
-            f"{first.session} was a rehearsal, and its simulated world ended with the program; rehearse again"
-        )
-    if not first.runbook_path:
-        raise OpeningError(f"{first.session} was one action typed by hand: {first.title}; type it again")
-    runbook = load_runbook(Path(first.runbook_path))
-    steps = {step.id for step in runbook.steps}
-    gone = {state.current, state.following} - steps - {"", "done"}
-    if gone:
-        kept = folder.baseline / state.runbook_digest
-        raise OpeningError(
-            f"{first.runbook_path} is not what {first.session} walked, and has no step "
-            f"{' or '.join(sorted(gone))} any more; put the old text back ({kept}), or begin anew"
-        )
-    site = load_site(Path(first.site_path))
-    check_uses(runbook, site)
-    return runbook, site
-
-
-def _find_others(
-    folder: SessionFolder, runbook: Runbook, site: Site, mode: e.Mode, stack: AsyncExitStack
-) -> FindOthers | None:
-    """How a session shows itself to others, and sees them. A rehearsal's world is its own."""
-    if site.path is None or mode == "rehearsal" or runbook.name == ADHOC:
-        return None
-    state = folder.path.parent.parent
-    presence = Presence(state, folder.name, runbook.name, site, mode, operator_name())
-    stack.push_async_callback(presence.close)
-    return presence.find_others
 
 
 def _site(request: Request, runbook: Runbook) -> Site | None:
@@ -306,41 +212,3 @@ def input_value(definition: Input, text: str) -> Json:
     if definition.choices and value not in definition.choices:
         raise CommandRefusedError(f"choose one of {', '.join(map(str, definition.choices))}")
     return value
-
-
-def check_uses(runbook: Runbook, site: Site) -> None:
-    """Raise OpeningError for every cluster, host, endpoint, secret and variable that the site does not
-    have."""
-    missing = missing_uses(runbook, site)
-    if missing:
-        where = site.path or f"site {site.name}"
-        raise OpeningError(f"{where} lacks what runbook {runbook.name} uses: {'; '.join(missing)}")
-
-
-def missing_uses(runbook: Runbook, site: Site) -> list[str]:
-    """What the runbook uses and the site does not have, in words, kind by kind."""
-    wanted = {
-        "clusters": (runbook.uses.clusters, site.clusters),
-        "hosts": (runbook.uses.hosts, site.hosts),
-        "endpoints": (runbook.uses.endpoints, site.endpoints),
-        "secrets": (runbook.uses.secrets, site.secrets),
-        "variables": (runbook.uses.variables, site.variables),
-    }
-    return [
-        f"{kind}: {', '.join(absent)}"
-        for kind, (names, there) in wanted.items()
-        if (absent := [name for name in names if name not in there])
-    ]
-
-
-def unfinished(states: Mapping[str, State]) -> list[State]:
-    """Sessions that stopped or were cut short and can be resumed, newest first."""
-    open_ones = [
-        state
-        for state in states.values()
-        if state.started is not None
-        and not state.scenario
-        and state.runbook != ADHOC
-        and (state.ended is None or state.ended.result == "stopped")
-    ]
-    return sorted(open_ones, key=lambda state: state.session, reverse=True)

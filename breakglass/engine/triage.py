@@ -15,10 +15,10 @@ from typing import Literal, TypeAlias
 
 from breakglass.engine.admission import require_read
 from breakglass.engine.gateway import Gateway
-from breakglass.engine.opening import missing_uses, operator_name
 from breakglass.engine.prepare import prepare
 from breakglass.engine.read import shown_values
 from breakglass.engine.scope import Scopes, alike, base_scope
+from breakglass.engine.session import missing_uses, operator_name
 from breakglass.errors import PreparationError
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Risk

@@ -35,7 +35,7 @@ from breakglass.tui.terminal import Terminal
 from breakglass.tui.theme import DARK, PALETTES, THEMES, Appearance, speaks_unicode, variables
 
 if TYPE_CHECKING:
-    from breakglass.engine.opening import Request, Session
+    from breakglass.engine.session import Request, Session
     from breakglass.engine.walk import Engine
     from breakglass.transport.ssh import HostKeyQuestion
     from breakglass.tui.screens.walk.screen import WalkScreen

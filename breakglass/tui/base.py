@@ -12,7 +12,7 @@ from breakglass.tui.keys import Action, Place, actions_of
 from breakglass.tui.theme import Appearance
 
 if TYPE_CHECKING:
-    from breakglass.engine.opening import Request
+    from breakglass.engine.session import Request
 
 
 class BaseApp(App[int], inherit_bindings=False):

@@ -17,7 +17,8 @@ from breakglass.engine import commands as c
 from breakglass.engine.autopilot import Script, answer_for
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
-from breakglass.engine.opening import Request, Session, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request, Session
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.kubectl.parse import understood

@@ -13,7 +13,8 @@ import pytest
 from breakglass.cli.plain import answer_confirmation
 from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request
 from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e

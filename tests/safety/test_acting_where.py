@@ -9,7 +9,8 @@ from typing import Protocol
 
 import pytest
 
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.commands import judge_kubectl

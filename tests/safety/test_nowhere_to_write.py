@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from breakglass.cli.main import main
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal import folders

@@ -11,7 +11,8 @@ from aiohttp import web
 
 from breakglass.cli.main import main
 from breakglass.engine import commands as c
-from breakglass.engine.opening import OpeningError, Request, Session, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import OpeningError, Request, Session
 from breakglass.errors import CommandRefusedError
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e

@@ -18,7 +18,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from breakglass.engine import commands as c
-from breakglass.engine.opening import Request
+from breakglass.engine.session import Request
 from breakglass.simulator.kubernetes.hooks import Denial, LogAnswer
 from breakglass.simulator.kubernetes.objects import Object, copied, put
 from breakglass.tui.app import Cockpit

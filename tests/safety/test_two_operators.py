@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from breakglass.engine import commands as c
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.opening import open_session
 from breakglass.engine.presence import ANSWERS_WITHIN
+from breakglass.engine.session import Request
 from breakglass.engine.walk import Engine
 from breakglass.journal import events as e
 from breakglass.journal.events import Mode

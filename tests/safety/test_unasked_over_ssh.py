@@ -22,7 +22,8 @@ from breakglass.cli.main import main
 from breakglass.engine import commands as c
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request
 from breakglass.engine.triage import triage
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e

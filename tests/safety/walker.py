@@ -24,7 +24,8 @@ from breakglass.engine import commands as c
 from breakglass.engine import opening
 from breakglass.engine.autopilot import Script, answer_for
 from breakglass.engine.clock import Clock
-from breakglass.engine.opening import Request, Session, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request, Session
 from breakglass.journal import events as e
 from breakglass.journal import store as journal
 from breakglass.journal.events import encode

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from breakglass.engine.opening import check_uses
+from breakglass.engine.session import check_uses
 from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.load import load_runbook
 from breakglass.site.load import load_site, read_site, site_schema

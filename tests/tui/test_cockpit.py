@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 
 from breakglass.cli.cockpit import prepare_environment
 from breakglass.cli.session_exit_code import code_of
-from breakglass.engine.opening import OpeningError, Request
+from breakglass.engine.session import OpeningError, Request
 from breakglass.journal.store import FILE_NAME, Journal, JournalError
 from breakglass.transport.ssh import HostKeyQuestion
 from breakglass.tui.app import Cockpit

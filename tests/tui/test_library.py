@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from breakglass.engine.opening import Request
+from breakglass.engine.session import Request
 from breakglass.runbook.library import Found
 from breakglass.tui.app import Cockpit
 from breakglass.tui.screens.library.catalogue import read_past

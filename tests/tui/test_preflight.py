@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from breakglass.engine.doctor import Check
-from breakglass.engine.opening import Request
+from breakglass.engine.session import Request
 from breakglass.runbook.library import Found
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook

@@ -14,7 +14,7 @@ from breakglass.tui.base import cockpit
 from breakglass.tui.widgets.text import folded, plain, seconds
 
 if TYPE_CHECKING:
-    from breakglass.engine.opening import Request
+    from breakglass.engine.session import Request
 
 
 def opening_words(request: "Request") -> str:

@@ -85,7 +85,7 @@ def _entry(found: Found) -> CatalogueEntry:
 
 def read_past(state_root: Path) -> Past:
     """All sessions of a state folder. A journal that is damaged or unreadable is named, and left out."""
-    from breakglass.engine.opening import unfinished
+    from breakglass.engine.resume import unfinished
     from breakglass.journal.folders import all_sessions
     from breakglass.journal.state import fold
     from breakglass.journal.store import FILE_NAME, JournalError, read

@@ -227,7 +227,7 @@ class LibraryScreen(CockpitScreen):
             self._resume(state)
 
     def _resume(self, state: "State") -> None:
-        from breakglass.engine.opening import Request
+        from breakglass.engine.session import Request
 
         cockpit(self).begin(Request(resume=state.session))
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
-from breakglass.engine.opening import OpeningError, Request, check_uses, input_value
+from breakglass.engine.opening import input_value
+from breakglass.engine.session import OpeningError, Request, check_uses
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.runbook.model import Input, Runbook

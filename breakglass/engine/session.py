@@ -1,0 +1,92 @@
+"""What is asked for when a session is opened, and what an open session is."""
+
+import getpass
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from breakglass.engine.adhoc import NAME as ADHOC
+from breakglass.engine.presence import FindOthers, Presence
+from breakglass.engine.walk import Engine, Pace
+from breakglass.errors import UserError
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder
+from breakglass.runbook.model import Runbook
+from breakglass.site.model import Site
+
+if TYPE_CHECKING:
+    from breakglass.rehearsal.rehearsal import Rehearsal
+
+
+class OpeningError(UserError):
+    """The session cannot be opened; the message says what is missing and where to put it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to open. A rehearsal names a scenario, anything else a site; `resume` names a session instead."""
+
+    mode: e.Mode = "rehearsal"
+    runbook: Path | Runbook | None = None
+    """A runbook's file, or the runbook itself where it is in no file."""
+    site: Path | None = None
+    scenario: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    resume: str | None = None
+    speed: float | None = None
+    pace: Pace = "phase"
+    incident_began: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An open session. `rehearsal` is the simulated world, where there is one."""
+
+    engine: Engine
+    folder: SessionFolder
+    rehearsal: "Rehearsal | None"
+
+
+def operator_name() -> str:
+    """Who is at the keyboard: `BREAKGLASS_OPERATOR`, or the login name."""
+    return os.environ.get("BREAKGLASS_OPERATOR") or getpass.getuser()
+
+
+def find_others_of(
+    folder: SessionFolder, runbook: Runbook, site: Site, mode: e.Mode, stack: AsyncExitStack
+) -> FindOthers | None:
+    """How a session shows itself to others, and sees them. A rehearsal's world is its own."""
+    if site.path is None or mode == "rehearsal" or runbook.name == ADHOC:
+        return None
+    state = folder.path.parent.parent
+    presence = Presence(state, folder.name, runbook.name, site, mode, operator_name())
+    stack.push_async_callback(presence.close)
+    return presence.find_others
+
+
+def check_uses(runbook: Runbook, site: Site) -> None:
+    """Raise OpeningError for every cluster, host, endpoint, secret and variable that the site does not
+    have."""
+    missing = missing_uses(runbook, site)
+    if missing:
+        where = site.path or f"site {site.name}"
+        raise OpeningError(f"{where} lacks what runbook {runbook.name} uses: {'; '.join(missing)}")
+
+
+def missing_uses(runbook: Runbook, site: Site) -> list[str]:
+    """What the runbook uses and the site does not have, in words, kind by kind."""
+    wanted = {
+        "clusters": (runbook.uses.clusters, site.clusters),
+        "hosts": (runbook.uses.hosts, site.hosts),
+        "endpoints": (runbook.uses.endpoints, site.endpoints),
+        "secrets": (runbook.uses.secrets, site.secrets),
+        "variables": (runbook.uses.variables, site.variables),
+    }
+    return [
+        f"{kind}: {', '.join(absent)}"
+        for kind, (names, there) in wanted.items()
+        if (absent := [name for name in names if name not in there])
+    ]
