@@ -232,7 +232,7 @@ async def test_a_journal_that_takes_long_to_read_can_be_given_up(
         read_on.wait(20)
         raise JournalError("given up long ago")
 
-    monkeypatch.setattr("breakglass.engine.opening.open_journal", slowly)
+    monkeypatch.setattr("breakglass.engine.resume.open_journal", slowly)
     try:
         async with opened(Request(resume="long-walk")) as (app, pilot):
             await until(app, pilot, lambda app: asked.is_set() and isinstance(app.screen, OpeningScreen))
