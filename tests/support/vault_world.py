@@ -20,7 +20,8 @@ import pytest
 from aiohttp import web
 
 from breakglass.engine import commands as c
-from breakglass.engine.opening import Request, open_session
+from breakglass.engine.opening import open_session
+from breakglass.engine.session import Request
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.runbook.model import Runbook
