@@ -102,6 +102,8 @@ def test_up_to_its_length_a_secret_is_found_in_base64_and_hexadecimal(length: in
     assert redactor.redact(secret.encode().hex()) == MARK
     spaced = secret.encode().hex(" ")
     assert (redactor.redact(spaced) == MARK) is (length <= LONG)
+    twice = base64.b64encode(base64.b64encode(secret.encode()).rstrip(b"=")).decode()
+    assert redactor.finds(twice) is (length <= LONG)
 
 
 def test_of_a_huge_secret_its_characters_are_sought() -> None:
@@ -124,6 +126,33 @@ def test_of_a_long_secret_of_several_lines_each_line_is_sought() -> None:
     lines = [secret_of(64) + str(number) for number in range(8)]
     redactor = redactor_of("\n".join(lines))
     assert redactor.redact("  \n".join(lines)) == "  \n".join([MARK] * len(lines))
+
+
+def test_a_long_secret_of_short_lines_only_is_sought_whole() -> None:
+    secret = "ab-12\n" * 60
+    assert redactor_of(secret).redact(f"<{secret.strip()}>") == f"<{MARK}>"
+
+
+@pytest.mark.parametrize(
+    ("before", "length", "found"),
+    [(0, 5, False), (0, 6, True), (1, 6, False), (1, 7, True), (2, 6, False), (2, 7, True)],
+)
+def test_within_a_longer_base64_no_less_than_eight_characters_are_sought(
+    before: int, length: int, found: bool
+) -> None:
+    encoded = base64.b64encode(b"\xff" * before + b"kw7-Qz9"[:length] + b"\xff" * 3).decode()
+    assert redactor_of("kw7-Qz9"[:length]).finds(encoded) is found
+
+
+@pytest.mark.parametrize("slash", ["/", "_", "\\/", "%2F", "\\u002f"])
+def test_base64_that_begins_with_no_letter_is_kept_out_letter_by_letter(slash: str) -> None:
+    redactor = redactor_of("o\xe9-s3cr3t-of-the-door")
+    encoded = base64.b64encode("xo\xe9-s3cr3t-of-the-door!".encode()).decode()
+    assert encoded[2] == "/", "the first character that the secret gives"
+    told = encoded[:2] + encoded[2:].replace("/", slash)
+    redaction = Redaction(redactor)
+    shown = "".join(map(redaction.feed, told)) + redaction.end()
+    assert shown == f"{encoded[:2]}{MARK}{encoded[-2:]}"
 
 
 def test_a_short_secret_of_several_lines_is_sought_whole_too() -> None:
@@ -294,6 +323,17 @@ def test_a_secret_within_another_leaves_nothing_of_the_other_in_whatever_pieces(
         assert shown == f"x{MARK} y", cut
     redaction = Redaction(redactor)
     assert "".join(map(redaction.feed, told)) + redaction.end() == MARK
+
+
+@pytest.mark.parametrize("inner", ["one-of", "s3cr3t-one", "t-on"])
+def test_so_it_is_where_such_a_secret_stands_twice(inner: str) -> None:
+    secret = "s3cr3t-one-of-them-all"
+    redactor = redactor_of(secret, inner)
+    told = f"a {secret} b {secret} c {inner} d {secret}"
+    for cut in range(len(told) + 1):
+        redaction = Redaction(redactor)
+        shown = redaction.feed(told[:cut]) + redaction.feed(told[cut:]) + redaction.end()
+        assert shown == f"a {MARK} b {MARK} c {MARK} d {MARK}", cut
 
 
 def test_what_follows_a_secret_that_goes_on_no_further_is_shown_at_once() -> None:

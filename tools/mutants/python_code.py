@@ -228,7 +228,8 @@ class _Finder:
 
     def _call(self, owner: ast.AST, name: str, index: int | None, node: ast.Call) -> None:
         for at, keyword in enumerate(node.keywords):
-            self._add(node, "keywords", at, None, (keyword, "not given"))
+            if keyword.arg != "strict":  # of `zip`, of which it only says that it cannot be otherwise
+                self._add(node, "keywords", at, None, (keyword, "not given"))
         match node.func:
             case ast.Name(id=called) if called in NAMES:
                 self._swap(node, "func", None, node.func, ast.Name(NAMES[called], ast.Load()))
