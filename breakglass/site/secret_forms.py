@@ -38,11 +38,11 @@ _SHORT_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
 @dataclass(frozen=True, slots=True)
 class Chain:
     """Patterns that follow one another. begun: with what the text may end in the middle of any of them but
-    the first; begun_at_once: of the first."""
+    the first; begun_at_once: of the first, where no other chain of the secret says it."""
 
     links: tuple[str, ...]
     begun: str
-    begun_at_once: str
+    begun_at_once: str = ""
 
     @property
     def whole(self) -> str:
@@ -54,7 +54,8 @@ class Chain:
         rest = "" if len(self.links) <= BEGINNING else r"[\x00-\xff]*"
         for link in reversed(self.links[1 : min(len(self.links) - 1, BEGINNING)]):
             rest = f"(?:{link}{rest})?"
-        return f"(?:{self.links[0]}{rest}(?:{self.begun})?|{self.begun_at_once})"
+        at_once = f"|{self.begun_at_once}" if self.begun_at_once else ""
+        return f"(?:{self.links[0]}{rest}(?:{self.begun})?{at_once})"
 
 
 def chains_of(value: str) -> Iterator[Chain]:
@@ -81,7 +82,7 @@ def _chains(value: str, *, short: bool, huge: bool) -> Iterator[Chain]:
     for text in once | twice:
         links = (*(_BETWEEN_LINES + _of_base64(character) for character in text[1:]), _PADDING, _PADDING)
         begun = rf"{_BETWEEN_LINES}(?:[\\%][^\s]{{0,4}})?"
-        yield Chain((_of_base64(text[0]), *links), begun, r"[\\%][^\s]{0,4}")
+        yield Chain((_of_base64(text[0]), *links), begun)
     digits = [_either_case(f"{byte:02x}") for byte in raw]
     between = _BETWEEN_BYTES if short else ""
     links = (between + each for each in digits[1:])

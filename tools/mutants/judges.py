@@ -122,7 +122,12 @@ TARGETS = (
         "journal",
         ("breakglass/journal/events.py", "breakglass/journal/state.py", "breakglass/journal/store.py"),
         (
-            *("tests.journal.test_store", "tests.journal.test_folder_sync", "tests.safety.test_tampering"),
+            *(
+                "tests.journal.test_events",
+                "tests.journal.test_store",
+                "tests.journal.test_folder_sync",
+                "tests.safety.test_tampering",
+            ),
             *("tests.journal.test_state", "tests.engine.test_resume", "tests.engine.test_unknown_changes"),
             "tests.safety.test_disk",
         ),
@@ -147,6 +152,7 @@ TARGETS = (
         ),
         (
             *("tests.engine.test_confirmation", "tests.engine.test_changes", "tests.engine.test_admission"),
+            *("tests.engine.test_change_words",),
             *("tests.engine.test_unknown_changes", "tests.engine.test_signature", "tests.engine.test_values"),
             *("tests.engine.test_dry_run", "tests.engine.test_drift", "tests.engine.test_redact"),
             *("tests.engine.test_resume", "tests.safety.test_acting_now"),
