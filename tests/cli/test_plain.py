@@ -1,22 +1,23 @@
 """What plain lines show of each question, and what each answer tells the session."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
 from breakglass.cli import plain
-from breakglass.cli.plain import NEEDS_A_PERSON, answer_confirmation, give, or_stop
+from breakglass.cli.plain import NEEDS_A_PERSON, answer_confirmation, answer_questions
 from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
 from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
-from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import State, fold
-from tests.engine.support import fault, ok, session_of
+from tests.engine.support import ok, session_of
 from tests.journal.test_state import STARTED, recorded
 
 ASKED = e.Asked("purge", 1, "confirm", text="Delete it", command="delete web", where="main", risk="change")
@@ -178,8 +179,11 @@ async def test_what_was_read_again_for_a_change_is_shown_with_its_time() -> None
 
 
 # ---------------------------------------------------------------- the other questions
-async def answered(asked: e.Asked, lines: Terminal) -> object:
-    return await plain._answer(asked, state_of(), lines)  # pyright: ignore[reportPrivateUsage]
+Answering: TypeAlias = Callable[[e.Asked], Awaitable[c.Command | c.Sign]]
+
+
+async def answered(asked: e.Asked, lines: Terminal, state: State | None = None) -> c.Command | c.Sign:
+    return await plain._answer(asked, state or state_of(), lines)  # pyright: ignore[reportPrivateUsage]
 
 
 async def test_a_manual_step_is_over_when_somebody_says_what_was_done() -> None:
@@ -236,14 +240,6 @@ async def test_a_change_and_what_has_changed_take_a_word(question: e.Question) -
     assert await answered(replace(ASKED, question=question), Terminal("Y")) == c.Confirm("Y", BY)
 
 
-@pytest.mark.parametrize("error", [EOFError("the input has ended"), OSError(5, "gone")])
-async def test_where_nobody_can_answer_any_more_the_walk_is_stopped(error: Exception) -> None:
-    async def fails() -> c.Command:
-        raise error
-
-    assert await or_stop(fails()) == c.Stop(f"nobody can be asked any more: {error}", BY)
-
-
 # ---------------------------------------------------------------- with a session
 STEPS = """\
 - id: restart
@@ -257,18 +253,11 @@ STEPS = """\
 """
 
 
-async def walked(folder: Path, lines: Terminal) -> State:
+async def walked(folder: Path, lines: Terminal, answer: Answering | None = None) -> State:
     """The state after a walk that plain lines answered."""
     engine, _ = session_of(folder, STEPS, {"POST app": ok(), "GET app": ok(status=200)})
-    asked: asyncio.Queue[e.Asked] = asyncio.Queue()
-
-    def told(record: object, state: State) -> None:
-        if isinstance(state.timeline[-1].event, e.Asked):
-            asked.put_nowait(state.timeline[-1].event)
-
-    engine.subscribe(told)
-    answering = asyncio.create_task(
-        plain._answer_all(engine, asked, lines)  # pyright: ignore[reportPrivateUsage]
+    answering = answer_questions(
+        engine, lines, answer or (lambda asked: answered(asked, lines, engine.state))
     )
     async with asyncio.timeout(60):
         await engine.run()
@@ -284,22 +273,46 @@ async def test_a_word_that_does_not_match_is_said_and_asked_for_again(tmp_path: 
     assert lines.did.count("quiet") == 2, "each word is asked for anew"
 
 
-async def test_at_the_end_of_the_input_the_walk_stops_and_has_sent_nothing(tmp_path: Path) -> None:
-    state = await walked(tmp_path, Terminal())
-    assert state.ended is not None and state.ended.result == "stopped"
+@pytest.mark.parametrize("error", [EOFError("the input has ended"), OSError(5, "gone")])
+async def test_where_nobody_can_answer_any_more_the_walk_stops_and_has_sent_nothing(
+    tmp_path: Path, error: Exception
+) -> None:
+    async def fails(asked: e.Asked) -> c.Command:
+        raise error
+
+    state = await walked(tmp_path, Terminal(), fails)
+    assert state.ended == e.SessionEnded("stopped", f"nobody can be asked any more: {error}")
     assert not [each for each in state.timeline if isinstance(each.event, e.ActionIntended)]
 
 
-async def test_a_signature_is_given_to_be_checked_and_all_else_at_once(tmp_path: Path) -> None:
-    engine, _ = session_of(tmp_path, STEPS, {"POST app": fault("refused")})
-    with pytest.raises(CommandRefusedError):
-        await give(engine, c.Confirm("Y", BY))
-    signed: list[c.Sign] = []
+async def test_a_second_person_is_asked_when_the_first_has_answered(tmp_path: Path) -> None:
+    asked: list[tuple[str, ...]] = []
+    lines = Terminal("app@lab", "bob", "app@lab")
+    engine, _ = session_of(
+        tmp_path,
+        STEPS.replace("  undo:", "  approve: 2\n  undo:"),
+        {"POST app": ok(), "GET app": ok(status=200)},
+    )
 
-    async def sign(command: c.Sign) -> None:
-        signed.append(command)
+    async def answer(question: e.Asked) -> c.Command | c.Sign:
+        asked.append(engine.state.approvals)
+        return await answered(question, lines, engine.state)
 
-    engine.sign = sign
-    await give(engine, c.Sign("x"))
-    assert signed == [c.Sign("x")]
-    engine.writer.journal.close()
+    answering = answer_questions(engine, lines, answer)
+    async with asyncio.timeout(60):
+        await engine.run()
+    answering.cancel()
+    assert asked == [(), (BY,)]
+    assert engine.state.steps["restart"].status == "ok"
+
+
+async def test_a_signature_is_given_to_be_checked(tmp_path: Path) -> None:
+    lines = Terminal("app@lab")
+    given = [c.Sign("x"), c.Stop("enough", BY)]
+
+    async def answer(question: e.Asked) -> c.Command | c.Sign:
+        return given.pop(0)
+
+    state = await walked(tmp_path, lines, answer)
+    assert lines.said.startswith("  "), "why the signature does not count"
+    assert state.ended == e.SessionEnded("stopped", "enough")

@@ -59,7 +59,6 @@ LEAST: dict[str, dict[str, Json]] = {
     "note.added": {"step": "purge", "text": "t", "by": "o"},
     "handed-over": {"by": "o", "to": "p"},
     "hint.shown": {"step": "purge", "text": "t"},
-    "triaged": {"step": "purge", "verdict": "ok"},
     "world.happened": {"kind": "rule", "name": "n", "say": "s"},
 }
 """Of each event its name and the fewest fields of which it was ever written."""
@@ -108,7 +107,6 @@ ABSENT: dict[str, dict[str, Json]] = {
     "step.finished": {"say": "", "goto": ""},
     "decided": {"reason": "", "goto": ""},
     "answered": {"note": ""},
-    "triaged": {"message": ""},
 }
 """What a field counts as where an earlier version did not write it."""
 
