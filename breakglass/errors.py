@@ -31,6 +31,7 @@
     * ProxyRefusedError: a SOCKS5 proxy gives no way through
     * ApiConnectionLostError, ConnectionLostError: the connection ended under way
     * SessionsFullError, UnknownHostKeyError, PassphraseWantedError: what SSH may mend and try again
+    * CertificateError: what a host has shown beside its key is no certificate
     * OutputLimitError: the far side said more than may be kept
   * WorldFaultError: a rule of a scenario cannot be carried out; the rehearsal says so
   * SimulatorError: stays within a simulated server, which answers with it

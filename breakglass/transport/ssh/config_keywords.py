@@ -34,7 +34,6 @@ REST_OF_LINE = frozenset({"proxycommand", "knownhostscommand"})
 CHOICES: Mapping[str, Mapping[str, str]] = {
     "addressfamily": {"any": "any", "inet": "inet", "inet6": "inet6"},
     "canonicalizehostname": {**_TRUE_FALSE, "always": "always"},
-    "checkhostip": _YES_NO,
     "hashknownhosts": _YES_NO,
     "identitiesonly": _YES_NO,
     "proxyusefdpass": _YES_NO,
@@ -81,9 +80,10 @@ _OTHER_LOGINS = """
 """
 # Other ways of logging in than with a key, which are not taken.
 _ASKED_ABOUT = """
-    nohostauthenticationforlocalhost updatehostkeys verifyhostkeydns
+    checkhostip nohostauthenticationforlocalhost updatehostkeys verifyhostkeydns
 """
-# Without them a key is asked about that would be taken unasked.
+# Without them a key is asked about that would be taken unasked; CheckHostIP compares with the address what is
+# compared with the name already.
 _WITHOUT_EFFECT = """
     afstokenpassing cipher fallbacktorsh globalknownhostsfile2 kerberosauthentication kerberostgtpassing
     protocol rhostsauthentication rhostsrsaauthentication rsaauthentication userknownhostsfile2 useroaming

@@ -9,23 +9,36 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
+import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from breakglass.errors import RequestError
 from breakglass.threads import in_thread
+from breakglass.transport.ssh.algorithms import nothing_in_common, offer_algorithms
+from breakglass.transport.ssh.certificates import (
+    AUTHORITY_ALGORITHMS,
+    CertificateError,
+    HostCertificate,
+    host_certificate,
+)
 from breakglass.transport.ssh.connection import Connection, ConnectionProgress, hang_up
 from breakglass.transport.ssh.credentials import Offer
+from breakglass.transport.ssh.dial import dial
 from breakglass.transport.ssh.faults import SshFaultError, refused_connection, said
 from breakglass.transport.ssh.host_keys import (
     HostKeyQuestion,
     KnownHost,
     fingerprint,
+    is_revoked,
     judge,
+    known_name,
     read_known_hosts,
 )
 from breakglass.transport.ssh.login import find_keys, log_in
 from breakglass.transport.ssh.protocol import Client
+from breakglass.transport.ssh.proxy_command import ProxyWire
 from breakglass.transport.ssh.rate_limit import ConnectionBudget
 from breakglass.transport.ssh.route import Hop, Route, via_of, words_of
 
@@ -33,6 +46,8 @@ HANDSHAKE = 15.0
 """Seconds for the far side to greet and to agree on keys."""
 READ_FILES = 10.0
 """Seconds to read the known hosts; a home on a dead file server never answers."""
+PROXY_ENDS = 1.0
+"""Seconds for a ProxyCommand that has closed its output to end and say why."""
 KEEP_ALIVE = 15
 SILENCE = 30_000
 """Milliseconds without acknowledgement after which the kernel gives the connection up: TCP_USER_TIMEOUT."""
@@ -83,19 +98,34 @@ async def _made(
 ) -> Connection:
     hop = route[-1]
     budget.take(time.monotonic())
-    wire = await (via.forward(hop, words) if via is not None else _dial(hop, words, budget))
-    client = Client(wire)
+    client = Client(await _wire(hop, via, words, budget))
     try:
         progress.words = f"waiting for {words} to greet"
-        await _greet(client, words, entries, budget)
-        _check_host_key(client, route, words, entries)
+        await _greet(client, hop, words, entries, budget)
+        await _check_host_key(client, route, words, entries)
         progress.words = f"logging in to {words}"
-        await log_in(client, hop, words, offered, budget)
+        await log_in(client, hop, words, offered, budget, progress)
     except BaseException:
         hang_up(client)
         raise
     client.set_keepalive(KEEP_ALIVE)
     return Connection(route, client, via)
+
+
+async def _wire(
+    hop: Hop, via: Connection | None, words: str, budget: ConnectionBudget
+) -> socket.socket | paramiko.Channel:
+    if via is not None:
+        return await via.forward(hop, words)
+    if hop.proxy_command is None:
+        return await _dialled(hop, words, budget)
+    command = hop.proxy_command
+    try:
+        return ProxyWire.started(command)
+    except OSError as error:
+        raise SshFaultError(
+            "configuration", f"{words}: ProxyCommand {command} cannot be run: {error.strerror or error}"
+        ) from error
 
 
 async def _known_hosts(hop: Hop, words: str) -> tuple[KnownHost, ...]:
@@ -114,11 +144,11 @@ async def _known_hosts(hop: Hop, words: str) -> tuple[KnownHost, ...]:
         raise SshFaultError("configuration", f"{words}: {error.filename}: {error.strerror}") from error
 
 
-async def _dial(hop: Hop, words: str, budget: ConnectionBudget) -> socket.socket:
+async def _dialled(hop: Hop, words: str, budget: ConnectionBudget) -> socket.socket:
     given_up = threading.Event()
 
     def work() -> socket.socket:
-        made = socket.create_connection((hop.address, hop.port), timeout=hop.connect_timeout)
+        made = dial(hop.address, hop.port, hop.origin, hop.connect_timeout)
         if given_up.is_set():
             made.close()
         else:
@@ -139,9 +169,14 @@ async def _dial(hop: Hop, words: str, budget: ConnectionBudget) -> socket.socket
 
 
 async def _greet(
-    client: Client, words: str, entries: tuple[KnownHost, ...], budget: ConnectionBudget
+    client: Client, hop: Hop, words: str, entries: tuple[KnownHost, ...], budget: ConnectionBudget
 ) -> None:
-    _prefer(client, {entry.key_type for entry in entries if not entry.marker})
+    offer_algorithms(
+        client,
+        hop.algorithms,
+        {entry.key_type for entry in entries if not entry.marker},
+        any(entry.marker == "@cert-authority" for entry in entries),
+    )
     client.banner_timeout = HANDSHAKE
     try:
         await in_thread(lambda: client.start_client(), deadline=HANDSHAKE)
@@ -153,9 +188,15 @@ async def _greet(
             "hangs, or new connections came too fast. Look at the machine's console",
         ) from error
     except IncompatiblePeer as error:
-        raise SshFaultError("malformed", f"{words}: no common algorithm: {said(error)}") from error
+        missing = nothing_in_common(client) or f"no common algorithm: {said(error)}"
+        raise SshFaultError("malformed", f"{words}: {missing}") from error
     except Exception as error:
         budget.no_answer(time.monotonic())
+        ended = await _proxys_end(client)
+        if ended:
+            raise SshFaultError(
+                "disconnected", f"{words}: its ProxyCommand {hop.proxy_command} {ended}"
+            ) from error
         raise SshFaultError(
             "disconnected",
             f"{words}: closed the connection before the keys were agreed on ({said(error)}); it may not be "
@@ -163,27 +204,38 @@ async def _greet(
         ) from error
 
 
-def _prefer(client: Client, types: set[str]) -> None:
-    """Ask first for the kinds of host key that are known, as OpenSSH does: a host has several.
-
-    And for AES-GCM before AES-CTR, as OpenSSH 10.0 does: it needs no second pass over what came.
-    """
-    options = client.get_security_options()
-    wanted = {name for each in types for name in _algorithms(each)}
-    options.key_types = tuple(sorted(options.key_types, key=lambda each: each not in wanted))
-    options.ciphers = tuple(sorted(options.ciphers, key=lambda each: "-gcm" not in each))
+async def _proxys_end(client: Client) -> str:
+    """How the ProxyCommand of a connection ended, in words; empty where there is none, or it runs."""
+    wire = client.sock
+    if not isinstance(wire, ProxyWire):
+        return ""
+    return await in_thread(lambda: wire.said(PROXY_ENDS))
 
 
-def _algorithms(key_type: str) -> tuple[str, ...]:
-    return ("rsa-sha2-512", "rsa-sha2-256") if key_type == "ssh-rsa" else (key_type,)
-
-
-def _check_host_key(client: Client, route: Route, words: str, entries: tuple[KnownHost, ...]) -> None:
+async def _check_host_key(client: Client, route: Route, words: str, entries: tuple[KnownHost, ...]) -> None:
     hop = route[-1]
     remote = client.get_remote_server_key()
     key, key_type = remote.asbytes(), remote.get_name()
     shown = f"{key_type} {fingerprint(key)}"
+    certificate, why_not = _certificate_of(remote)
+    if key_type == "ssh-rsa" and remote.get_bits() < hop.rsa_bits:
+        raise SshFaultError(
+            "host-key",
+            f"{words}: refused, its host key {shown} has {remote.get_bits()} bits, and RequiredRSASize of "
+            f"ssh_config wants {hop.rsa_bits}",
+        )
+    keys = [key, *([certificate.authority] if certificate is not None else [])]
+    if hop.revoked_keys is not None:
+        await _check_revoked(hop.revoked_keys, keys, words, shown)
     judgement = judge(entries, hop.known_as, hop.fallback, key)
+    if certificate is not None:
+        of_authority = judge(entries, hop.known_as, hop.fallback, certificate.authority)
+        if of_authority.kind == "revoked":
+            judgement = of_authority
+        elif judgement.kind != "revoked":
+            why_not = _why_not(certificate, hop, entries)
+            if not why_not:
+                return
     first = judgement.lines[0] if judgement.lines else None
     match judgement.kind:
         case "known":
@@ -221,5 +273,44 @@ def _check_host_key(client: Client, route: Route, words: str, entries: tuple[Kno
         fingerprint=fingerprint(key),
         known_hosts=hop.known_hosts[0],
         via=via_of(route),
+        doubt=why_not,
     )
     raise UnknownHostKeyError(question, hop, key_type, key)
+
+
+def _certificate_of(remote: paramiko.PKey) -> tuple[HostCertificate | None, str]:
+    """The certificate that a host has shown with its key, and what is wrong where it cannot be read."""
+    blob = getattr(remote, "public_blob", None)
+    if blob is None:
+        return None, ""
+    try:
+        return host_certificate(blob.key_blob), ""
+    except CertificateError as error:
+        return None, f"of its certificate, {error}"
+
+
+def _why_not(certificate: HostCertificate, hop: Hop, entries: tuple[KnownHost, ...]) -> str:
+    """Why a certificate does not speak for a hop, in words; empty where it does."""
+    authorities = [each for each in entries if each.marker == "@cert-authority"]
+    if all(each.key != certificate.authority for each in authorities):
+        return f"its certificate is of the authority {fingerprint(certificate.authority)}, which is not known"
+    name = hop.address if hop.known_as == known_name(hop.address, hop.port) else hop.known_as
+    why = certificate.why_not(name, hop.authority_algorithms or AUTHORITY_ALGORITHMS, time.time())
+    return f"its certificate does not count: {why}" if why else ""
+
+
+async def _check_revoked(file: Path, keys: list[bytes], words: str, shown: str) -> None:
+    """Refuse a key that RevokedHostKeys names, or whose authority it names; and any where the file cannot be
+    read, as `ssh` does."""
+    try:
+        revoked = await in_thread(lambda: is_revoked(file, keys), deadline=READ_FILES)
+    except (OSError, ValueError) as error:
+        raise SshFaultError(
+            "host-key", f"{words}: refused, RevokedHostKeys {file} cannot be read: {error}"
+        ) from error
+    if revoked:
+        raise SshFaultError(
+            "host-key",
+            f"{words}: refused, its host key {shown} is revoked in {file}. Do not go in this way; use the "
+            "console",
+        )

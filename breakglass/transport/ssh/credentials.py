@@ -15,14 +15,13 @@ from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ss
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
+from breakglass.transport.ssh.certificates import invalid
 from breakglass.transport.ssh.route import Hop
 
 MOST_TRIES = 3
 """Keys offered on one connection. Doors for emergencies allow three."""
 AGENT_TIMEOUT = 20.0
 """Seconds for one answer of the agent. It may ask its owner in between."""
-FOREVER = 2**64 - 1
-"""How a certificate says that it does not expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,17 @@ class Candidate:
 
     key: paramiko.PKey
     words: str
+
+    @property
+    def algorithm(self) -> str:
+        """Of the certificate, if it has one; RSA has the name of its key."""
+        blob = self.key.public_blob
+        return self.key.get_name() if blob is None else str(blob.key_type)
+
+    @property
+    def fido(self) -> bool:
+        """Whether it wants to be touched, mostly: its kind does, if it was not made without."""
+        return self.algorithm.startswith("sk-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,19 @@ def offer(hop: Hop, passphrase: str | None) -> Offer:
         taken = {each.key.asbytes() for each in named}
         others = [_of_agent(key) for key in held if key.asbytes() not in taken]
     ordered = named + others if hop.explicit else others + named
-    return Offer(tuple(ordered), tuple(unusable), tuple(encrypted), agent)
+    usable = tuple(each for each in ordered if _allowed(each, hop, unusable))
+    return Offer(usable, (*unusable, *hop.unusable), tuple(encrypted), agent)
+
+
+def _allowed(candidate: Candidate, hop: Hop, unusable: list[str]) -> bool:
+    """Whether `ssh_config` lets a key be offered; where not, it is said why."""
+    if not hop.algorithms.takes(candidate.algorithm):
+        unusable.append(f"{candidate.words}: PubkeyAcceptedAlgorithms leaves {candidate.algorithm} out")
+    elif candidate.key.get_name() == "ssh-rsa" and candidate.key.get_bits() < hop.rsa_bits:
+        unusable.append(f"{candidate.words}: has fewer bits than RequiredRSASize {hop.rsa_bits}")
+    else:
+        return True
+    return False
 
 
 def _of_agent(key: AgentKey) -> Candidate:
@@ -105,24 +127,12 @@ def _certificates(hop: Hop, unusable: list[str]) -> list[tuple[Path, PublicBlob]
         if not isinstance(certificate, SSHCertificate):
             unusable.append(f"certificate {path}: is a plain public key")
             continue
-        invalid = _invalid(certificate, time.time())
-        if invalid:
-            unusable.append(f"certificate {path}: {invalid}")
+        why = invalid(certificate, time.time())
+        if why:
+            unusable.append(f"certificate {path}: {why}")
             continue
         found.append((path, blob))
     return found
-
-
-def _invalid(certificate: SSHCertificate, now: float) -> str:
-    if now < certificate.valid_after:
-        return f"is valid only from {_utc(certificate.valid_after)}"
-    if certificate.valid_before != FOREVER and now >= certificate.valid_before:
-        return f"expired at {_utc(certificate.valid_before)}; get a new one signed"
-    return ""
-
-
-def _utc(seconds: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def _of_identity(
@@ -186,6 +196,10 @@ def _public_part(path: Path) -> bytes | None:
 def _private_key(
     path: Path, hop: Hop, passphrase: str | None, unusable: list[str], encrypted: list[Path]
 ) -> paramiko.PKey | None:
+    public = _public_part(path)
+    if public is not None and paramiko.Message(public).get_text().startswith("sk-"):
+        unusable.append(f"{path}: is a FIDO key, which only the agent can use; run `ssh-add {path}` first")
+        return None
     try:
         return _loaded(path, passphrase)
     except FileNotFoundError:

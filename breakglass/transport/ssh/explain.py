@@ -22,7 +22,7 @@ ALWAYS = (
 WHERE_CONFIGURED = (
     *("bindaddress", "bindinterface", "canonicalizehostname", "ciphers", "kexalgorithms", "macs"),
     *("hostkeyalgorithms", "pubkeyacceptedalgorithms", "casignaturealgorithms", "revokedhostkeys"),
-    *("requiredrsasize", "pkcs11provider", "checkhostip"),
+    *("requiredrsasize", "pkcs11provider"),
 )
 LISTS = ("identityfile", "certificatefile", *KNOWN_HOSTS_FILES)
 PLAIN = ("none", "SSH_AUTH_SOCK")

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ class HostKeyQuestion:
     """An unknown host key, for a person to compare with what the host's own console says.
 
     fingerprint: as `ssh-keygen -l` shows it. known_hosts: the file that an accepted key goes into. via: the
-    names of the jump hosts on the way; empty for none.
+    names of the jump hosts on the way; empty for none. doubt: why the host's certificate does not count.
     """
 
     host: str
@@ -32,6 +33,7 @@ class HostKeyQuestion:
     fingerprint: str
     known_hosts: Path
     via: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,33 @@ def judge(entries: Iterable[KnownHost], name: str, fallback: str | None, key: by
         return HostKeyJudgement("known")
     other = tuple(each for each in plain if each.is_for(name))
     return HostKeyJudgement("changed", other) if other else HostKeyJudgement("unknown")
+
+
+def is_revoked(file: Path, keys: Iterable[bytes]) -> bool:
+    """Whether a file as RevokedHostKeys has it names one of the keys: a list of public keys, or a binary one
+    (KRL), for which `ssh-keygen` is asked. Blocks. Raises OSError, and ValueError where it cannot tell."""
+    content = file.read_bytes()
+    if not content.startswith(b"SSHKRL"):
+        listed = {base64.b64encode(key) for key in keys}
+        return any(word in listed for word in content.split())
+    for key in keys:
+        kind = key[4 : 4 + int.from_bytes(key[:4], "big")].decode()
+        try:
+            asked = subprocess.run(
+                ["ssh-keygen", "-Q", "-f", str(file), "/dev/stdin"],
+                input=f"{kind} {base64.b64encode(key).decode()}\n",
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ValueError(str(error)) from error
+        if "REVOKED" in asked.stdout:
+            return True
+        if asked.returncode != 0:
+            raise ValueError(asked.stderr.strip() or asked.stdout.strip())
+    return False
 
 
 def remember(file: Path, name: str, key_type: str, key: bytes, *, hashed: bool) -> None:

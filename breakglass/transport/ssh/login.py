@@ -12,6 +12,7 @@ import paramiko
 
 from breakglass.errors import RequestError
 from breakglass.threads import in_thread
+from breakglass.transport.ssh.connection import ConnectionProgress
 from breakglass.transport.ssh.credentials import MOST_TRIES, Offer, offer
 from breakglass.transport.ssh.faults import SshFaultError, said
 from breakglass.transport.ssh.protocol import Client
@@ -50,7 +51,14 @@ async def find_keys(hop: Hop, words: str, passphrases: Mapping[str, str]) -> Off
     return found
 
 
-async def log_in(client: Client, hop: Hop, words: str, offered: Offer, budget: ConnectionBudget) -> None:
+async def log_in(
+    client: Client,
+    hop: Hop,
+    words: str,
+    offered: Offer,
+    budget: ConnectionBudget,
+    progress: ConnectionProgress,
+) -> None:
     """Log in to a hop whose host key is known to be right. `words` name it. Raises SshFaultError."""
     if not offered.candidates:
         reasons = "; ".join(offered.unusable) or "name one with `identity` in the site, or run `ssh-add`"
@@ -60,6 +68,8 @@ async def log_in(client: Client, hop: Hop, words: str, offered: Offer, budget: C
         async with asyncio.timeout(LOGIN):
             for candidate in offered.candidates[:MOST_TRIES]:
                 tried.append(candidate.words)
+                if candidate.fido:
+                    progress.words = f"{words}: waiting for a touch of the FIDO key {candidate.words}"
                 further = await _offered(client, hop, candidate.key)
                 if further is None:
                     continue
@@ -71,6 +81,12 @@ async def log_in(client: Client, hop: Hop, words: str, offered: Offer, budget: C
                     )
                 return
     except TimeoutError as error:
+        if any(each.fido for each in offered.candidates[: len(tried)]):
+            raise SshFaultError(
+                "authentication",
+                f"{words}: the FIDO key {tried[-1]} was not touched in {LOGIN:.0f} s; try again and touch it "
+                "when it blinks",
+            ) from error
         raise SshFaultError(
             "timeout", f"{words}: did not answer the login in {LOGIN:.0f} s; sshd or its user database hangs"
         ) from error

@@ -5,13 +5,16 @@ The site says what it knows; whatever it leaves open comes from `ssh_config`, as
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from breakglass.errors import UserError
 from breakglass.site.model import Host, Site
+from breakglass.transport.ssh.algorithms import Algorithms, algorithms_of, named
+from breakglass.transport.ssh.certificates import AUTHORITY_ALGORITHMS
 from breakglass.transport.ssh.client_config import DEFAULT_PORT, split_jump
 from breakglass.transport.ssh.config_file import ClientConfigError, at_home
+from breakglass.transport.ssh.dial import Origin
 from breakglass.transport.ssh.host_keys import known_name
 from breakglass.transport.ssh.settings import ClientSettings, settings_of, tokens_of
 from breakglass.transport.ssh.tokens import Tokens
@@ -29,9 +32,12 @@ class RouteError(UserError):
 class Hop:
     """One SSH server on the way. Seconds; files may be missing.
 
+    proxy_command: what makes the connection, in place of a connection to the address; only of a first hop.
     known_as: its name in `known_hosts`; fallback: the name that counts as well, where there is one.
     identities: key files to log in with; explicit: whether somebody named them. may_ask: whether an unknown
-    host key may be shown to a person. passphrase: the name of a secret.
+    host key may be shown to a person. passphrase: the name of a secret. authority_algorithms: how a host's
+    certificate may be signed; empty for what OpenSSH takes by itself. rsa_bits: the fewest that an RSA key
+    may have. unusable: why something that is configured cannot be used to log in.
     """
 
     name: str
@@ -52,6 +58,13 @@ class Hop:
     connect_timeout: float
     connections_per_minute: float
     passphrase: str | None
+    origin: Origin
+    algorithms: Algorithms
+    authority_algorithms: tuple[str, ...]
+    revoked_keys: Path | None
+    rsa_bits: int
+    unusable: tuple[str, ...]
+    proxy_command: str | None = None
 
     @property
     def endpoint(self) -> str:
@@ -89,11 +102,13 @@ def _route(site: Site, host: Host, depth: int) -> Route:
     tokens = tokens_of(host.address, settings.values)
     jumps = [_of_site(site, host, name) for name in host.jump] or _of_config(host, settings, tokens)
     if not jumps:
-        if settings.first("proxycommand"):
-            raise RouteError(
-                f"host {host.name}: ProxyCommand is not supported; use ProxyJump, or `jump` in the site"
-            )
-        return (hop,)
+        command = settings.first("proxycommand")
+        if command is None:
+            return (hop,)
+        try:
+            return (replace(hop, proxy_command=tokens.expanded(command, "hnpr", "ProxyCommand")),)
+        except ClientConfigError as error:
+            raise RouteError(f"host {host.name}: {error}") from error
     between = tuple(_hop(each, _settings(each)) for each in jumps[1:])
     return (*_route(site, jumps[0], depth + 1), *between, hop)
 
@@ -130,6 +145,8 @@ def _hop(host: Host, settings: ClientSettings) -> Hop:
     tokens = tokens_of(host.address, settings.values)
     _refuse_what_is_not_done(host, settings)
     port = int(tokens.port)
+    revoked = settings.first("revokedhostkeys")
+    token = settings.first("pkcs11provider")
     alias = settings.first("hostkeyalias")
     known_as = alias or known_name(tokens.host, port)
     named = "identityfile" in settings.configured
@@ -152,7 +169,31 @@ def _hop(host: Host, settings: ClientSettings) -> Hop:
         connect_timeout=float(settings.first("connecttimeout") or 0) or CONNECT_TIMEOUT,
         connections_per_minute=host.connections_per_minute,
         passphrase=host.passphrase,
+        origin=Origin(
+            settings.first("addressfamily") or "any",
+            settings.first("bindaddress"),
+            settings.first("bindinterface"),
+        ),
+        algorithms=_algorithms(host, settings),
+        authority_algorithms=_authority_algorithms(settings),
+        unusable=(f"PKCS11Provider {token}: not read; `ssh-add -s {token}` gives it to the agent",)
+        if token
+        else (),
+        rsa_bits=int(settings.first("requiredrsasize") or 0),
+        revoked_keys=tokens.path(revoked, "RevokedHostKeys") if revoked else None,
     )
+
+
+def _algorithms(host: Host, settings: ClientSettings) -> Algorithms:
+    try:
+        return algorithms_of(settings)
+    except ClientConfigError as error:
+        raise RouteError(f"host {host.name}: {error}") from error
+
+
+def _authority_algorithms(settings: ClientSettings) -> tuple[str, ...]:
+    option = "casignaturealgorithms"
+    return named(settings.values[option][0], AUTHORITY_ALGORITHMS) if option in settings.configured else ()
 
 
 def _refuse_what_is_not_done(host: Host, settings: ClientSettings) -> None:

@@ -267,7 +267,8 @@ class Ssh:
         """Ask a person about an unknown host key. Raises SshFaultError unless it is accepted."""
         question, hop = unknown.question, unknown.hop
         where = f"{hop.words}" + (f" via {question.via}" if question.via else "")
-        shown = f"{where}: its host key {question.key_type} {question.fingerprint} is not known"
+        doubt = f" ({question.doubt})" if question.doubt else ""
+        shown = f"{where}: its host key {question.key_type} {question.fingerprint} is not known{doubt}"
         if self._prompt is None or not hop.may_ask:
             raise SshFaultError("host-key", f"{shown}, so it is refused. {_how_to_add(hop, unknown)}")
         began = time.monotonic()

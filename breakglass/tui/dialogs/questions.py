@@ -138,7 +138,8 @@ class HostKey(Dialog[bool]):
         via = f" via {question.via}" if question.via else ""
         super().__init__(
             f"The host key of {host} is not known",
-            f"{question.address}{via}\n{question.key_type}   {question.fingerprint}\n\n"
+            f"{question.address}{via}\n{question.key_type}   {question.fingerprint}\n"
+            f"{plain(question.doubt)}\n\n"
             "Compare the fingerprint with what the host's own console says. Where they differ, somebody may "
             f"stand in between. Accepted, the key is added to {question.known_hosts}.\n\n"
             f"To accept it, type {host}",

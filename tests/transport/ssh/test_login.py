@@ -1,6 +1,8 @@
 """Keys from files, agents and certificates, and how few of them are tried."""
 
+import base64
 import contextlib
+import hashlib
 import socket
 import subprocess
 import threading
@@ -10,6 +12,7 @@ from pathlib import Path
 import paramiko
 import paramiko.common
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from breakglass.site.model import Host
 from breakglass.transport.base import Delivery
@@ -325,3 +328,76 @@ async def test_a_user_who_may_not_log_in_is_refused(server: OpenSsh) -> None:
         ran = await run(ssh, "true")
     assert (ran.delivery, ran.fault) == (Delivery.NOT_SENT, "authentication")
     assert "no-such-user@" in ran.message
+
+
+def string(data: bytes) -> bytes:
+    """As SSH writes it."""
+    return len(data).to_bytes(4, "big") + data
+
+
+class FidoAgent:
+    """An agent with one FIDO key, made of software: its signatures are those of a token that was touched."""
+
+    TYPE = b"sk-ssh-ed25519@openssh.com"
+    APPLICATION = b"ssh:"
+
+    def __init__(self, path: Path) -> None:
+        self._key = Ed25519PrivateKey.generate()
+        public = self._key.public_key().public_bytes_raw()
+        self.blob = b"".join(map(string, (self.TYPE, public, self.APPLICATION)))
+        self._server = socket.socket(socket.AF_UNIX)
+        self._server.bind(str(path))
+        self._server.listen()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def public(self) -> str:
+        return f"{self.TYPE.decode()} {base64.b64encode(self.blob).decode()} token"
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._server.accept()
+                with connection, connection.makefile("rwb") as file:
+                    while head := file.read(4):
+                        file.write(string(self._answer(file.read(int.from_bytes(head, "big")))))
+                        file.flush()
+
+    def _answer(self, request: bytes) -> bytes:
+        if request[0] == 11:  # which keys?
+            return b"\x0c" + (1).to_bytes(4, "big") + string(self.blob) + string(b"token")
+        size = int.from_bytes(request[1:5], "big")
+        start = 5 + size
+        data = request[start + 4 : start + 4 + int.from_bytes(request[start : start + 4], "big")]
+        counted = b"\x01" + (7).to_bytes(4, "big")  # touched, and the seventh signature
+        application, message = (hashlib.sha256(each).digest() for each in (self.APPLICATION, data))
+        signature = self._key.sign(application + counted + message)
+        return b"\x0e" + string(string(self.TYPE) + string(signature) + counted)
+
+
+async def test_a_fido_key_in_the_agent_gets_in(
+    server: OpenSsh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = FidoAgent(tmp_path / "agent")
+    (tmp_path / "token.pub").write_text(token.public)
+    server.authorize(tmp_path / "token.pub")
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+    host = unnamed(server, f"IdentityFile {tmp_path / 'token.pub'}\nIdentitiesOnly yes\n")
+    with contextlib.closing(token):
+        async with transport(host) as ssh:
+            assert (await run(ssh, "echo in")).stdout == b"in\n"
+
+
+async def test_a_fido_key_outside_the_agent_is_told_how_to_get_there(server: OpenSsh, tmp_path: Path) -> None:
+    token = tmp_path / "id_ed25519_sk"
+    public = b"".join(map(string, (FidoAgent.TYPE, bytes(32), FidoAgent.APPLICATION)))
+    (tmp_path / "id_ed25519_sk.pub").write_text(
+        f"{FidoAgent.TYPE.decode()} {base64.b64encode(public).decode()}\n"
+    )
+    token.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n")
+    async with transport(server.host(identity=token)) as ssh:
+        ran = await run(ssh, "true")
+    assert f"{token}: is a FIDO key, which only the agent can use; run `ssh-add {token}`" in ran.message
