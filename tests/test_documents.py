@@ -8,7 +8,7 @@ import pytest
 from tools.import_graph import DOCUMENT, with_drawing
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/safety.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/safety.md", "docs/ssh.md")
 NAMED = re.compile(r"`((?:[\w.-]+/)+[\w.*-]*(?:\.\w+)?|test_\w+\.py)((?:::test_\w+)?)`|`(::test_\w+)`")
 
 

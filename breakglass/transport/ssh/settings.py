@@ -11,7 +11,7 @@ from pathlib import Path
 
 from breakglass.transport.ssh.ask_openssh import Answer, ask, openssh, unconfigured
 from breakglass.transport.ssh.client_config import DEFAULT_PORT, Found, read
-from breakglass.transport.ssh.config_file import ClientConfigError
+from breakglass.transport.ssh.config_file import ClientConfigError, lines_in_files
 from breakglass.transport.ssh.config_keywords import HARMLESS, MATTERS
 from breakglass.transport.ssh.tokens import Tokens, own_name
 
@@ -55,8 +55,20 @@ def settings_of(
     program = openssh()
     if program is None:
         return _as_read(alias, read(alias, file, user, port))
-    answer = ask(program, alias, file, user, port)
     usual = unconfigured(program)
+    if file is not None and lines_in_files(file) == (
+        (),
+    ):  # in it nothing is configured; most rehearsals have one
+        given = {"user": user, "port": port and str(port), "hostname": alias.lower(), "host": alias}
+        return ClientSettings(
+            {
+                **usual,
+                **{keyword: (value,) for keyword, value in given.items() if value},
+                **_usual_files(usual),
+            },
+            frozenset(),
+        )
+    answer = ask(program, alias, file, user, port)
     configured = frozenset(
         keyword
         for keyword, values in answer.items()
@@ -95,6 +107,10 @@ def tokens_of(alias: str, values: Mapping[str, tuple[str, ...]]) -> Tokens:
         user=first("user", "") or own_name(),
         known_as=first("hostkeyalias", ""),
     )
+
+
+def _usual_files(usual: Answer) -> Mapping[str, tuple[str, ...]]:
+    return {keyword: tuple(usual[keyword][0].split(" ")) for keyword in KNOWN_HOSTS_FILES}
 
 
 def _files(

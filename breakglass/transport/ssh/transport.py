@@ -34,7 +34,9 @@ from breakglass.transport.ssh.rate_limit import REFUSED_LOGINS, ConnectionBudget
 from breakglass.transport.ssh.route import Hop, Route, route_to, words_of
 
 READ_CONFIGURATION = 10.0
-"""Seconds for `ssh_config` and its includes; a home on a dead file server never answers."""
+"""Seconds for `ssh -G` and the files; a home on a dead file server never answers."""
+READ_AT_ONCE = 16
+"""Hosts for which `ssh -G` is asked at once; each is a process."""
 TRIES = 3
 """Connections that one request may find dead or full before it gives up. Nothing was sent on any of them."""
 BARE_VERB = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]*")
@@ -99,6 +101,7 @@ class Ssh:
         self._connecting: dict[Route, _Shared] = {}
         self._budgets: dict[tuple[str, int], ConnectionBudget] = {}
         self._passphrases: dict[str, str] = {}
+        self._reading = asyncio.Semaphore(READ_AT_ONCE)
         self._asking = asyncio.Lock()
         self._answers: dict[HostKeyQuestion, tuple[float, bool]] = {}
 
@@ -181,7 +184,8 @@ class Ssh:
         if known is not None and known in self._kept and self._kept[known].active:
             return known
         try:
-            route = await in_thread(lambda: route_to(self._site, host), deadline=READ_CONFIGURATION)
+            async with self._reading:
+                route = await in_thread(lambda: route_to(self._site, host), deadline=READ_CONFIGURATION)
         except TimeoutError as error:
             raise SshFaultError(
                 "configuration",

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from breakglass.site.model import Host, Site
+from breakglass.transport.ssh.ask_openssh import ask, openssh
 from breakglass.transport.ssh.client_config import read
 from breakglass.transport.ssh.config_file import ClientConfigError
 from breakglass.transport.ssh.route import RouteError, route_to
-from breakglass.transport.ssh.settings import settings_of
+from breakglass.transport.ssh.settings import KNOWN_HOSTS_FILES, settings_of
 from tests.support.openssh import OpenSsh
 from tests.transport.ssh.support import run, transport
 
@@ -102,6 +103,20 @@ def test_without_ssh_the_settings_are_the_same(tmp_path: Path, monkeypatch: pyte
     assert read_alone.values["userknownhostsfile"] == (f"{tmp_path}/two words", f"{tmp_path}/pve")
 
 
+@pytest.mark.parametrize("text", ["", "# nothing\n\n"])
+def test_a_file_without_a_line_is_what_ssh_makes_of_it(tmp_path: Path, text: str) -> None:
+    """`ssh` is not asked for each host then; what it says for one serves for all."""
+    file = tmp_path / "config"
+    file.write_text(text)
+    program = openssh()
+    assert program is not None
+    asked = ask(program, "PVE", file, "ops", 2222)
+    found = settings_of("PVE", file, "ops", 2222)
+    joined = {keyword: (" ".join(found.values[keyword]),) for keyword in KNOWN_HOSTS_FILES}
+    assert {**found.values, **joined} == asked
+    assert not found.configured
+
+
 def test_a_user_that_is_given_is_matched_as_on_a_command_line(tmp_path: Path) -> None:
     file = tmp_path / "config"
     file.write_text("Match user ops\n  Port 2222\nMatch user root\n  Port 1\n")
@@ -140,7 +155,7 @@ def test_an_option_of_a_later_ssh_that_is_not_known_here_stops_with_its_name(
     )
     later.chmod(0o755)
     file = tmp_path / "config"
-    file.write_text("")
+    file.write_text("Host *\n  LeadElsewhere yes\n")
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     with pytest.raises(ClientConfigError, match="the option leadelsewhere is not known to breakglass"):
         settings_of("pve", file)

@@ -58,6 +58,7 @@ async def test_a_session_that_a_stuck_command_takes_up_is_replaced_by_a_new_conn
 ) -> None:
     with openssh(tmp_path, options=["MaxSessions 1"]) as server:
         async with transport(server.host()) as ssh:
+            await run(ssh, "true")  # so that the second below is the command's alone
             stuck = await run(ssh, "trap '' HUP TERM; sleep 60", timeout=1.0)
             after = await run(ssh, "echo again")
         assert (stuck.fault, after.stdout) == ("timeout", b"again\n")
