@@ -59,15 +59,10 @@ def settings_of(
     if file is not None and lines_in_files(file) == (
         (),
     ):  # in it nothing is configured; most rehearsals have one
-        given = {"user": user, "port": port and str(port), "hostname": alias.lower(), "host": alias}
-        return ClientSettings(
-            {
-                **usual,
-                **{keyword: (value,) for keyword, value in given.items() if value},
-                **_usual_files(usual),
-            },
-            frozenset(),
-        )
+        given = {"host": (alias,), "hostname": (alias.lower(),)}
+        given |= {"user": (user,)} if user is not None else {}
+        given |= {"port": (str(port),)} if port is not None else {}
+        return ClientSettings({**usual, **_usual_files(usual), **given}, frozenset())
     answer = ask(program, alias, file, user, port)
     configured = frozenset(
         keyword
