@@ -106,15 +106,7 @@ def server_of(choice: Choice, where: str) -> str:
     try:
         parts = urlsplit(given)
         if not parts.scheme or not parts.netloc:
-            secure = any(
-                choice.cluster.get(name)
-                for name in (
-                    "certificate-authority",
-                    "certificate-authority-data",
-                    "insecure-skip-tls-verify",
-                )
-            ) or any(choice.user.get(name) for name in ("client-certificate", "client-certificate-data"))
-            parts = urlsplit(f"{'https' if secure else 'http'}://{given}")
+            parts = urlsplit(f"http://{given}")
             if parts.path not in ("", "/"):
                 raise ValueError("it is neither a URL nor host:port")
         if parts.scheme not in ("https", "http") or not parts.hostname or parts.port == 0:
@@ -122,8 +114,7 @@ def server_of(choice: Choice, where: str) -> str:
     except ValueError as error:
         raise misused(
             f"{where}: kubeconfig context {choice.context} has no server URL but {given!r}: {error}; give "
-            f"`server` in"
-            " the site"
+            "`server` in the site"
         ) from None
     return parts._replace(query="", fragment="").geturl().rstrip("/")
 

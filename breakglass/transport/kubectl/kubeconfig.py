@@ -34,6 +34,8 @@ class Choice:
     cluster: Section
     user: Section
     place: Callable[[Part, str], str]
+    current_place: str
+    """The file and line that choose the context, where the site does not."""
 
     @property
     def impersonated(self) -> "Impersonated | None":
@@ -171,6 +173,7 @@ def _chosen(cluster: Cluster, read: Sequence[KubeconfigFile], environment: Mappi
         _as_the_site_says(cluster, described),
         user,
         place,
+        next((file.current_place for file in read if file.current), ""),
     )
 
 
@@ -190,6 +193,7 @@ def _pods_own(cluster: Cluster, account: InCluster) -> Choice:
         _as_the_site_says(cluster, described),
         _acting_as(cluster, user),
         lambda part, key: str(ACCOUNT),
+        str(ACCOUNT),
     )
 
 
