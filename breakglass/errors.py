@@ -36,7 +36,8 @@
   * WorldFaultError: a rule of a scenario cannot be carried out; the rehearsal says so
   * SimulatorError: stays within a simulated server, which answers with it
     * ApiError, PatchError, CronScheduleError, CutConnectionError: what the simulated Kubernetes API refuses
-    * ProtobufError, SpdyError: what a client sent is not of the protocol
+    * ProtobufError: what a client sent is not of the protocol
+  * SpdyError: the far side does not speak SPDY; stays with whoever reads its frames
 
 Decide by the second level: show a UserError and end; tell a CommandRefusedError and stay; record a StepError.
 The others never leave the package that raises them. `cli/main.py` catches the root, once, for all commands.

@@ -35,6 +35,9 @@ PATIENCE = 8.0
 SKEW = 2.0
 """Seconds that a host's clock may differ before it is said."""
 
+WEBSOCKETS = ("exec", "portforward")
+"""Subresources that are opened as WebSockets, which takes the right to `get` them."""
+
 EXPIRES_SOON = 14
 """Days before the end of a certificate at which it is said."""
 
@@ -167,6 +170,9 @@ async def _right(gateway: Gateway, right: Right, patience: float) -> Check:
     if fault.kind != "exit":
         return _of_fault(name, fault)
     mend = f"bind a Role that lets you {right.words}, or use a context that may"
+    if right.verb == "get" and right.subresource in WEBSOCKETS:
+        words = f"not allowed, so a WebSocket is refused; {right.subresource} then goes on over SPDY"
+        return Check(name, "suspect", words, mend, fault="forbidden")
     if right.namespace == "?":
         return Check(name, "suspect", "not in every namespace; it may be in the one that is needed", mend)
     return Check(name, "failed", "not allowed", mend, fault="forbidden")

@@ -128,7 +128,9 @@ class Exec(Operation):
         return self.target
 
     def needs(self) -> Iterator[Needed]:
-        yield "create", "pods", "exec", self.target.namespace or ""
+        # A WebSocket is opened with GET, and from Kubernetes 1.35 on `create` is asked for as well.
+        where = self.target.namespace or ""
+        yield from (("get", "pods", "exec", where), ("create", "pods", "exec", where))
 
 
 @dataclass(frozen=True, slots=True)

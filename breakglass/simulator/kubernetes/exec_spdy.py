@@ -12,7 +12,7 @@ from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.exec import ExecRequest, Stream, run
 from breakglass.simulator.kubernetes.hooks import Hooks, Stdin
-from breakglass.simulator.kubernetes.spdy import (
+from breakglass.spdy import (
     Data,
     Frame,
     FrameReader,

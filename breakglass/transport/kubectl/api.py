@@ -31,6 +31,7 @@ from breakglass.transport.kubectl.faults import (
     from_status,
     warnings,
 )
+from breakglass.transport.kubectl.spdy_streams import SpdyStreams
 from breakglass.values import Json, parse_json
 
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -40,6 +41,9 @@ PARSED_AT_ONCE = 256 * 1024
 """Bytes of JSON that are parsed in the event loop; more go to a thread."""
 
 PIECE = 64 * 1024
+
+SAID_FROM = 2.0
+"""Seconds of waiting that are said."""
 
 SHORTEST_PAUSE = 1.0
 """Seconds between two tries of a read, where `Retry-After` asks for less."""
@@ -176,7 +180,8 @@ class Api:
                 status = answer.status
                 answer.close()
                 sending.sent = False
-                sending.hears(f"{self.where}: HTTP {status}: waiting {pause:.0f} s, as Retry-After asks")
+                if pause >= SAID_FROM:
+                    sending.hears(f"{self.where}: HTTP {status}: waiting {pause:.0f} s, as Retry-After asks")
                 await asyncio.sleep(pause)
                 continue
             try:
@@ -211,6 +216,40 @@ class Api:
             server_hostname=access.server_name,
             trace_request_ctx=sending,
         )
+
+    @asynccontextmanager
+    async def spdy(
+        self, path: str, sending: Sending, *, query: Query, versions: Sequence[str]
+    ) -> AsyncGenerator[SpdyStreams]:
+        """Streams over SPDY/3.1 on a connection of their own. Raises FaultError when they are refused or
+        lost."""
+        access = await self.access()
+        headers = {"Connection": "Upgrade", "Upgrade": "SPDY/3.1", "Content-Length": "0"}
+        async with _new_session(access, fresh=True, sending=sending) as session:
+            try:
+                answer = await session.request(
+                    "POST",
+                    access.server + path,
+                    params=list(query),
+                    headers=CIMultiDict(
+                        [
+                            *_headers(access, headers).items(),
+                            *(("X-Stream-Protocol-Version", version) for version in versions),
+                        ]
+                    ),
+                    allow_redirects=False,
+                    **_through(access),
+                    server_hostname=access.server_name,
+                )
+                if answer.status != 101:
+                    refusal = await self._refusal(answer, sending)
+                    sending.sent = False  # no stream was opened, so nothing runs
+                    raise refusal
+                yield SpdyStreams(answer)
+            except (ApiConnectionLostError, aiohttp.ClientError, OSError) as error:
+                if isinstance(error, TimeoutError):
+                    raise
+                raise self.failed(error, sending) from None
 
     @asynccontextmanager
     async def websocket(

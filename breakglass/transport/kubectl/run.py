@@ -17,6 +17,7 @@ from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending
 from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError
 from breakglass.transport.kubectl.resources import Resource, Resources
+from breakglass.transport.kubectl.spdy_streams import SpdyStreams
 from breakglass.values import Json
 
 
@@ -135,6 +136,15 @@ class KubectlRun:
         with self._tracked(doing) as sending:
             async with self.api.websocket(path, sending, query=query, protocols=protocols) as socket:
                 yield socket, sending
+
+    @asynccontextmanager
+    async def spdy(
+        self, path: str, doing: str, query: Query, versions: Sequence[str]
+    ) -> AsyncGenerator[tuple[SpdyStreams, Sending]]:
+        """Streams over SPDY, for a server that refuses WebSockets. Raises FaultError."""
+        with self._tracked(doing) as sending:
+            async with self.api.spdy(path, sending, query=query, versions=versions) as streams:
+                yield streams, sending
 
     def _warn(self, sending: Sending) -> None:
         """Pass on what the server warned of, each once, as kubectl does."""

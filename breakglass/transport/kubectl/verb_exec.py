@@ -12,7 +12,7 @@ import aiohttp
 
 from breakglass.policy.kubectl.operations import Exec
 from breakglass.transport.base import Delivery, Fault
-from breakglass.transport.kubectl.api import Sending
+from breakglass.transport.kubectl.api import Query, Sending
 from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, container_of, pods_behind
 from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
@@ -37,20 +37,40 @@ async def execute(run: KubectlRun, request: Exec) -> VerbResult:
         if phase in ("Succeeded", "Failed"):
             message = f"cannot exec into a container in a completed pod; current phase is {phase}"
             raise refused_here("rejected", f"{run.where}: pod {name}: {message}", f"error: {message}")
-    stdin = run.request.stdin if request.stdin else None
     query = [("command", word) for word in request.command]
     query += [("container", container), ("stdout", "true"), ("stderr", "true")]
     if request.stdin:
         query.append(("stdin", "true"))
     doing = f"exec in pod {name}, container {container}"
+    path = PODS.path(namespace, name, "exec")
+    try:
+        return await _over_websocket(run, request, path, doing, query)
+    except KubectlFaultError as error:
+        if not _is_refused_upgrade(error):
+            raise
+        refused = error
+    try:
+        return await _over_spdy(run, request, path, doing, query)
+    except KubectlFaultError as error:
+        if error.fault.kind == "malformed" and not error.reason:
+            raise refused from None  # what refused the WebSocket knows nothing of SPDY either
+        raise
+
+
+def _is_refused_upgrade(error: KubectlFaultError) -> bool:
+    """Whether a WebSocket was refused, and nothing was run: by a role that allows no GET, by a server that is
+    too old, or by a proxy. kubectl goes on over SPDY then."""
+    return error.delivery is Delivery.ANSWERED and error.status in (400, 403, 405, 426, 501)
+
+
+async def _over_websocket(run: KubectlRun, request: Exec, path: str, doing: str, query: Query) -> VerbResult:
     # Without version 5 a command that reads its input to the end would never see one.
     protocols = (V5,) if request.stdin else (V5, V4)
-    path = PODS.path(namespace, name, "exec")
     async with run.websocket(path, doing, query, protocols) as (socket, sending):
         if request.stdin and socket.protocol != V5:
             message = f"{run.where}: {doing}: the server cannot end standard input; use `driver: binary`"
             raise KubectlFaultError("rejected", message, Delivery.UNKNOWN)
-        feeding = asyncio.create_task(_feed(socket, stdin or b"")) if request.stdin else None
+        feeding = asyncio.create_task(_feed(socket, run.request.stdin or b"")) if request.stdin else None
         try:
             status = await _streams(run, socket)
         finally:
@@ -58,9 +78,30 @@ async def execute(run: KubectlRun, request: Exec) -> VerbResult:
                 feeding.cancel()
                 with contextlib.suppress(asyncio.CancelledError, aiohttp.ClientError, ConnectionError):
                     await feeding
-        if status is None:
-            message = f"{run.where}: {doing}: the connection ended before the command's status came"
-            raise KubectlFaultError("disconnected", f"{message}; {NEXT['disconnected']}", Delivery.UNKNOWN)
+        return _ended(run, status, doing, sending)
+
+
+async def _over_spdy(run: KubectlRun, request: Exec, path: str, doing: str, query: Query) -> VerbResult:
+    async with run.spdy(path, doing, query, (V4,)) as (streams, sending):
+        error = streams.open({"streamtype": "error"}, finished=True)
+        fed = streams.open({"streamtype": "stdin"}) if request.stdin else None
+        out = streams.open({"streamtype": "stdout"})
+        err = streams.open({"streamtype": "stderr"})
+        if fed is not None:
+            data = run.request.stdin or b""
+            for start in range(0, len(data), PIECE):
+                streams.send(fed, data[start : start + PIECE])
+            streams.send(fed, b"", finished=True)
+        status, open_still = b"", {error, out, err}
+        async for frame in streams:
+            if frame.stream == error:
+                status += frame.data
+            elif frame.data and frame.stream in (out, err):
+                run.sink("stdout" if frame.stream == out else "stderr", frame.data)
+            if frame.finished:
+                open_still.discard(frame.stream)
+                if not open_still:
+                    break
         return _ended(run, status, doing, sending)
 
 
@@ -94,7 +135,10 @@ async def _streams(run: KubectlRun, socket: aiohttp.ClientWebSocketResponse) -> 
     return status or None
 
 
-def _ended(run: KubectlRun, raw: bytes, doing: str, sending: Sending) -> VerbResult:
+def _ended(run: KubectlRun, raw: bytes | None, doing: str, sending: Sending) -> VerbResult:
+    if not raw:
+        message = f"{run.where}: {doing}: the connection ended before the command's status came"
+        raise KubectlFaultError("disconnected", f"{message}; {NEXT['disconnected']}", Delivery.UNKNOWN)
     try:
         status = parse_json(raw)
     except ValueError:

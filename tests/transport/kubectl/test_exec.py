@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from breakglass.policy.kubectl.parse import understood
-from breakglass.simulator.kubernetes.access import RbacRule, User
+from breakglass.simulator.kubernetes.access import ADMIN, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import ExecAnswer, PodBirth, ServerFault
 from breakglass.transport.base import Delivery, KubectlRequest
 from tests.simulator.kubernetes.conftest import Start
@@ -143,3 +143,39 @@ async def test_a_command_cut_off_without_its_status_is_unknown(start: Start) -> 
         came = await run("exec -n web front -- half")
     assert (came.delivery, came.fault, came.out) == (Delivery.UNKNOWN, "disconnected", "begun\n")
     assert len(hooks.calls) == 1
+
+
+def only(verb: str) -> tuple[User, ...]:
+    """Users of whom one may look at pods, and open an exec with one verb only."""
+    rules = (RbacRule(("get", "list"), ("pods",)), RbacRule((verb,), ("pods/exec",)))
+    return ADMIN, User("oncall", rules)
+
+
+@pytest.mark.parametrize("verb", ["get", "create"])
+async def test_a_role_that_allows_one_way_of_exec_is_enough(start: Start, verb: str) -> None:
+    hooks = TestHooks(answers={"df": ExecAnswer(b"full\n" * 50_000, b"warning\n", exit=3)})
+    cluster = await start(pod("front", node_name="node1"), users=only(verb), hooks=hooks)
+    content = bytes(range(256)) * 800
+    async with client(cluster.server.kubeconfigs["oncall"]) as run:
+        came = await run("exec -n web front -- df -k")
+        read = await run("exec -i -n web front -- cat", stdin=content)
+    assert (came.result.exit, came.fault, came.delivery) == (3, "exit", Delivery.ANSWERED)
+    assert (came.out, came.err) == ("full\n" * 50_000, "warning\ncommand terminated with exit code 3\n")
+    assert (read.result.exit, bytes(read.output.stdout)) == (0, content)
+    assert [call.argv[0] for call in hooks.calls] == ["df", "cat"]
+
+
+async def test_a_connection_over_spdy_that_is_cut_is_unknown(start: Start) -> None:
+    hooks = TestHooks(answers={"sleep": ExecAnswer(b"begun\n", then="cut")})
+    cluster = await start(pod("front", node_name="node1"), users=only("create"), hooks=hooks)
+    async with client(cluster.server.kubeconfigs["oncall"]) as run:
+        came = await run("exec -n web front -- sleep")
+    assert (came.delivery, came.fault) == (Delivery.UNKNOWN, "disconnected")
+
+
+async def test_a_role_that_allows_no_exec_is_refused_by_what_it_lacks(start: Start) -> None:
+    cluster = await start(pod("front"), users=only("list"))
+    async with client(cluster.server.kubeconfigs["oncall"]) as run:
+        came = await run("exec -n web front -- reboot")
+    assert (came.delivery, came.fault) == (Delivery.ANSWERED, "forbidden")
+    assert "pods/exec" in came.message

@@ -11,6 +11,7 @@ import yaml
 
 import breakglass
 from breakglass.transport.base import Delivery
+from breakglass.transport.kubectl import api
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import pod
 from tests.transport.kubectl.recorder import Told, issued, kubeconfig_for, recorder
@@ -26,8 +27,11 @@ def python_313() -> str:
     return found
 
 
-@pytest.mark.parametrize("status", [429, 503])
-async def test_a_busy_server_is_waited_for_as_it_asks(tmp_path: Path, status: int) -> None:
+@pytest.mark.parametrize(("status", "said"), [(429, False), (503, True)])
+async def test_a_busy_server_is_waited_for_as_it_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, said: bool
+) -> None:
+    monkeypatch.setattr(api, "SAID_FROM", 0.5 if said else 2.0)
     busy = {"kind": "Status", "status": "Failure", "code": status, "message": "too many requests"}
     pods = {"kind": "PodList", "items": [{"metadata": {"name": "a"}}]}
     with recorder(tmp_path) as server:
@@ -37,7 +41,7 @@ async def test_a_busy_server_is_waited_for_as_it_asks(tmp_path: Path, status: in
         async with client(kubeconfig_for(tmp_path, server, {"token": "t"})) as run:
             came = await run("get pods -o name")
     assert (came.out, came.fault) == ("pod/a\n", "")
-    assert f"HTTP {status}: waiting 1 s, as Retry-After asks" in came.err
+    assert (f"HTTP {status}: waiting 1 s, as Retry-After asks" in came.err) is said
     assert len(server.asked) == 2
 
 

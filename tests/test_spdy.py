@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.simulator.kubernetes.spdy import (
+from breakglass.spdy import (
     DICTIONARY,
     Data,
     Frame,

@@ -1,4 +1,5 @@
 """Frames of SPDY/3.1, the protocol that `kubectl exec` spoke before WebSockets. Pure: bytes in, frames out.
+The driver falls back on it, and the simulated API server speaks it.
 
 Source: the SPDY protocol drafts 3 and 3.1 (Belshe, Peon; 2012-2013). Flow control is not enforced, as the
 client does not enforce it either.
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from breakglass.errors import SimulatorError
+from breakglass.errors import BreakglassError
 
 VERSION = 3
 FINISHED = 0x01
@@ -44,7 +45,7 @@ DICTIONARY = (
 """What both sides feed their header compression first (draft 3, section 2.6.10.1)."""
 
 
-class SpdyError(SimulatorError):
+class SpdyError(BreakglassError):
     """The far side sent something that is not SPDY/3.1."""
 
 
