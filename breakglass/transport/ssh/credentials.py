@@ -4,20 +4,38 @@ Named keys come first, then what the agent holds, then the keys that `ssh` tries
 closes after a few tries and counts them against the caller, so at most three are made.
 """
 
+import io
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
-from cryptography.hazmat.primitives.serialization import SSHCertificate, load_ssh_public_identity
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    SSHCertificate,
+    load_pem_private_key,
+    load_ssh_public_identity,
+)
 from paramiko.agent import AgentKey, AgentSSH
 from paramiko.pkey import PublicBlob, UnknownKeyType
 
 from breakglass.transport.ssh.certificates import invalid
 from breakglass.transport.ssh.route import Hop
 
+_PKCS8 = (b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+"""What `openssl` and `ssh-keygen -m PKCS8` write, and paramiko does not read."""
+_KINDS: Mapping[type, type[paramiko.PKey]] = {
+    Ed25519PrivateKey: paramiko.Ed25519Key,
+    EllipticCurvePrivateKey: paramiko.ECDSAKey,
+    RSAPrivateKey: paramiko.RSAKey,
+}
 MOST_TRIES = 3
 """Keys offered on one connection. Doors for emergencies allow three."""
 AGENT_TIMEOUT = 20.0
@@ -220,6 +238,14 @@ def _loaded(path: Path, passphrase: str | None) -> paramiko.PKey:
     """The private key alone, without the certificate that paramiko would take from beside it."""
     # What reads the file below paramiko takes bytes only.
     password = passphrase.encode() if passphrase is not None else None
-    key = paramiko.PKey.from_path(path, password)  # pyright: ignore[reportArgumentType]
-    key.public_blob = None
-    return key
+    content = path.read_bytes()
+    if not any(start in content for start in _PKCS8):
+        key = paramiko.PKey.from_path(path, password)  # pyright: ignore[reportArgumentType]
+        key.public_blob = None
+        return key
+    plain = load_pem_private_key(content, password if _PKCS8[1] in content else None)
+    for kind, of_paramiko in _KINDS.items():
+        if isinstance(plain, kind):
+            text = plain.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+            return of_paramiko.from_private_key(io.StringIO(text))
+    raise UnknownKeyType(key_type=type(plain).__name__, key_bytes=b"")

@@ -160,6 +160,18 @@ async def test_every_kind_of_key_gets_in(server: OpenSsh, tmp_path: Path, kind: 
         assert (await run(ssh, "echo in")).stdout == b"in\n"
 
 
+@pytest.mark.parametrize("kind", ["rsa", "ec"])
+async def test_a_key_that_openssl_wrote_gets_in(server: OpenSsh, tmp_path: Path, kind: str) -> None:
+    key = tmp_path / "key"
+    options = {"ec": ("-pkeyopt", "ec_paramgen_curve:P-256")}.get(kind, ())
+    support.run("openssl", "genpkey", "-algorithm", kind, *options, "-out", str(key))
+    key.chmod(0o600)
+    (tmp_path / "public").write_text(support.run("ssh-keygen", "-y", "-f", str(key)))
+    server.authorize(tmp_path / "public")
+    async with transport(server.host(identity=key)) as ssh:
+        assert (await run(ssh, "echo in")).stdout == b"in\n"
+
+
 async def test_an_encrypted_key_is_said_with_what_to_do(server: OpenSsh, tmp_path: Path) -> None:
     key = make_key(tmp_path / "key", passphrase="very secret")
     async with transport(server.host(identity=key)) as ssh:
@@ -193,7 +205,7 @@ class OneSecret:
         return self.value
 
 
-@pytest.mark.parametrize("form", ["RFC4716", "PEM"])
+@pytest.mark.parametrize("form", ["RFC4716", "PEM", "PKCS8"])
 async def test_a_secret_of_the_site_opens_an_encrypted_key(
     server: OpenSsh, tmp_path: Path, form: str
 ) -> None:
