@@ -72,6 +72,8 @@ command makes stays until it ends, and with Python's own 700 the search takes a 
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the program; the return value is the exit code."""
     gc.set_threshold(*COLLECT_AFTER)
+    if "HOME" not in os.environ:
+        _give_a_home()
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character must not end a walk.
@@ -85,6 +87,17 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         print(f"breakglass {__version__}")
         return 0
     return _guarded(lambda: _run(words))
+
+
+def _give_a_home() -> None:
+    """For a user who has no home at all, as in a container with any uid: the one that containers give. What
+    cannot be kept there is said where it is kept; without it, every `~` would end the program."""
+    import pwd
+
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        os.environ["HOME"] = "/"
 
 
 def _run(words: "Sequence[str]") -> int:

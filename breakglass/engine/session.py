@@ -51,8 +51,14 @@ class Session:
 
 
 def operator_name() -> str:
-    """Who is at the keyboard: `BREAKGLASS_OPERATOR`, or the login name."""
-    return os.environ.get("BREAKGLASS_OPERATOR") or getpass.getuser()
+    """Who is at the keyboard: `BREAKGLASS_OPERATOR`, the login name, or the number of a user without one."""
+    named = os.environ.get("BREAKGLASS_OPERATOR")
+    if named:
+        return named
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def find_others_of(
