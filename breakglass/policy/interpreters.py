@@ -67,7 +67,7 @@ _JQ = Interpreter(
     switches=_words(
         "-r -c -e -n -s -S -M -C -j -a -R --raw-output --compact-output --exit-status --slurp --tab"
     ),
-    code=_words("-f -L --from-file"),
+    code=_words("-f --from-file"),
     data=True,
     stdin=False,
     hint="capture what it reads, and look at it in an expression",

@@ -106,7 +106,7 @@ TARGETS = (
         ),
         _policy(
             *("risk", "tables", "cases", "assessment", "site_rules", "injection", "login_shell", "shell"),
-            *("word_lists", "sed", "awk", "jq"),
+            *("code_words", "word_lists", "sed", "awk", "jq"),
         ),
         _SLOW,
         _YAML,
