@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from tools.mutants import judges
-from tools.mutants.judges import ROOT, TARGETS, Target
-from tools.mutants.run import TOO_LONG, BrokenTestsError, Mutant, Verdict, judged, mutants, sample
+from tools.mutants.judges import ROOT, TARGETS, BrokenTestsError, Target
+from tools.mutants.run import TOO_LONG, Mutant, Verdict, judged, mutants, observed, sample
 
 KEPT = ROOT / ".cache" / "mutants.jsonl"
 LEAST = 95.0
@@ -58,10 +58,11 @@ def _survived() -> set[str]:
 def _judged(target: Target, drawn: Sequence[Mutant]) -> list[Verdict]:
     """The verdicts on the changes of one group; each survivor is said at once, and all are kept."""
     judges.preload(target)
+    seen = observed(target)
     verdicts: list[Verdict] = []
     with KEPT.open("a") as kept:
         for file, changes in groupby(sorted(drawn, key=lambda each: each.file), key=lambda each: each.file):
-            for verdict in judged(target, file, list(changes)):
+            for verdict in judged(target, seen[file], list(changes)):
                 verdicts.append(verdict)
                 kept.write(json.dumps([verdict.name, verdict.killed_by, round(verdict.seconds, 2)]) + "\n")
                 kept.flush()

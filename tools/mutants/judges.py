@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, groupby
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias, cast
@@ -174,6 +174,11 @@ TARGETS = (
     ),
 )
 
+
+class BrokenTestsError(Exception):
+    """The tests fail without any change."""
+
+
 Test: TypeAlias = tuple[str, Callable[[], object]]
 TraceFunction: TypeAlias = Callable[[FrameType, str, Any], Any]
 
@@ -318,11 +323,10 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What the tests did without a change. imported: lines that ran when the file was imported, whose value
-    any test may find; failed: the test that failed, and how."""
+    any test may find."""
 
     calls: tuple[Call, ...]
     imported: frozenset[int]
-    failed: str = ""
 
     def that_could_find(self, lines: frozenset[int]) -> list[Call]:
         """The calls that go through one of these lines, the quickest first, as many as the patience is for.
@@ -330,8 +334,14 @@ class Seen:
         if lines and not lines & self.imported:
             found = _quickest_first(each for each in self.calls if each.lines & lines)
         else:
-            through = _quickest_first(each for each in self.calls if each.lines)
-            found = [*through, *_quickest_first(each for each in self.calls if not each.lines)]
+            # Here each module is imported anew, which takes longer than most tests: one after the other.
+            found = [
+                each
+                for through in (True, False)
+                for _, calls in groupby(self.calls, key=lambda each: each.module)
+                for each in _quickest_first(calls)
+                if bool(each.lines) is through
+            ]
         spent = accumulate(each.seconds for each in found)
         return [each for each, so_far in zip(found, spent, strict=True) if so_far <= PATIENCE]
 
@@ -353,57 +363,70 @@ def import_tests(target: Target) -> None:
         importlib.import_module(module)
 
 
-def observed_before(target: Target, file: str) -> Path:
-    """Where what `observe` saw is kept, until the file or one of the tests is another."""
+def observed_before(target: Target) -> Path:
+    """Where what `observe` saw is kept, until one of the files or the tests is another."""
     tests = [ROOT / f"{name.replace('.', '/')}.py" for name in target.tests]
-    text = repr(target).encode() + b"".join(path.read_bytes() for path in (ROOT / file, *tests))
+    of_files = b"".join((ROOT / file).read_bytes() for file in files(target))
+    text = repr(target).encode() + of_files + b"".join(path.read_bytes() for path in tests)
     return ROOT / ".cache" / "mutants" / hashlib.sha256(text).hexdigest()[:24]
 
 
-def observe(target: Target, file: str) -> Seen:
-    """Call every test without a change, and note what each goes through."""
+def observe(target: Target) -> dict[str, Seen]:
+    """Call every test without a change, and note what each goes through of each file. Raises BrokenTestsError
+    where one fails."""
     sys.path.insert(0, str(ROOT))
     prepare()
-    tracer = _Tracer(str(ROOT / file))
+    tracer = _Tracer({str(ROOT / file): file for file in files(target)})
     threading.settrace(tracer.call)
     sys.settrace(tracer.call)
-    found: list[Call] = []
-    for module in in_order(target, file):
+    found: dict[str, list[Call]] = {file: [] for file in files(target)}
+    for module in target.tests:
         name = module
         try:
             for index, (test, call) in enumerate(tests(module, target.unless)):
                 name = test
-                tracer.lines = set()
+                tracer.lines = {}
                 start = time.process_time()
                 call()
-                seconds = time.process_time() - start
-                found.append(Call(module, test, index, round(seconds, 4), frozenset(tracer.lines)))
-        except BaseException as error:  # noqa: BLE001 - it is said, whatever it is
-            return Seen((), frozenset(), f"{name}: {type(error).__name__}: {error}")
-    return Seen(tuple(found), frozenset(tracer.imported))
+                seconds = round(time.process_time() - start, 4)
+                for file, calls in found.items():
+                    lines = frozenset(tracer.lines.get(file, ()))
+                    calls.append(Call(module, test, index, seconds, lines))
+        except BaseException as error:
+            raise BrokenTestsError(f"{target.name}: {name}: {type(error).__name__}: {error}") from error
+    return {
+        file: Seen(
+            tuple(sorted(calls, key=lambda each: in_order(target, file).index(each.module))),
+            frozenset(tracer.imported.get(file, ())),
+        )
+        for file, calls in found.items()
+    }
 
 
 class _Tracer:
-    """Notes the lines of one file that run: those of a test, and those that run while it is imported."""
+    """Notes the lines of some files that run: those of a test, and those that run while one is imported."""
 
-    def __init__(self, file: str) -> None:
-        self.lines: set[int] = set()
-        self.imported: set[int] = set()
-        self._file = file
-        self._importing = False
+    def __init__(self, files: Mapping[str, str]) -> None:
+        self.lines: dict[str, set[int]] = {}
+        self.imported: dict[str, set[int]] = {}
+        self._files = files
+        self._importing: set[str] = set()
 
     def call(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
-        if frame.f_code.co_filename != self._file:
+        file = self._files.get(frame.f_code.co_filename)
+        if file is None:
             return None
         if frame.f_code.co_name == "<module>":
-            self._importing = True
+            self._importing.add(file)
         return self._line
 
     def _line(self, frame: FrameType, event: str, argument: object) -> TraceFunction | None:
+        file = self._files[frame.f_code.co_filename]
         if event == "line":
-            (self.imported if self._importing else self.lines).add(frame.f_lineno)
+            where = self.imported if file in self._importing else self.lines
+            where.setdefault(file, set()).add(frame.f_lineno)
         elif event == "return" and frame.f_code.co_name == "<module>":
-            self._importing = False
+            self._importing.discard(file)
         return self._line
 
 

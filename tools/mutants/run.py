@@ -11,14 +11,14 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import BinaryIO, cast
 
 from tools.mutants import judges, python_code, tables
-from tools.mutants.judges import ROOT, Call, Seen, Target
+from tools.mutants.judges import ROOT, BrokenTestsError, Call, Seen, Target
 
 MEMORY = 3 << 30
 """Bytes that one process may take."""
@@ -26,13 +26,11 @@ SLOWER, AT_LEAST = 3, 4
 """A change is killed by its tests' taking so many times longer, and so many seconds more."""
 WAITING = 10
 """Times its processor's time that a process may take on the clock: other programs run too."""
+OBSERVING = 600.0
+"""Seconds of the processor that the tests of a group may take, with each line noted."""
 TOO_LONG = "taking too long"
 
 Maker = Callable[[], CodeType | str]
-
-
-class BrokenTestsError(Exception):
-    """The tests fail without any change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +84,12 @@ def _code(file: str, text: str, index: int) -> Maker:
     return make
 
 
-def judged(target: Target, file: str, found: Iterable[Mutant]) -> Iterator[Verdict]:
-    """The verdict on each change, as they come. Raises BrokenTestsError where the tests fail without one.
+def judged(target: Target, seen: Seen, found: Iterable[Mutant]) -> Iterator[Verdict]:
+    """The verdict on each change of one file, as they come.
 
     A change of a function is made in a process that has imported everything; one of what runs on importing
     the file is made before anything is imported.
     """
-    start = time.monotonic()
-    seen = _observed(target, file)
-    if seen.failed:
-        raise BrokenTestsError(f"{target.name}, {file}: {seen.failed}")
-    alone = sum(each.seconds for each in seen.calls)
-    print(f"{file}: the tests take {alone:.1f} s, {time.monotonic() - start:.1f} s with imports", flush=True)
     inner: list[Mutant] = []
     outer: list[Mutant] = []
     for mutant in found:
@@ -153,21 +145,31 @@ def _judged(target: Target, mutant: Mutant, calls: Sequence[Call], *, imported: 
     return Verdict(mutant.name, mutant.file, killed_by, used.ru_utime + used.ru_stime)
 
 
-def _observed(target: Target, file: str) -> Seen:
-    kept = judges.observed_before(target, file)
-    if kept.exists():
-        return cast("Seen", pickle.loads(kept.read_bytes()))
-    process, pipe = _started(600, lambda answer: pickle.dump(judges.observe(target, file), answer))
-    with os.fdopen(pipe, "rb") as answers:
-        told = answers.read()
-    _, status, _ = os.wait4(process, 0)
-    if not told:
-        return Seen((), frozenset(), f"they ended with status {status}")
-    seen = cast("Seen", pickle.loads(told))
-    if not seen.failed:
+def observed(target: Target) -> Mapping[str, Seen]:
+    """What the tests of a group do without a change, by file. Raises BrokenTestsError where one fails."""
+    kept = judges.observed_before(target)
+    if not kept.exists():
+        start = time.monotonic()
+        process, pipe = _started(OBSERVING, lambda answer: pickle.dump(_observed(target), answer))
+        with os.fdopen(pipe, "rb") as answers:
+            told = answers.read()
+        _, status, _ = os.wait4(process, 0)
+        if not told:
+            raise BrokenTestsError(f"{target.name}: they ended with status {status}")
+        found = cast("dict[str, Seen] | str", pickle.loads(told))
+        if isinstance(found, str):
+            raise BrokenTestsError(found)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(told)
-    return seen
+        print(f"{target.name}: looked on for {time.monotonic() - start:.0f} s", flush=True)
+    return cast("dict[str, Seen]", pickle.loads(kept.read_bytes()))
+
+
+def _observed(target: Target) -> dict[str, Seen] | str:
+    try:
+        return judges.observe(target)
+    except BrokenTestsError as error:
+        return str(error)
 
 
 def _started(limit: float | None, work: Callable[[BinaryIO], None]) -> tuple[int, int]:
