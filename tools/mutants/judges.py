@@ -18,7 +18,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeAlias, cast
@@ -106,7 +106,7 @@ TARGETS = (
         ),
         _policy(
             *("risk", "tables", "cases", "assessment", "site_rules", "injection", "login_shell", "shell"),
-            *("code_words", "word_lists", "sed", "awk", "jq"),
+            *("reasons", "code_words", "word_lists", "sed", "awk", "jq"),
         ),
         _SLOW,
         _YAML,
@@ -212,8 +212,12 @@ def prepare() -> None:
 def in_order(target: Target, file: str) -> list[str]:
     """The modules of tests, the one that is named after the file first."""
     stem = Path(file).stem
-    own = [name for name in target.tests if name.rpartition(".test_")[2].startswith(stem)]
+    own = [name for name in target.tests if _is_named(name, stem)]
     return [*own, *(name for name in target.tests if name not in own)]
+
+
+def _is_named(module: str, stem: str) -> bool:
+    return module.rpartition(".test_")[2].startswith(stem)
 
 
 def tests(module: str, unless: Sequence[str]) -> Iterator[Test]:
@@ -328,22 +332,30 @@ class Seen:
     calls: tuple[Call, ...]
     imported: frozenset[int]
 
-    def that_could_find(self, lines: frozenset[int]) -> list[Call]:
+    def that_could_find(self, lines: frozenset[int], file: str) -> list[Call]:
         """The calls that go through one of these lines, the quickest first, as many as the patience is for.
         Without lines, all calls: first those that go through the file at all."""
         if lines and not lines & self.imported:
             found = _quickest_first(each for each in self.calls if each.lines & lines)
         else:
             # Here each module is imported anew, which takes longer than most tests: one after the other.
-            found = [
-                each
-                for through in (True, False)
-                for _, calls in groupby(self.calls, key=lambda each: each.module)
-                for each in _quickest_first(calls)
-                if bool(each.lines) is through
-            ]
+            found = self._by_module(Path(file).stem)
         spent = accumulate(each.seconds for each in found)
         return [each for each, so_far in zip(found, spent, strict=True) if so_far <= PATIENCE]
+
+    def _by_module(self, stem: str) -> list[Call]:
+        """All calls, those that go through the file first; of the module that is named after it, then of that
+        which takes the shortest."""
+        takes: dict[str, float] = {}
+        for each in self.calls:
+            takes[each.module] = takes.get(each.module, 0.0) + each.seconds
+        return [
+            each
+            for through in (True, False)
+            for module in sorted(takes, key=lambda module: (not _is_named(module, stem), takes[module]))
+            for each in _quickest_first(self.calls)
+            if each.module == module and bool(each.lines) is through
+        ]
 
 
 def _quickest_first(calls: Iterable[Call]) -> list[Call]:

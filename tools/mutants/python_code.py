@@ -144,6 +144,8 @@ class _Finder:
                 return
             case ast.Call(func=ast.Name(id=called)) if called in NOT_CODE:
                 return
+            case ast.AnnAssign(annotation=ast.Name(id="TypeAlias"), value=ast.Subscript()):
+                return
             case ast.Subscript(
                 value=ast.Name(id="Literal" | "dict" | "list" | "set" | "tuple" | "frozenset")
             ):
