@@ -9,10 +9,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
@@ -240,21 +238,16 @@ async def _endpoint(gateway: Gateway, endpoint: Endpoint, patience: float) -> li
     if not endpoint.verify_tls:
         found.append(Check(f"{name}: TLS", "suspect", "NOT VERIFIED", "give its `ca` in the site file"))
     elif endpoint.url.startswith("https") and endpoint.forward is None:
-        found.append(await _certificate(endpoint, patience))
+        found.append(_certificate(f"{name}: TLS", result.tls))
     return found
 
 
-async def _certificate(endpoint: Endpoint, patience: float) -> Check:
-    from breakglass.transport.http.certificate import shown_at
-
-    name = f"endpoint {endpoint.name}: TLS"
-    url = urlsplit(endpoint.url)
-    host = url.hostname or ""
-    shown = await shown_at(endpoint.resolve or host, url.port or 443, host, patience)
-    if shown is None:
+def _certificate(name: str, tls: Mapping[str, Json] | None) -> Check:
+    if tls is None:
         return Check(name, "unknown", "its certificate could not be looked at")
-    days = (shown.not_after - datetime.now(UTC)).days
-    words = f"trusted; {shown.words} ends on {shown.not_after:%Y-%m-%d}, in {days} days"
+    days = int(str(tls["days_left"]))
+    its = f"its certificate ({tls['subject']}, issued by {tls['issuer']})"
+    words = f"trusted; {its} ends on {str(tls['not_after'])[:10]}, in {days} days"
     return Check(
         name, "ok" if days > EXPIRES_SOON else "suspect", words, "" if days > EXPIRES_SOON else "renew it"
     )

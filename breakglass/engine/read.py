@@ -540,6 +540,7 @@ def result_of_fault(kind: str, message: str) -> dict[str, Json]:
         "stderr": "",
         "json": None,
         "headers": {},
+        "tls": None,
         "seconds": 0.0,
         "fault": kind,
         "message": message,

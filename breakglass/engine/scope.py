@@ -147,6 +147,7 @@ def result_value(result: Result, stdout: str, stderr: str) -> dict[str, Json]:
         "stderr": stderr,
         "json": _expressible(result.data if result.data is not None else _maybe_json(stdout)),
         "headers": {name.lower(): value for name, value in result.headers.items()},
+        "tls": dict(result.tls) if result.tls is not None else None,
         "seconds": round(result.seconds, 3),
         "fault": result.fault.kind if result.fault else "",
         "message": result.fault.message if result.fault else "",

@@ -20,6 +20,7 @@ from yarl import URL
 from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
+from breakglass.transport.connector import connector_to, through
 from breakglass.transport.http.client import KEPT_FOR, USER_AGENT, fault_of, where_of
 from breakglass.transport.http.endpoint import (
     EndpointAddress,
@@ -27,9 +28,10 @@ from breakglass.transport.http.endpoint import (
     SecretResolver,
     address_of,
     authorization_of,
+    proxy_of,
     tls_of,
 )
-from breakglass.transport.resolver import ThreadResolver
+from breakglass.transport.proxy import Proxy
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -85,8 +87,10 @@ class RegistryClient:
         endpoint: Endpoint,
         address: EndpointAddress,
         authorization: str | None,
+        proxy: Proxy | None = None,
     ) -> None:
         self.requests = 0
+        self._proxy = proxy
         self._endpoint = endpoint
         self._address = address
         self._base = address.base.rstrip("/")
@@ -178,6 +182,7 @@ class RegistryClient:
             headers=sent,
             allow_redirects=False,
             server_hostname=self._address.name,
+            **through(self._proxy),
             auto_decompress=read is _read_whole,
         ) as response:
             return await read(response)
@@ -292,15 +297,18 @@ async def registry_client(
 ) -> AsyncGenerator[RegistryClient]:
     """A client for an endpoint, at its pinned address, with its certificate authority and credentials.
 
-    Raises what `secrets.resolve` and `forward` raise, and OSError for certificate files that cannot be read.
+    Raises what `secrets.resolve` and `forward` raise, OSError for certificate files and proxies that
+    cannot be used.
     """
     authorization = await authorization_of(endpoint, secrets)
     address = await address_of(endpoint, forward)
     context = await in_thread(lambda: tls_of(endpoint))
-    connector = aiohttp.TCPConnector(
-        ssl=context, limit=parallel, keepalive_timeout=KEPT_FOR, resolver=ThreadResolver()
-    )
-    client = RegistryClient(connector, endpoint, address, authorization)
+    try:
+        proxy = proxy_of(endpoint)
+    except ValueError as error:
+        raise OSError(str(error)) from error
+    connector = connector_to(proxy, ssl=context, limit=parallel, keepalive_timeout=KEPT_FOR)
+    client = RegistryClient(connector, endpoint, address, authorization, proxy)
     try:
         yield client
     finally:

@@ -49,9 +49,22 @@ def _usable(url: str) -> str:
         raise ValueError(f"{url[:80]!r} is not a URL: {error}") from error
     if parts.username is not None:
         wrong = "a URL holds no login; use `basic` with the name of a secret"
+    if not wrong and not (parts.hostname or "").isascii():
+        wrong = _no_international_name(parts.hostname or "")
     if wrong:
         raise ValueError(f"not a URL that can be used: {wrong}")
     return url
+
+
+def _no_international_name(host: str) -> str:
+    """Why a name with other letters than ASCII's has no form that can be looked up; empty where it has."""
+    import idna
+
+    try:
+        idna.encode(host, uts46=True)
+    except idna.IDNAError as error:
+        return f"its name cannot be looked up: {error}"
+    return ""
 
 
 def _ip_address(written: str) -> str:
@@ -253,6 +266,10 @@ class Endpoint:
     forward: PortForward | None = key(
         "Reach it through the Kubernetes API, past a broken ingress or login page.", default=None
     )
+    legacy_tls: bool = key(
+        "true: take TLS 1.0 and 1.1 and weak ciphers as well, for a device that can do no better.",
+        default=False,
+    )
 
     def checked(self, given: Given) -> "Endpoint":
         if given.has("client_key") and not given.has("client_certificate"):
@@ -267,6 +284,8 @@ class Endpoint:
         """What is allowed and rarely wise, with the key that says so."""
         if not self.verify_tls:
             yield "verify_tls", "verify_tls: false trusts whoever answers; give the endpoint's `ca` instead"
+        if self.legacy_tls:
+            yield "legacy_tls", "legacy_tls: true protects little; keep it for devices that can do no better"
         for name in self.headers:
             if name.lower() in CREDENTIAL_HEADERS:
                 yield (

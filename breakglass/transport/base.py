@@ -96,6 +96,8 @@ class Result:
     status: HTTP status; None where there is none.
     data: the answer as JSON where it is JSON (a `get -o json`, an HTTP body, a probe's findings), as it came:
         it is not yet redacted, and must not be shown or stored before it is.
+    tls: the certificate that an HTTP answer came with: `subject`, `issuer`, `names`, `not_before`,
+        `not_after`, `days_left`; None for one without TLS.
     seconds: time from sending to the last byte, from the monotonic clock.
     """
 
@@ -105,6 +107,7 @@ class Result:
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     data: Json = None
+    tls: Mapping[str, Json] | None = None
     fault: Fault | None = None
 
 

@@ -21,13 +21,30 @@ class ConnectorSettings(TypedDict, total=False):
     force_close: bool
     limit: int
     use_dns_cache: bool
+    keepalive_timeout: float
 
 
-def connector_to(socks: Proxy | None, **settings: Unpack[ConnectorSettings]) -> aiohttp.TCPConnector:
-    """A connector that goes straight to a server, or through a SOCKS5 proxy."""
-    if socks is None:
+class Through(TypedDict, total=False):
+    """What aiohttp is told of a proxy with each request."""
+
+    proxy: str
+    proxy_auth: aiohttp.BasicAuth
+
+
+def through(proxy: Proxy | None) -> Through:
+    """How a request goes through an HTTP proxy. One that speaks SOCKS5 is the connector's."""
+    if proxy is None or proxy.is_socks:
+        return {}
+    if proxy.login is None:
+        return {"proxy": proxy.url}
+    return {"proxy": proxy.url, "proxy_auth": aiohttp.BasicAuth(*proxy.login)}
+
+
+def connector_to(proxy: Proxy | None, **settings: Unpack[ConnectorSettings]) -> aiohttp.TCPConnector:
+    """A connector that goes straight to a server or an HTTP proxy, or through a SOCKS5 proxy."""
+    if proxy is None or not proxy.is_socks:
         return aiohttp.TCPConnector(resolver=ThreadResolver(), **settings)
-    return _SocksConnector(socks, resolver=_FarResolver(), **settings)
+    return _SocksConnector(proxy, resolver=_FarResolver(), **settings)
 
 
 class _FarResolver(AbstractResolver):

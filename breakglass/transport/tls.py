@@ -21,10 +21,12 @@ def trusting(authorities: bytes | None) -> ssl.SSLContext:
 
     Raises ValueError where there is no certificate among them, and ssl.SSLError for one that is broken.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _context()
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if authorities is None:
+        if (named := os.environ.get("SSL_CERT_FILE")) and not os.access(named, os.R_OK):
+            raise FileNotFoundError(0, "SSL_CERT_FILE names a file that cannot be read", named)
         context.load_default_certs()
         return context
     found = _CERTIFICATE.findall(authorities)
@@ -34,8 +36,23 @@ def trusting(authorities: bytes | None) -> ssl.SSLContext:
     return context
 
 
-def trusting_anybody() -> ssl.SSLContext:
+def _context() -> ssl.SSLContext:
+    """A context with OpenSSL's own choice of ciphers, which is curl's too; Python's leaves out those that
+    devices of ten years have."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers("DEFAULT")
+    return context
+
+
+def allow_legacy(context: ssl.SSLContext) -> None:
+    """Let old devices in: TLS 1.0 and 1.1, and ciphers and keys that no longer protect."""
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.options |= getattr(ssl, "OP_LEGACY_SERVER_CONNECT", 0x4)  # named from Python 3.12 on
+    context.set_ciphers("ALL:@SECLEVEL=0")
+
+
+def trusting_anybody() -> ssl.SSLContext:
+    context = _context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

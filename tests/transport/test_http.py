@@ -128,11 +128,23 @@ async def test_no_cookie_is_kept_from_one_request_to_the_next() -> None:
     assert "Cookie" not in seen.last.headers
 
 
-async def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_of_the_environment_is_not_asked_for_what_is_pinned_or_on_loopback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     async with serving(Seen()) as port:
         assert (await sent(endpoint_at(port))).status == 200
+        pinned = Endpoint("app", f"http://app.far.test:{port}", resolve="127.0.0.1")
+        assert (await sent(pinned)).status == 200
+
+
+async def test_an_international_name_is_sent_in_its_ascii_form() -> None:
+    seen = Seen()
+    async with serving(seen) as port:
+        result = await sent(Endpoint("i", f"http://bücher.test:{port}", resolve="127.0.0.1"))
+    assert result.status == 200
+    assert seen.last.headers["Host"] == f"xn--bcher-kva.test:{port}"
 
 
 @pytest.mark.parametrize(

@@ -160,3 +160,99 @@ async def test_a_connection_lost_in_the_handshake_is_not_sent() -> None:
         result = await sent(at(port), "POST")
     assert result.fault is not None and result.delivery is Delivery.NOT_SENT
     assert ssl.SSLError.__name__ not in result.fault.message
+
+
+async def test_the_certificate_of_an_answer_is_part_of_the_result(certificates: Certificates) -> None:
+    async with serving(Seen(), certificates.server(NAME)) as port, serving(Seen()) as plain:
+        result = await sent(at(port, ca=certificates.ca))
+        bare = await sent(Endpoint("app", f"http://127.0.0.1:{plain}"))
+    assert result.tls is not None
+    assert (result.tls["issuer"], NAME in str(result.tls["names"])) == ("CN=lab authority", True)
+    ends = datetime.strptime(str(result.tls["not_after"]), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+    assert result.tls["days_left"] == (ends - datetime.now(UTC)).days
+    assert bare.tls is None
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("legacy", [False, True])
+async def test_old_tls_is_taken_only_where_the_site_says_so(certificates: Certificates, legacy: bool) -> None:
+    old = certificates.server(NAME)
+    old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    async with serving(Seen(), old) as port:
+        result = await sent(at(port, ca=certificates.ca, legacy_tls=legacy))
+    if legacy:
+        assert result.status == 200
+    else:
+        assert "`legacy_tls: true`" in tls_fault(result)
+
+
+async def test_ciphers_that_openssl_takes_are_taken(certificates: Certificates) -> None:
+    device = certificates.server(NAME)
+    device.maximum_version = ssl.TLSVersion.TLSv1_2
+    device.set_ciphers("ECDHE-ECDSA-AES128-SHA:ECDHE-RSA-AES128-SHA:AES128-SHA")
+    async with serving(Seen(), device) as port:
+        assert (await sent(at(port, ca=certificates.ca))).status == 200
+
+
+async def test_ssl_cert_file_takes_the_place_of_the_systems_authorities(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(Seen(), certificates.server(NAME)) as port:
+        assert "is not trusted" in tls_fault(await sent(at(port)))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))
+        assert (await sent(at(port))).status == 200
+        monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+        missing = await sent(at(port))
+    assert missing.fault is not None
+    assert "/nowhere cannot be used: SSL_CERT_FILE names a file that cannot be read" in missing.fault.message
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+async def test_a_proxy_of_the_environment_leads_to_an_endpoint_and_resolves_its_name(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    asked: list[str] = []
+    async with serving(Seen(), certificates.server(NAME)) as port:
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            if scheme == "http":
+                asked.append((await reader.readuntil(b"\r\n\r\n")).split()[1].decode())
+                writer.write(b"HTTP/1.1 200 Yes\r\n\r\n")
+            else:
+                await reader.readexactly(3)
+                writer.write(b"\x05\x00")
+                length = (await reader.readexactly(5))[4]
+                name = (await reader.readexactly(length)).decode()
+                asked.append(f"{name}:{int.from_bytes(await reader.readexactly(2), 'big')}")
+                writer.write(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(piped(reader, far_writer), piped(far_reader, writer))
+
+        proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        result = await sent(at(port, ca=certificates.ca, resolve=None))
+        proxy.close()
+    assert (result.status, asked) == (200, [f"{NAME}:{port}"])
+
+
+async def piped(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def test_a_proxy_that_refuses_has_passed_nothing_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+    result = await sent(at(443, resolve=None), "POST")
+    proxy.close()
+    assert result.fault is not None
+    assert (result.fault.kind, result.delivery) == ("unreachable", Delivery.NOT_SENT)
+    assert "is not reached through the proxy: 403 No" in result.fault.message

@@ -29,8 +29,8 @@ MEMBERS: Mapping[str, frozenset[str]] = {
     "session": frozenset({"id", "mode", "operator"}),
     "result": frozenset(
         (
-            *("exit", "status", "text", "stderr", "json", "headers", "seconds", "fault", "message"),
-            *("answer", "choice", "note", "item"),
+            *("exit", "status", "text", "stderr", "json", "headers", "tls", "seconds"),
+            *("fault", "message", "answer", "choice", "note", "item"),
         )
     ),
 }

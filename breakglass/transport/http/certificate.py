@@ -4,6 +4,13 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from breakglass.values import Json
+
+if TYPE_CHECKING:
+    import httpx
 
 PATIENCE = 3.0
 """Seconds for the look. It comes after the fault, and is for its words only."""
@@ -18,6 +25,18 @@ class ShownCertificate:
     names: tuple[str, ...]
     not_before: datetime
     not_after: datetime
+
+    @property
+    def facts(self) -> dict[str, Json]:
+        """The certificate as an expression sees it. Times are of the form that CEL's `timestamp` takes."""
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "names": list(self.names),
+            "not_before": f"{self.not_before:%Y-%m-%dT%H:%M:%SZ}",
+            "not_after": f"{self.not_after:%Y-%m-%dT%H:%M:%SZ}",
+            "days_left": (self.not_after - datetime.now(UTC)).days,
+        }
 
     @property
     def words(self) -> str:
@@ -39,12 +58,21 @@ async def shown_at(address: str, port: int, name: str, patience: float = PATIENC
         connection = writer.get_extra_info("ssl_object")
         assert isinstance(connection, ssl.SSLObject)
         encoded = connection.getpeercert(binary_form=True)
-        return _read(encoded) if encoded else None
+        return certificate_in(encoded) if encoded else None
     finally:
         writer.transport.abort()
 
 
-def _read(encoded: bytes) -> ShownCertificate | None:
+def shown_in(response: "httpx.Response") -> bytes:
+    """The certificate with which an answer came, DER; empty for one without TLS."""
+    stream = response.extensions.get("network_stream")
+    connection = stream.get_extra_info("ssl_object") if stream is not None else None
+    return (connection.getpeercert(binary_form=True) or b"") if isinstance(connection, ssl.SSLObject) else b""
+
+
+@lru_cache(maxsize=64)
+def certificate_in(encoded: bytes) -> ShownCertificate | None:
+    """What stands in a certificate (DER); None where it cannot be read."""
     from cryptography import x509
 
     try:

@@ -7,10 +7,11 @@ environment, a second reading of `Location`) must not happen here unasked.
 import errno
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from breakglass.runbook.faults import FaultKind
@@ -18,7 +19,8 @@ from breakglass.site.model import Endpoint
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault
 from breakglass.transport.http.certificate import PATIENCE, distrust, shown_at
-from breakglass.transport.http.endpoint import EndpointAddress, tls_of
+from breakglass.transport.http.endpoint import EndpointAddress, proxy_of, tls_of
+from breakglass.transport.proxy import Proxy, ProxyRefusedError, socks_connect
 
 Trace: TypeAlias = Callable[[str, Mapping[str, object]], Awaitable[None]]
 """Is told what httpcore does: https://www.encode.io/httpcore/extensions/#trace."""
@@ -36,17 +38,73 @@ _CUT_OFF = ("disconnected", "closed connection")
 """How httpcore and h11 say that the far side closed before its answer was whole."""
 
 
+_OLD = (
+    *("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "DH_KEY_TOO_SMALL", "UNSAFE_LEGACY_RENEGOTIATION"),
+    *("NO_CIPHERS_AVAILABLE", "INSUFFICIENT_SECURITY", "EE_KEY_TOO_SMALL", "WRONG_SIGNATURE_TYPE"),
+)
+"""Parts of OpenSSL's reasons that a server gives which speaks no TLS of these years."""
+
+
 async def connections_to(
     endpoint: Endpoint, *, certificate: bool = True, kept: int = 8
 ) -> httpx.AsyncHTTPTransport:
     """Connections with the endpoint's trust.
 
     certificate: whether the endpoint's client certificate is shown. kept: idle connections that are kept.
-    Raises OSError for certificate files that cannot be read.
+    Raises OSError for certificate files that cannot be read, and ValueError for a proxy that cannot be used.
     """
     context = await in_thread(lambda: tls_of(endpoint, certificate=certificate))
     limits = httpx.Limits(max_keepalive_connections=kept, keepalive_expiry=KEPT_FOR)
-    return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
+    proxy = proxy_of(endpoint)
+    if proxy is not None and proxy.is_socks:
+        return _SocksTransport(proxy, context, kept)
+    through = httpx.Proxy(proxy.url, auth=proxy.login) if proxy is not None else None
+    return httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits, proxy=through)
+
+
+class _SocksTransport(httpx.AsyncHTTPTransport):
+    """Connections through a SOCKS5 proxy, which resolves the names."""
+
+    def __init__(self, proxy: Proxy, context: ssl.SSLContext, kept: int) -> None:
+        super().__init__(verify=context, trust_env=False)
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_keepalive_connections=kept,
+            keepalive_expiry=KEPT_FOR,
+            network_backend=_SocksBackend(proxy),
+        )
+
+
+class _SocksBackend(httpcore.AsyncNetworkBackend):
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+        self._backend = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        address, at = self._proxy.address
+        stream = await self._backend.connect_tcp(address, at, timeout, local_address, socket_options)
+
+        async def receive(size: int) -> bytes:
+            data = b""
+            while len(data) < size and (more := await stream.read(size - len(data))):
+                data += more
+            return data
+
+        try:
+            await socks_connect(self._proxy, host, port, stream.write, receive)
+        except BaseException as error:
+            await stream.aclose()
+            if isinstance(error, ProxyRefusedError):
+                raise httpcore.ProxyError(str(error)) from error
+            raise
+        return stream
 
 
 async def answer_to(
@@ -122,11 +180,24 @@ async def fault_of(
 
 def _handshake(error: ssl.SSLError) -> str:
     reason = (error.reason or "").upper()
+    if any(word in reason for word in _OLD):
+        return (
+            f"it speaks only old TLS ({error.reason}), which is not taken; if it is a device that can do no "
+            "better, say `legacy_tls: true` for this endpoint in the site"
+        )
     if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason:
-        return f"the TLS handshake was refused ({error.reason}); does it want a `client_certificate`?"
+        return (
+            f"the TLS handshake was refused ({error.reason}); does it want a `client_certificate`, or is it "
+            f"an old "
+            "device that has weak ciphers only (`legacy_tls: true` in the site)?"
+        )
     if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
         return "it does not speak TLS there; is it plain http, or another port?"
-    return f"the TLS handshake failed: {error.reason or 'cut off'}; check its `ca` and `client_certificate`"
+    return (
+        f"the TLS handshake failed: {error.reason or 'cut off'}; check its `ca` and `client_certificate`, "
+        f"and for an "
+        "old device `legacy_tls: true` in the site"
+    )
 
 
 def _unanswered(
@@ -143,6 +214,8 @@ def _unanswered(
         return "unreachable", f" cannot be reached: {_reason(chain)}; {advice}"
     if connecting or isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return "unreachable", f" cannot be reached: {_reason(chain)}"
+    if isinstance(error, httpx.ProxyError):
+        return "unreachable", f" is not reached through the proxy: {error}; is NO_PROXY to name it?"
     if isinstance(error, httpx.RemoteProtocolError) and not any(word in str(error) for word in _CUT_OFF):
         if "buffer too long" in str(error):  # h11's words
             return "malformed", " sends headers that do not end within 100 KB"

@@ -4,6 +4,7 @@ No HTTP library is loaded here, so that whoever only names these types stays lig
 """
 
 import base64
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from urllib.parse import urlsplit
 
 from breakglass.site.model import Endpoint, PortForward
 from breakglass.transport.base import SecretResolver
-from breakglass.transport.tls import trusting, trusting_anybody
+from breakglass.transport.proxy import Proxy, ascii_name, proxy_for
+from breakglass.transport.tls import allow_legacy, trusting, trusting_anybody
 
 Forward: TypeAlias = Callable[[PortForward], Awaitable[tuple[str, int]]]
 """Opens a port-forward, or gives the one that is open: the local address and port that lead through it."""
@@ -41,7 +43,8 @@ class EndpointAddress:
 async def address_of(endpoint: Endpoint, forward: Forward | None) -> EndpointAddress:
     """Where an endpoint is reached; a port-forward is opened. Raises what `forward` raises."""
     parts = urlsplit(endpoint.url)
-    host, name = parts.netloc, parts.hostname or ""
+    name = ascii_name(parts.hostname or "")
+    host = _bracketed(name) + (f":{parts.port}" if parts.port else "")
     port = parts.port or (443 if parts.scheme == "https" else 80)
     if endpoint.forward is not None and forward is not None:
         address, local = await forward(endpoint.forward)
@@ -50,7 +53,15 @@ async def address_of(endpoint: Endpoint, forward: Forward | None) -> EndpointAdd
     if endpoint.resolve is not None:
         there = _bracketed(endpoint.resolve) + (f":{parts.port}" if parts.port else "")
         return EndpointAddress(parts._replace(netloc=there).geturl(), host, name, port, endpoint.resolve)
-    return EndpointAddress(endpoint.url, host, name, port)
+    return EndpointAddress(parts._replace(netloc=host).geturl(), host, name, port)
+
+
+def proxy_of(endpoint: Endpoint) -> Proxy | None:
+    """The proxy of the environment that an endpoint is reached through. One whose address is pinned, or that
+    is forwarded, is reached through none. Raises ValueError, naming the variable."""
+    if endpoint.resolve is not None or endpoint.forward is not None:
+        return None
+    return proxy_for(endpoint.url, os.environ)
 
 
 def _bracketed(address: str) -> str:
@@ -80,7 +91,10 @@ def tls_of(endpoint: Endpoint, *, certificate: bool = True) -> ssl.SSLContext:
         try:
             context = trusting(endpoint.ca.read_bytes() if endpoint.ca is not None else None)
         except (OSError, ValueError) as error:
-            raise OSError(f"ca {endpoint.ca} cannot be used: {_why(error, 'no PEM certificates')}") from error
+            named = f"ca {endpoint.ca}" if endpoint.ca is not None else os.environ.get("SSL_CERT_FILE", "")
+            raise OSError(f"{named} cannot be used: {_why(error, 'no PEM certificates')}") from error
+    if endpoint.legacy_tls:
+        allow_legacy(context)
     if endpoint.client_certificate is not None and certificate:
         try:
             # A passphrase that is given, and wrong, keeps OpenSSL from asking for one on the terminal.

@@ -19,12 +19,14 @@ from breakglass.errors import UserError
 from breakglass.site.model import Endpoint, Site
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, HttpRequest, Request, Result, SecretResolver, Sink
+from breakglass.transport.http.certificate import certificate_in, shown_in
 from breakglass.transport.http.client import answer_to, connections_to, fault_of, where_of
 from breakglass.transport.http.endpoint import (
     EndpointAddress,
     Forward,
     address_of,
     authorization_of,
+    proxy_of,
 )
 from breakglass.transport.http.rules import (
     MOST_REDIRECTS,
@@ -60,9 +62,14 @@ class _Progress:
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
     received: int = 0
+    certificate: bytes = b""
+    """What the server showed, DER."""
 
     async def trace(self, event: str, info: Mapping[str, object]) -> None:
         """See `http_client.Trace`."""
+        if getattr(info.get("request"), "method", b"") == b"CONNECT":
+            self.doing = "asking the proxy for a way"
+            return
         match event:
             case "connection.connect_tcp.started":
                 self.fresh = True
@@ -134,12 +141,15 @@ class Http:
             seconds = time.monotonic() - started
             body = answer.body
             data = await in_thread(lambda: _parsed(body)) if body else None
+            der = progress.certificate
+            shown = await in_thread(lambda: certificate_in(der)) if der else None
             return Result(
                 Delivery.ANSWERED,
                 seconds,
                 status=answer.status,
                 headers=answer.headers,
                 data=data,
+                tls=shown.facts if shown is not None else None,
                 fault=answer.fault,
             )
         return Result(
@@ -177,6 +187,7 @@ class Http:
         while True:
             response = await self._open(call, progress)
             try:
+                progress.certificate = shown_in(response)
                 progress.status, progress.headers = response.status_code, dict(response.headers.items())
                 wait = retry_after(response)
                 pause = pause_before(wait, until) if wait is not None and call.reads else None
@@ -247,7 +258,7 @@ class Http:
             message = f"{where_of(endpoint, None)}: no port-forward to {there}: {error}"
             raise HttpNotSentError("unreachable", message) from error
         progress.address = address
-        if not address.address:
+        if not address.address and proxy_of(endpoint) is None:
             # Looked up here as well, since the loop's own threads would keep the program from ending
             # while a dead name server keeps them waiting.
             progress.doing = "resolving the name"
@@ -272,7 +283,7 @@ class Http:
                 made = await connections_to(
                     call.endpoint, certificate=not call.anonymous, kept=8 if call.reads else 0
                 )
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 message = f"{where_of(call.endpoint, None)}: {error}"
                 raise HttpNotSentError("configuration", message) from error
             connections = self._connections.setdefault(key, made)

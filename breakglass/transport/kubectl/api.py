@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Literal, TypedDict, cast
+from typing import Literal, cast
 
 import aiohttp
 from multidict import CIMultiDict
@@ -21,7 +21,7 @@ from multidict import CIMultiDict
 from breakglass.site.model import Cluster
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery
-from breakglass.transport.connector import connector_to
+from breakglass.transport.connector import connector_to, through
 from breakglass.transport.kubectl.access import Access, get_access
 from breakglass.transport.kubectl.faults import (
     NEXT,
@@ -212,7 +212,7 @@ class Api:
             data=data,
             headers=given,
             allow_redirects=False,
-            **_through(access),
+            **through(access.proxy),
             server_hostname=access.server_name,
             trace_request_ctx=sending,
         )
@@ -238,7 +238,7 @@ class Api:
                         ]
                     ),
                     allow_redirects=False,
-                    **_through(access),
+                    **through(access.proxy),
                     server_hostname=access.server_name,
                 )
                 if answer.status != 101:
@@ -280,7 +280,7 @@ class Api:
                         params=list(query),
                         headers=_headers(access, {}),
                         protocols=protocols,
-                        **_through(access),
+                        **through(access.proxy),
                         server_hostname=access.server_name,
                         max_msg_size=0,
                     )
@@ -397,20 +397,6 @@ class Api:
 def _headers(access: Access, given: Mapping[str, str]) -> CIMultiDict[str]:
     """The headers of a request: what it says itself, and who asks, and as whom."""
     return CIMultiDict([("User-Agent", "breakglass"), *given.items(), *access.headers])
-
-
-class _Through(TypedDict, total=False):
-    proxy: str
-    proxy_auth: aiohttp.BasicAuth
-
-
-def _through(access: Access) -> _Through:
-    """What aiohttp is told of a proxy. One that speaks SOCKS5 is its connector's."""
-    if access.proxy is None or access.proxy.is_socks:
-        return {}
-    if access.proxy.login is None:
-        return {"proxy": access.proxy.url}
-    return {"proxy": access.proxy.url, "proxy_auth": aiohttp.BasicAuth(*access.proxy.login)}
 
 
 def _retry_after(answer: aiohttp.ClientResponse) -> float | None:
