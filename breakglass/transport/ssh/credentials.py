@@ -5,6 +5,7 @@ closes after a few tries and counts them against the caller, so at most three ar
 """
 
 import io
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -29,8 +30,10 @@ from paramiko.pkey import PublicBlob, UnknownKeyType
 from breakglass.transport.ssh.certificates import invalid
 from breakglass.transport.ssh.route import Hop
 
-_PKCS8 = (b"-----BEGIN PRIVATE KEY-----", b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
-"""What `openssl` and `ssh-keygen -m PKCS8` write, and paramiko does not read."""
+_NOT_OF_PARAMIKO = re.compile(rb"-----BEGIN ((ENCRYPTED )?PRIVATE KEY|EC PARAMETERS)-----")
+"""What `openssl` and `ssh-keygen -m PKCS8` write."""
+_PARAMETERS = re.compile(rb"-----BEGIN EC PARAMETERS-----.*?-----END EC PARAMETERS-----\s*", re.DOTALL)
+"""A curve's name, which stands in the key as well."""
 _KINDS: Mapping[type, type[paramiko.PKey]] = {
     Ed25519PrivateKey: paramiko.Ed25519Key,
     EllipticCurvePrivateKey: paramiko.ECDSAKey,
@@ -239,11 +242,12 @@ def _loaded(path: Path, passphrase: str | None) -> paramiko.PKey:
     # What reads the file below paramiko takes bytes only.
     password = passphrase.encode() if passphrase is not None else None
     content = path.read_bytes()
-    if not any(start in content for start in _PKCS8):
+    if _NOT_OF_PARAMIKO.search(content) is None:
         key = paramiko.PKey.from_path(path, password)  # pyright: ignore[reportArgumentType]
         key.public_blob = None
         return key
-    plain = load_pem_private_key(content, password if _PKCS8[1] in content else None)
+    encrypted = b"ENCRYPTED" in content
+    plain = load_pem_private_key(_PARAMETERS.sub(b"", content), password if encrypted else None)
     for kind, of_paramiko in _KINDS.items():
         if isinstance(plain, kind):
             text = plain.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
