@@ -50,7 +50,7 @@ def run(arguments: Namespace) -> int:
 async def _run(request: Request) -> int:
     lines = TerminalInput(sys.stderr)
     async with open_session(
-        request, Prompts(secret=lines.ask_secret if on_a_terminal() else None)
+        request, Prompts(secret=lines.ask_secret if on_a_terminal() else None, tell=lines.say)
     ) as session:
         engine = session.engine
         engine.subscribe(lambda recorded, _: _tell(recorded, session))

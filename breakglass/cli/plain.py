@@ -36,7 +36,7 @@ UNDER_THE_VALUE = f"\n{'':12}"
 async def walk_plain(request: Request) -> int:
     """Walk a session line by line. Returns the exit code."""
     lines = TerminalInput(sys.stdout)
-    async with open_session(request, Prompts(secret=lines.ask_secret)) as session:
+    async with open_session(request, Prompts(secret=lines.ask_secret, tell=lines.say)) as session:
         engine = session.engine
         for recorded in engine.state.timeline:
             tell(recorded, as_json=False)

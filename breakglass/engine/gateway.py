@@ -58,10 +58,14 @@ SECRET_NAME = re.compile(r"\bsecrets\.([A-Za-z_][A-Za-z0-9_]*)")
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """How a person is asked for what only a person can give. None: nobody can be asked."""
+    """How a person is asked for what only a person can give. None: nobody can be asked.
+
+    tell: what somebody must do beside the program while it waits, such as touch a key. No secret is in it.
+    """
 
     secret: Callable[[str], Awaitable[str]] | None = None
     host_key: "Callable[[HostKeyQuestion], Awaitable[bool]] | None" = None
+    tell: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +222,7 @@ class Gateway:
         if kind is SshRequest:
             from breakglass.transport.ssh import Ssh
 
-            return Ssh(self.site, self.secrets, self._prompts.host_key)
+            return Ssh(self.site, self.secrets, self._prompts.host_key, self._prompts.tell)
         if kind is HttpRequest:
             from breakglass.transport.http.transport import Http
 

@@ -165,7 +165,9 @@ class Cockpit(BaseApp, inherit_bindings=False):
         from breakglass.tui.screens.walk.screen import WalkScreen
 
         try:
-            async with open_session(request, Prompts(self._ask_secret, self._ask_host_key)) as session:
+            async with open_session(
+                request, Prompts(self._ask_secret, self._ask_host_key, self._tell)
+            ) as session:
                 world = session.rehearsal
                 walk = WalkScreen(session.engine, speed=world.speed if world is not None else 1.0)
                 await self._show_walk(walk)
@@ -248,6 +250,10 @@ class Cockpit(BaseApp, inherit_bindings=False):
 
         self.draw_attention("an unknown host key")
         return await self.push_screen_wait(HostKey(question)) or False
+
+    def _tell(self, words: str) -> None:
+        self.draw_attention(words)
+        self.notify(visible_line(words), title="Something to do", timeout=20.0, markup=False)
 
     # ---------------------------------------------------------------- the terminal
     def draw_attention(self, words: str) -> None:

@@ -7,6 +7,7 @@ its own thread met, and a far side that talks nonsense makes that any exception 
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 import paramiko
 
@@ -42,10 +43,12 @@ class ConnectionLostError(RequestError):
 
 
 class ConnectionProgress:
-    """What is waited for, in words, for whoever runs out of patience. `within` is what that waits for."""
+    """What is waited for, in words, for whoever runs out of patience. `within` is what that waits for. `tell`
+    says it at once, where somebody must do something; None: nobody listens."""
 
     def __init__(self, words: str) -> None:
         self.words = words
+        self.tell: Callable[[str], None] | None = None
         self.within: ConnectionProgress | None = None
 
     def __str__(self) -> str:

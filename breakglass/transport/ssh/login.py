@@ -70,6 +70,8 @@ async def log_in(
                 tried.append(candidate.words)
                 if candidate.fido:
                     progress.words = f"{words}: waiting for a touch of the FIDO key {candidate.words}"
+                    if progress.tell is not None:
+                        progress.tell(f"{words}: touch the FIDO key when it blinks: {candidate.words}")
                 further = await _offered(client, hop, candidate.key)
                 if further is None:
                     continue

@@ -90,12 +90,19 @@ class _Shared:
 
 class Ssh:
     """The transport for `SshRequest`. `host_key_prompt` shows an unknown key to a person; None: nobody can be
-    asked, and unknown keys are refused."""
+    asked, and unknown keys are refused. `tell` says what a person must do while the program waits."""
 
-    def __init__(self, site: Site, secrets: SecretResolver, host_key_prompt: HostKeyPrompt | None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        secrets: SecretResolver,
+        host_key_prompt: HostKeyPrompt | None,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
         self._site = site
         self._secrets = secrets
         self._prompt = host_key_prompt
+        self._tell = tell
         self._routes: dict[str, Route] = {}
         self._kept: dict[Route, Connection] = {}
         self._connecting: dict[Route, _Shared] = {}
@@ -222,6 +229,7 @@ class Ssh:
         while (pause := budget.wait(time.monotonic())) > 0:
             progress.words = f"waiting {pause:.0f} s, since {words_of(route)} drops who comes too often"
             await asyncio.sleep(pause)
+        progress.tell = self._tell
         connection = await connect(route, via, budget, progress, self._passphrases)
         self._kept[route] = connection
         return connection

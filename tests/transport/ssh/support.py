@@ -52,9 +52,10 @@ async def transport(
     *hosts: Host,
     prompt: Callable[[HostKeyQuestion], Awaitable[bool]] | None = None,
     secrets: SecretResolver | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[Ssh]:
     """The transport of a site with these hosts."""
-    ssh = Ssh(Site("test", hosts={host.name: host for host in hosts}), secrets or NoSecrets(), prompt)
+    ssh = Ssh(Site("test", hosts={host.name: host for host in hosts}), secrets or NoSecrets(), prompt, tell)
     try:
         yield ssh
     finally:

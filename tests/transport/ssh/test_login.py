@@ -392,7 +392,7 @@ class FidoAgent:
         return b"\x0e" + string(string(self.TYPE) + string(signature) + counted)
 
 
-async def test_a_fido_key_in_the_agent_gets_in(
+async def test_a_fido_key_in_the_agent_gets_in_and_the_touch_is_said(
     server: OpenSsh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = FidoAgent(tmp_path / "agent")
@@ -400,9 +400,14 @@ async def test_a_fido_key_in_the_agent_gets_in(
     server.authorize(tmp_path / "token.pub")
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
     host = unnamed(server, f"IdentityFile {tmp_path / 'token.pub'}\nIdentitiesOnly yes\n")
+    told: list[str] = []
     with contextlib.closing(token):
-        async with transport(host) as ssh:
+        async with transport(host, tell=told.append) as ssh:
             assert (await run(ssh, "echo in")).stdout == b"in\n"
+            assert (await run(ssh, "echo again")).stdout == b"again\n"
+    assert [each.partition(": ")[2] for each in told] == [
+        f"touch the FIDO key when it blinks: {tmp_path / 'token.pub'} (by the agent)"
+    ]
 
 
 async def test_a_fido_key_outside_the_agent_is_told_how_to_get_there(server: OpenSsh, tmp_path: Path) -> None:
