@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.signature import signers_problem
+from breakglass.errors import UserError
 from breakglass.journal.folders import StateFolderError, prepare
 from breakglass.policy.kubectl.parse import understood
 from breakglass.runbook.actions import SshAction
@@ -29,6 +30,9 @@ from breakglass.values import Json
 
 PATIENCE = 8.0
 """Seconds for each look."""
+
+WAY = 5.0
+"""Seconds to say how a host was reached."""
 
 SKEW = 2.0
 """Seconds that a host's clock may differ before it is said."""
@@ -193,7 +197,7 @@ async def _host(gateway: Gateway, host: Host, sudo: bool, patience: float) -> li
     fault = response.result.fault
     if fault is not None and fault.kind != "exit":
         return [_of_fault(name, fault)]
-    found = [Check(name, "ok", f"lets you in, {response.result.seconds:.1f} s")]
+    found = [Check(name, "ok", f"lets {await _way(gateway, host)}, {response.result.seconds:.1f} s")]
     text = str(response.value["text"]).strip()
     if text.isdigit():
         found.append(_clock(name, int(text), before, after))
@@ -202,6 +206,18 @@ async def _host(gateway: Gateway, host: Host, sudo: bool, patience: float) -> li
     if sudo:
         found.append(await _sudo(gateway, host, patience))
     return found
+
+
+async def _way(gateway: Gateway, host: Host) -> str:
+    """As whom one got in, and where: what `ssh_config` has made of the host."""
+    from breakglass.transport.ssh.route import route_to, via_of
+
+    try:
+        route = await in_thread(lambda: route_to(gateway.site, host), deadline=WAY)
+    except (UserError, TimeoutError):
+        return "you in"
+    via = via_of(route)
+    return f"{route[-1].user} in at {route[-1].endpoint}" + (f" via {via}" if via else "")
 
 
 def _clock(name: str, theirs: int, before: float, after: float) -> Check:

@@ -53,6 +53,8 @@ async def test_everything_that_is_there_is_found_and_the_world_is_left_as_it_was
     assert found["cluster main: delete pod in vault"].state == "ok"
     assert found["cluster main: create pods/exec in vault"].state == "ok"
     assert found["host pve"].state == "ok"
+    pve = rehearsal.site.hosts["pve"]
+    assert f"lets {pve.user} in at {pve.address}:{pve.port}, " in found["host pve"].words
     assert found["endpoint vault"].state == "ok"
     assert found["secret vault_token"].state == "ok"
     assert not [check for check in found.values() if check.state == "failed"]

@@ -90,8 +90,11 @@ def via_of(route: Route) -> str:
 
 
 def route_to(site: Site, host: Host) -> Route:
-    """The hops to a host of the site. Reads files. Raises RouteError or ClientConfigError."""
-    return _route(site, host, 0)
+    """The hops to a host of the site. Runs `ssh -G` and reads files. Raises RouteError."""
+    try:
+        return _route(site, host, 0)
+    except ClientConfigError as error:
+        raise RouteError(f"host {host.name}: {error}") from error
 
 
 def _route(site: Site, host: Host, depth: int) -> Route:
@@ -105,10 +108,7 @@ def _route(site: Site, host: Host, depth: int) -> Route:
         command = settings.first("proxycommand")
         if command is None:
             return (hop,)
-        try:
-            return (replace(hop, proxy_command=tokens.expanded(command, "hnpr", "ProxyCommand")),)
-        except ClientConfigError as error:
-            raise RouteError(f"host {host.name}: {error}") from error
+        return (replace(hop, proxy_command=tokens.expanded(command, "hnpr", "ProxyCommand")),)
     between = tuple(_hop(each, _settings(each)) for each in jumps[1:])
     return (*_route(site, jumps[0], depth + 1), *between, hop)
 
@@ -135,10 +135,7 @@ def _jump(host: Host, text: str, tokens: Tokens) -> Host:
 
 
 def _settings(host: Host) -> ClientSettings:
-    try:
-        return settings_of(host.address, host.ssh_config, host.user, host.port)
-    except ClientConfigError as error:
-        raise RouteError(f"host {host.name}: {error}") from error
+    return settings_of(host.address, host.ssh_config, host.user, host.port)
 
 
 def _hop(host: Host, settings: ClientSettings) -> Hop:
@@ -174,7 +171,7 @@ def _hop(host: Host, settings: ClientSettings) -> Hop:
             settings.first("bindaddress"),
             settings.first("bindinterface"),
         ),
-        algorithms=_algorithms(host, settings),
+        algorithms=algorithms_of(settings),
         authority_algorithms=_authority_algorithms(settings),
         unusable=(f"PKCS11Provider {token}: not read; `ssh-add -s {token}` gives it to the agent",)
         if token
@@ -182,13 +179,6 @@ def _hop(host: Host, settings: ClientSettings) -> Hop:
         rsa_bits=int(settings.first("requiredrsasize") or 0),
         revoked_keys=tokens.path(revoked, "RevokedHostKeys") if revoked else None,
     )
-
-
-def _algorithms(host: Host, settings: ClientSettings) -> Algorithms:
-    try:
-        return algorithms_of(settings)
-    except ClientConfigError as error:
-        raise RouteError(f"host {host.name}: {error}") from error
 
 
 def _authority_algorithms(settings: ClientSettings) -> tuple[str, ...]:

@@ -53,9 +53,12 @@ def settings_of(
     """What `ssh [-F FILE] [-l USER] [-p PORT] ALIAS` would use. Blocks. Raises ClientConfigError, also for an
     option that is not known here, and so could lead anywhere."""
     program = openssh()
-    if program is None:
+    try:
+        usual = unconfigured(program) if program is not None else None
+    except ClientConfigError:
+        usual = None  # another program of that name, or a very old one, which knows no -G
+    if program is None or usual is None:
         return _as_read(alias, read(alias, file, user, port))
-    usual = unconfigured(program)
     if file is not None and lines_in_files(file) == (
         (),
     ):  # in it nothing is configured; most rehearsals have one

@@ -161,6 +161,16 @@ def test_an_option_of_a_later_ssh_that_is_not_known_here_stops_with_its_name(
         settings_of("pve", file)
 
 
+def test_an_ssh_that_cannot_be_asked_counts_as_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "ssh"
+    other.write_text('#!/bin/sh\necho "unknown option -G" >&2\nexit 1\n')
+    other.chmod(0o755)
+    file = tmp_path / "config"
+    file.write_text("Host pve\n  HostName 10.0.0.1\n")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert settings_of("pve", file).first("hostname") == "10.0.0.1"
+
+
 def test_without_ssh_a_name_that_would_be_looked_up_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +307,11 @@ def test_tokens_in_a_jump_are_those_of_the_host_that_it_leads_to(tmp_path: Path)
         ("", [Host("box", "x", jump=("absent",))], "'absent' is not in the site; it has: box"),
         ("ProxyCommand nc %h %C\n", [Host("box", "x")], "ProxyCommand nc %h %C: the token %C is not"),
         ("PubkeyAuthentication no\n", [Host("box", "x")], "sets pubkeyauthentication false"),
+        (
+            "IdentityFile ${BG_NOT_SET}/id\n",
+            [Host("box", "x")],
+            "host box: identityfile .* BG_NOT_SET is not set",
+        ),
         ("ProxyUseFdpass yes\n", [Host("box", "x")], "sets proxyusefdpass yes, which breakglass does not do"),
         (
             "Ciphers chacha20-poly1305@openssh.com\n",
