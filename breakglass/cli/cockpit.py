@@ -19,6 +19,11 @@ def open_library() -> int:
 
         print("the library needs a terminal; see breakglass --help for what works without", file=sys.stderr)
         return ExitCode.USAGE
+    if os.environ.get("TERM") == "dumb":
+        from breakglass.exit_codes import ExitCode
+
+        print("this terminal (TERM=dumb) shows no full screen; see breakglass list, and run", file=sys.stderr)
+        return ExitCode.USAGE
     return open_cockpit(None)
 
 

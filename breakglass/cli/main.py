@@ -3,6 +3,7 @@
 Commands are imported when they are asked for, so that `--version` and `list` cost no more than they use.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -72,6 +73,7 @@ command makes stays until it ends, and with Python's own 700 the search takes a 
 def main(argv: "Sequence[str] | None" = None) -> int:
     """Run the program; the return value is the exit code."""
     gc.set_threshold(*COLLECT_AFTER)
+    _open_standard_streams()
     if "HOME" not in os.environ:
         _give_a_home()
     words = list(sys.argv[1:] if argv is None else argv)
@@ -83,9 +85,6 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         from breakglass.cli.completion import complete
 
         complete(program(*os.environ["COMP_LINE"].split()))
-    if words == ["--version"]:
-        print(f"breakglass {__version__}")
-        return 0
     return _guarded(lambda: _run(words))
 
 
@@ -100,7 +99,21 @@ def _give_a_home() -> None:
         os.environ["HOME"] = "/"
 
 
+def _open_standard_streams() -> None:
+    """Put the null device in place of standard streams that are closed. Otherwise the first file that is
+    opened would be one of them, and what is meant for a terminal would get into a record."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
+
+
 def _run(words: "Sequence[str]") -> int:
+    if list(words) == ["--version"]:
+        print(f"breakglass {__version__}")
+        return 0
     if words:
         name = next((word for word in words if not word.startswith("-")), "")
         arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
@@ -150,7 +163,9 @@ def _guarded(run: "Callable[[], int]") -> int:
     from breakglass.errors import BreakglassError
 
     try:
-        return run()
+        code = run()
+        sys.stdout.flush()
+        return code
     except BreakglassError as error:
         print(error, file=sys.stderr)
         return _code("USAGE")
@@ -160,6 +175,16 @@ def _guarded(run: "Callable[[], int]") -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return _code("DONE")
+    except OSError as error:
+        # Of a file that cannot be written its own part of the program tells; only a stream has no name.
+        if error.errno not in (errno.ENOSPC, errno.EIO) or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would fail once more as it ends
+        try:
+            print(f"standard output cannot be written: {error.strerror}", file=sys.stderr)
+        except OSError:
+            os.dup2(1, 2)
+        return _code("NOT_RECOVERED")
 
 
 def _code(name: str) -> int:

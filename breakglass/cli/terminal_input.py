@@ -20,6 +20,12 @@ def on_a_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
+def is_dumb() -> bool:
+    """Whether the terminal says that it can only put one line after another, as Emacs' shell and some serial
+    consoles do."""
+    return os.environ.get("TERM") == "dumb"
+
+
 class TerminalInput:
     """Lines from standard input, read in a thread that never keeps the program from ending.
 

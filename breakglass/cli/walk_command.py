@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.headless import ScriptOf, walk_headless
-from breakglass.cli.terminal_input import on_a_terminal
+from breakglass.cli.terminal_input import is_dumb, on_a_terminal
 from breakglass.engine.session import Request
 from breakglass.exit_codes import ExitCode
 
@@ -16,7 +16,11 @@ def add_walk_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the runbook"
     )
-    parser.add_argument("--plain", action="store_true", help="no full screen: lines and numbered choices")
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="no full screen: lines and numbered choices; by itself where TERM is dumb",
+    )
     parser.add_argument("--json", action="store_true", help="headless, every event as a JSON line")
 
 
@@ -36,7 +40,7 @@ def walk_with(request: Request, arguments: Namespace, script_of: ScriptOf, *, he
     """Walk in the cockpit, in plain lines, or headless where nobody can be asked."""
     if headless or arguments.json or not (on_a_terminal() or arguments.plain):
         return asyncio.run(walk_headless(request, script_of, as_json=arguments.json))
-    if arguments.plain:
+    if arguments.plain or is_dumb():
         from breakglass.cli.plain import walk_plain
 
         return asyncio.run(walk_plain(request))

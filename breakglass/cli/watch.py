@@ -14,7 +14,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 
 from breakglass.cli.cockpit import prepare_environment
-from breakglass.cli.terminal_input import on_a_terminal
+from breakglass.cli.terminal_input import is_dumb, on_a_terminal
 from breakglass.cli.walk_output import tell
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import SessionFolder, find_session, state_folder
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     folder = find_session(state_folder(), arguments.session)
     # In a browser there is no terminal: `breakglass serve` names the driver that speaks to the page.
-    on_a_screen = on_a_terminal() or bool(os.environ.get("TEXTUAL_DRIVER"))
+    on_a_screen = (on_a_terminal() and not is_dumb()) or bool(os.environ.get("TEXTUAL_DRIVER"))
     if arguments.plain or arguments.json or not on_a_screen:
         return asyncio.run(tell_all(folder, as_json=arguments.json))
     prepare_environment(os.environ)

@@ -51,7 +51,8 @@ class Cockpit(BaseApp, inherit_bindings=False):
     TITLE = "breakglass"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt", show=False, priority=True, system=True)
+        Binding("ctrl+c", "interrupt", show=False, priority=True, system=True),
+        Binding("ctrl+z", "suspend_process", show=False, priority=True, system=True),
     ]
 
     def __init__(self, code_of: CodeOf, request: "Request | None" = None) -> None:

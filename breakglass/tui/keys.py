@@ -3,7 +3,8 @@ table.
 
 An action's name is the name of the method that does it: `rerun` is `action_rerun` of its screen. Keys are
 printable or are ones that every terminal sends the same (Enter, Esc, arrows, paging); ^B ^A ^S ^Q ^Z ^I ^J ^M
-and ^H belong to multiplexers, job control and the terminal itself, and are never bound.
+and ^H belong to multiplexers, job control and the terminal itself, and are never bound here. ^Z stops the
+program, as everywhere.
 """
 
 from collections.abc import Iterable, Mapping
