@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from breakglass.transport.ssh import chacha
 from breakglass.transport.ssh.config_file import ClientConfigError
 from breakglass.transport.ssh.patterns import matches_any
 from breakglass.transport.ssh.protocol import Client
@@ -30,7 +31,8 @@ OURS: Mapping[str, tuple[str, ...]] = {
     KEX: Client.usual_kex,
     HOST_KEYS: (*_KEYS, *(f"{each}{CERTIFICATE}" for each in _KEYS)),
     # AES-GCM comes before AES-CTR, as in OpenSSH 10.0: it needs no second pass over what came.
-    CIPHERS: tuple(sorted(_usual(_CIPHERS), key=lambda each: "-gcm" not in each)),
+    # What is made up for in Python comes last.
+    CIPHERS: (*sorted(_usual(_CIPHERS), key=lambda each: "-gcm" not in each), chacha.NAME),
     MACS: _usual(_MACS),
 }
 """What is offered where nothing is configured, the best first."""

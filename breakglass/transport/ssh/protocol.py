@@ -9,6 +9,8 @@ import paramiko
 from paramiko.common import MSG_CHANNEL_FAILURE, MSG_CHANNEL_REQUEST, cMSG_CHANNEL_DATA
 from paramiko.kex_curve25519 import KexCurve25519
 
+from breakglass.transport.ssh import chacha
+
 QUIET = "breakglass.transport.ssh"
 """Where paramiko logs. Nobody listens: a line on the terminal would land in the cockpit."""
 logging.getLogger(QUIET).addHandler(logging.NullHandler())
@@ -31,10 +33,20 @@ class Client(paramiko.Transport):
         **cast("Mapping[str, object]", paramiko.Transport._kex_info),  # pyright: ignore
         CURVE25519: KexCurve25519,
     }
+    _cipher_info: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        **cast("Mapping[str, Mapping[str, object]]", paramiko.Transport._cipher_info),  # pyright: ignore
+        chacha.NAME: {
+            "class": chacha.ChaChaPoly,
+            "block-size": 8,
+            "iv-size": 12,
+            "key-size": chacha.KEY_SIZE,
+            "is_aead": True,
+        },
+    }
     usual_kex: ClassVar[tuple[str, ...]] = _with_curve(paramiko.Transport._preferred_kex)  # pyright: ignore
 
     def __init__(self, wire: socket.socket | paramiko.Channel) -> None:
-        super().__init__(wire)
+        super().__init__(wire, packetizer_class=chacha.ChaChaPacketizer)
         self.set_log_channel(QUIET)
         self.killed: dict[int, str] = {}
         """The signal that ended a channel's command, without `SIG`."""

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from paramiko import SSHException
 
 from breakglass.transport.ssh import Ssh
 from breakglass.transport.ssh.algorithms import named
+from breakglass.transport.ssh.chacha import ChaChaPoly
 from tests.support.openssh import OpenSsh, openssh
 from tests.transport.ssh.support import run, transport
 
@@ -34,8 +36,9 @@ async def test_where_nothing_is_configured_the_fast_cipher_is_used(server: OpenS
     [
         ["KexAlgorithms curve25519-sha256"],
         ["MACs umac-128-etm@openssh.com", "Ciphers aes256-gcm@openssh.com"],
+        ["MACs umac-128-etm@openssh.com", "Ciphers chacha20-poly1305@openssh.com"],
     ],
-    ids=["the newer name of curve25519", "no MAC that we have, and none needed"],
+    ids=["the newer name of curve25519", "no MAC that we have, and none needed", "chacha20 alone"],
 )
 async def test_a_strict_server_lets_us_in(tmp_path: Path, options: list[str]) -> None:
     with openssh(tmp_path / "sshd", options=options) as server:
@@ -95,3 +98,30 @@ def test_a_list_may_change_the_usual_one() -> None:
     assert named("+c,b", usual) == ("a-1", "a-2", "b", "c")
     assert named("-a-*", usual) == ("b",)
     assert named("^b,c", usual) == ("b", "c", "a-1", "a-2")
+
+
+async def test_much_goes_both_ways_under_chacha20_and_new_keys(tmp_path: Path) -> None:
+    options = ["Ciphers chacha20-poly1305@openssh.com", "RekeyLimit 300K"]
+    data = bytes(range(256)) * 4096
+    with openssh(tmp_path / "sshd", options=options) as server:
+        async with transport(server.host()) as ssh:
+            assert (await run(ssh, "cat", stdin=data)).stdout == data
+            assert agreed(ssh)[0] == "chacha20-poly1305@openssh.com"
+
+
+def test_a_changed_byte_under_chacha20_is_noticed() -> None:
+    sending, receiving = ChaChaPoly(bytes(range(64))), ChaChaPoly(bytes(range(64)))
+    sending.number = receiving.number = lambda: 7
+    sealed = sending.encrypt(b"", b"a packet", b"\0\0\0\x08")
+    receiving.sent_length = sending.sent_length
+    assert receiving.turned_length(sending.sent_length) == b"\0\0\0\x08"
+    assert receiving.decrypt(b"", sealed, b"") == b"a packet"
+    for changed in (b"\1" + sealed[1:], sealed[:-1] + bytes([sealed[-1] ^ 1])):
+        with pytest.raises(SSHException, match="Mismatched MAC"):
+            receiving.decrypt(b"", changed, b"")
+    receiving.sent_length = bytes(4)
+    with pytest.raises(SSHException, match="Mismatched MAC"):
+        receiving.decrypt(b"", sealed, b"")
+    receiving.sent_length, receiving.number = sending.sent_length, lambda: 8
+    with pytest.raises(SSHException, match="Mismatched MAC"):
+        receiving.decrypt(b"", sealed, b"")

@@ -314,9 +314,9 @@ def test_tokens_in_a_jump_are_those_of_the_host_that_it_leads_to(tmp_path: Path)
         ),
         ("ProxyUseFdpass yes\n", [Host("box", "x")], "sets proxyusefdpass yes, which breakglass does not do"),
         (
-            "Ciphers chacha20-poly1305@openssh.com\n",
+            "MACs umac-128@openssh.com\n",
             [Host("box", "x")],
-            "allows only Ciphers chacha20-poly1305@openssh.com, and .* add one of aes",
+            "allows only MACs umac-128@openssh.com, and .* add one of hmac",
         ),
         ("ProxyJump user@:22\n", [Host("box", "x")], 'line 1: Invalid ProxyJump "user@:22"'),
         ("Port many\n", [Host("box", "x")], "line 1: Bad port 'many'"),
