@@ -110,6 +110,15 @@ def test_a_way_that_cannot_be_told_and_a_name_that_is_not_there_are_errors(
 ) -> None:
     assert main(["site", "explain", "nobody", "--site", str(site)]) == 2
     assert "it has: web1, other" in capsys.readouterr().err
-    (tmp_path / "config").write_text("Host web1\n  KnownHostsCommand /bin/keys %H\n")
+    (tmp_path / "config").write_text("Host web1\n  Port many\n")
     assert main(["site", "explain", "web1", "--site", str(site)]) == 2
-    assert "knownhostscommand /bin/keys %H" in capsys.readouterr().err
+    assert "Bad port 'many'" in capsys.readouterr().err
+
+
+def test_what_stops_is_told_beside_the_values(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "config").write_text("Host web1\n  HostName 10.0.0.1\n  KnownHostsCommand /bin/keys %H\n")
+    answer = explained(capsys, "web1", "--site", str(site))
+    assert answer["hostname"] == "10.0.0.1" and "hops" not in answer
+    assert "ssh_config sets knownhostscommand /bin/keys %H" in answer["stops"]

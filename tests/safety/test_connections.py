@@ -143,7 +143,8 @@ def through(sshd: OpenSsh, between: Proxy, folder: Path) -> Host:
 
 
 async def is_there(marker: Path) -> None:
-    while not marker.exists():
+    """Wait until it is written, which a shell does after it has made it."""
+    while not marker.exists() or not marker.stat().st_size:
         await asyncio.sleep(0.01)
 
 

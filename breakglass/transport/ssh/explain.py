@@ -10,7 +10,7 @@ from breakglass.site.model import Host, Site
 from breakglass.transport.explained import DEFAULT, Fact, Places
 from breakglass.transport.ssh.client_config import Found, read
 from breakglass.transport.ssh.config_file import ClientConfigError
-from breakglass.transport.ssh.route import CONNECT_TIMEOUT, route_to
+from breakglass.transport.ssh.route import CONNECT_TIMEOUT, RouteError, route_to
 from breakglass.transport.ssh.settings import KNOWN_HOSTS_FILES, ClientSettings, settings_of, tokens_of
 from breakglass.transport.ssh.tokens import Tokens
 
@@ -30,11 +30,8 @@ AS_SSH_SAYS = "ssh -G"
 
 
 def explain_host(site: Site, host: Host, places: Places) -> list[Fact]:
-    """Every value that decides how one gets in. Runs `ssh -G`; connects to nothing.
-
-    Raises UserError where the way cannot be told.
-    """
-    route = route_to(site, host)
+    """Every value that decides how one gets in, and the hops, or why it stops. Runs `ssh -G`; connects to
+    nothing. Raises ClientConfigError where `ssh` itself would stop."""
     settings = settings_of(host.address, host.ssh_config, host.user, host.port)
     tokens = tokens_of(host.address, settings.values)
     lines = _lines(host, settings)
@@ -53,8 +50,15 @@ def explain_host(site: Site, host: Host, places: Places) -> list[Fact]:
         )
     if facts[0].place == DEFAULT:
         facts[0] = Fact("hostname", facts[0].value, places("address"))
-    words = tuple(hop.words for hop in route)
-    return [*facts, Fact("hops", words, tuple("" for _ in words))]
+    return [*facts, _hops(site, host)]
+
+
+def _hops(site: Site, host: Host) -> Fact:
+    try:
+        words = tuple(hop.words for hop in route_to(site, host))
+    except RouteError as error:
+        return Fact("stops", str(error), "")
+    return Fact("hops", words, tuple("" for _ in words))
 
 
 def _of_site(host: Host, places: Places) -> Mapping[str, tuple[tuple[str, ...], str]]:
