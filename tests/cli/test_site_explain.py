@@ -14,7 +14,7 @@ Host web1
   HostName 10.0.0.1
   IdentityFile ~/.ssh/%r
   ProxyJump ops@gate:2222
-  UserKnownHostsFile "/k/two words" /k/%k
+  UserKnownHostsFile "/k/two words" ${BG_KEYS}/%k
 Host *
   User me
   IdentityFile /k/id
@@ -34,11 +34,12 @@ hosts:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "config").write_text(CONFIG)
     file = tmp_path / "site.yaml"
     file.write_text(SITE.replace("CONFIG", str(tmp_path / "config")))
     file.chmod(0o600)
+    monkeypatch.setenv("BG_KEYS", "/k")
     return file
 
 

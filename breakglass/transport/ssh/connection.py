@@ -20,6 +20,7 @@ from breakglass.transport.ssh.faults import (
     said,
 )
 from breakglass.transport.ssh.protocol import Client
+from breakglass.transport.ssh.proxy_command import ProxyWire
 from breakglass.transport.ssh.route import Hop, Route
 
 OPEN = 10.0
@@ -207,7 +208,12 @@ class Connection:
 
 
 def hang_up(client: Client) -> None:
-    """Close a connection, in a thread: a far side that does not read can hold a goodbye up."""
+    """Close a connection, in a thread: a far side that does not read can hold a goodbye up.
+
+    A ProxyCommand is killed here and now, since the program may end before the thread has begun.
+    """
+    if isinstance(client.sock, ProxyWire):
+        client.sock.end()
 
     def work() -> None:
         try:

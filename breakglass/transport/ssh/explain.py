@@ -4,6 +4,7 @@ The values are those that a connection is made with. The lines are from our own 
 from what `ssh` says, `ssh` is right, and stands as the place.
 """
 
+import re
 from collections.abc import Mapping
 
 from breakglass.site.model import Host, Site
@@ -26,6 +27,8 @@ WHERE_CONFIGURED = (
 )
 LISTS = ("identityfile", "certificatefile", *KNOWN_HOSTS_FILES)
 PLAIN = ("none", "SSH_AUTH_SOCK")
+VARIABLE = re.compile(r"\$\w+")
+"""How IdentityAgent names a variable."""
 AS_SSH_SAYS = "ssh -G"
 
 
@@ -102,6 +105,10 @@ def _used(keyword: str, text: str, tokens: Tokens) -> str:
     """What a value comes to: a file's name in full, the time that `none` stands for."""
     if keyword == "connecttimeout" and text in ("none", "0"):
         return f"{CONNECT_TIMEOUT:.0f}"
-    if keyword in (*LISTS, "identityagent", "revokedhostkeys") and text not in PLAIN and text[0] != "$":
+    if (
+        keyword in (*LISTS, "identityagent", "revokedhostkeys")
+        and text not in PLAIN
+        and not VARIABLE.fullmatch(text)
+    ):
         return str(tokens.path(text, keyword))
     return text

@@ -69,6 +69,10 @@ class ProxyWire(socket.socket):
 
     def close(self) -> None:
         super().close()
+        self.end()
+
+    def end(self) -> None:
+        """Kill the command at once, with what it has started. Does not wait."""
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
