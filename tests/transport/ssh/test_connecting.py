@@ -86,13 +86,6 @@ async def test_a_name_that_cannot_be_one(tmp_path: Path, address: str) -> None:
     assert ran.fault == "dns"
 
 
-async def test_a_server_with_other_ciphers_only(tmp_path: Path) -> None:
-    with openssh(tmp_path, options=["Ciphers chacha20-poly1305@openssh.com"]) as server:
-        ran = await tried(server.host())
-    assert ran.fault == "malformed"
-    assert "no common algorithm" in ran.message
-
-
 @pytest.mark.parametrize(
     ("options", "cipher"),
     [
