@@ -52,6 +52,7 @@ bench: develop
 soak: develop
 	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py \
 		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py \
+		tests/transport/ssh/test_openssh_oracle.py \
 		tests/runbooks/test_vault_real_cluster.py --soak
 
 # SAMPLE is how many of the small wrong changes of each group are made, always the same ones for a SEED; ONLY a
