@@ -6,22 +6,30 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breakglass.journal import events as e
+from breakglass.journal import store as store_module
 from breakglass.journal.store import (
     FILE_NAME,
     LARGE,
+    Journal,
+    JournalContents,
     JournalError,
     JournalUnwritableError,
     SessionHeldError,
     open_journal,
     read,
+    read_on,
+    unkept_journal,
 )
 
 NOTES = ("first", "second \u202e reversed", "third\nwith a line break")
@@ -176,3 +184,151 @@ def test_a_full_disk_keeps_records_in_memory_and_refuses_what_must_be_on_disk(
     journal.require()
     journal.close()
     assert [r.sequence for r in read(journal.path).records] == [1, 2]
+
+
+def test_a_record_of_another_journal_is_found_in_the_place_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    path = write_some(tmp_path)
+    other = open_journal(tmp_path / "other", create=True)
+    for number in range(3):
+        other.append(e.NoteAdded("step", f"note {number}", "somebody"))
+    other.close()
+    lines, others = (each.read_bytes().splitlines(keepends=True) for each in (path, other.path))
+    for at in range(1, 3):
+        path.write_bytes(b"".join((*lines[:at], others[at], *lines[at + 1 :])))
+        with pytest.raises(JournalError, match=f"record {at + 1} does not follow the one before"):
+            read(path)
+
+
+def test_a_record_that_calls_itself_another_is_found(tmp_path: Path) -> None:
+    path = write_some(tmp_path)
+    whole = path.read_bytes().splitlines(keepends=True)[0]
+    body = whole.rpartition(b',"hash"')[0].replace(b'"seq":1', b'"seq":7')
+    path.write_bytes(body + b',"hash":"' + hashlib.sha256(body).hexdigest().encode() + b'"}\n')
+    with pytest.raises(JournalError, match="record 1 calls itself 7"):
+        read(path)
+
+
+def test_what_follows_the_last_record_is_its_beginning_or_something_strange(tmp_path: Path) -> None:
+    path = write_some(tmp_path)
+    data = path.read_bytes()
+    lines = data.splitlines(keepends=True)
+    before, last = data[: -len(lines[-1])], lines[-1]
+    for end in range(len(last)):
+        path.write_bytes(before + last[:end])
+        reading = read(path)
+        assert (reading.torn, reading.strange, len(reading.records)) == (end, False, 2), end
+    for strange in (b"x", b'{"seq":4', b'{"seq":3,"time":1', last[:-1] + b"x", last[1:-1], b"\0" * 40):
+        path.write_bytes(before + strange)
+        reading = read(path)
+        assert (reading.torn, reading.strange, len(reading.records)) == (len(strange), True, 2), strange
+
+
+def test_who_holds_a_session_is_said_as_far_as_it_is_known(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    holder = tmp_path / "holder"
+    assert holder.read_text() == f"process {os.getpid()} on {os.uname().nodename}\n"
+    assert holder.stat().st_mode & 0o777 == 0o600
+    for text, known in (("pid 7 on h\n", "pid 7 on h"), ("", "another process"), (None, "another process")):
+        if text is None:
+            holder.unlink()
+        else:
+            holder.write_text(text)
+        with pytest.raises(SessionHeldError) as error:
+            open_journal(tmp_path)
+        assert str(error.value) == f"{tmp_path.name} is held by {known}; close it there first"
+    journal.close()
+    open_journal(tmp_path).close()
+
+
+def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be opened: No such file"):
+        open_journal(tmp_path)
+    with pytest.raises(JournalError, match="cannot be read: No such file"):
+        read(tmp_path / FILE_NAME)
+    open_journal(tmp_path, create=True).close()
+    with pytest.raises(JournalError, match="cannot be opened: File exists"):
+        open_journal(tmp_path, create=True)
+
+
+def fixed(time: datetime) -> Callable[[object], datetime]:
+    return lambda _: time
+
+
+def test_the_time_of_a_session_goes_on_by_the_monotonic_clock_when_it_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(store_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    journal = open_journal(tmp_path, create=True)
+    now[0] = 101.23456789
+    assert journal.append(e.NoteAdded("step", "a", "operator")).elapsed == 1.234568
+    journal.close()
+    last = read(journal.path).records[-1]
+    found = JournalContents((last,), "", 0, 0)
+    for pause, elapsed in ((timedelta(seconds=60), 64.234568), (timedelta(hours=-1), 4.234568)):
+        now[0] = 5.0  # the machine was started anew meanwhile
+        wall = last.time + pause
+        monkeypatch.setattr(store_module, "datetime", SimpleNamespace(now=fixed(wall)))
+        again = Journal(tmp_path / "again", os.memfd_create("again"), found)
+        now[0] = 8.0
+        assert again.append(e.NoteAdded("step", "b", "operator")).elapsed == elapsed
+        again.close()
+
+
+@pytest.mark.parametrize("by", ["close", "require"])
+def test_records_that_wait_are_said_and_are_put_on_the_disk_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    journal = open_journal(tmp_path, create=True)
+    real = os.pwrite
+
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    journal.append(e.NoteAdded("step", "waits", "operator"))
+    assert journal.fault == "No space left on device"
+    with pytest.raises(JournalUnwritableError) as error:
+        journal.require()
+    assert str(error.value) == (
+        f"{journal.path}: cannot be written (No space left on device); nothing will be changed until it can: "
+        "free space there, then try again"
+    )
+
+    def slowly(descriptor: int, data: bytes, offset: int) -> int:
+        return real(descriptor, data[:7], offset)
+
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    monkeypatch.setattr(os, "pwrite", slowly)
+    if by == "close":
+        journal.close()
+    else:
+        journal.require()
+    assert len(synced) == 1, "what waited is on the disk itself"
+    assert journal.fault == ""
+    assert [each.event for each in read(journal.path).records] == [e.NoteAdded("step", "waits", "operator")]
+
+
+def test_a_journal_in_memory_keeps_its_records_and_lets_nothing_be_changed(tmp_path: Path) -> None:
+    journal = unkept_journal(tmp_path, "no room")
+    journal.append(e.NoteAdded("step", "a", "operator"))
+    assert (journal.fault, journal.nowhere, len(journal.records)) == ("no room", "no room", 1)
+    with pytest.raises(JournalUnwritableError, match="no room; so nothing is changed in this session"):
+        journal.require()
+    assert not journal.path.exists()
+    journal.close()
+
+
+def test_only_what_is_new_is_read_again(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path, create=True)
+    journal.append(e.NoteAdded("step", "a", "operator"))
+    journal.require()
+    first = read(journal.path)
+    journal.append(e.NoteAdded("step", "b", "operator"))
+    second = read_on(journal.path, first)
+    assert second == read(journal.path) and len(second.records) == 2
+    assert second.last_hash == journal.last_hash != first.last_hash
+    assert read_on(journal.path, second) == second
+    journal.close()
