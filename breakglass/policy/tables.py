@@ -44,7 +44,7 @@ LANGUAGES = frozenset((SHELL, SED, AWK, JQ))
 """Program texts, which have grammars of their own."""
 SEPARATOR = "--"
 """As a slot: the `--` must stand there."""
-SPECIAL = frozenset((ANY, EXEC, REPLACED, ASSIGNMENT, WORDS, TEST, SEPARATOR)) | HANDED_ON | LANGUAGES
+SPECIAL = frozenset((ANY, EXEC, REPLACED, ASSIGNMENT, WORDS, TEST)) | HANDED_ON | LANGUAGES
 
 STYLES = frozenset(("getopt", "pflag", "go", "whole"))
 KEYS = frozenset(

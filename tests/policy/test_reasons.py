@@ -19,6 +19,7 @@ from breakglass.policy.commands import (
 )
 from breakglass.policy.placeholders import EXPANSION, VALUE, WORDS, is_literal, literal_start, shown
 from breakglass.policy.risk import Judgement, Knowledge, Risk
+from breakglass.policy.site_rules import ReadPattern
 from breakglass.policy.tables import ProgramOption, Slot, TableError, Usage, allows, built
 
 KINDS = {
@@ -146,6 +147,24 @@ def test_what_a_site_has_made_a_read_is_not_passed_over() -> None:
     assert worst_of([READS]).site == "" and worst_of([]) == READS
     changes = judge_command(("rm", "x"))
     assert worst_of([*sites, changes]) == changes
+
+
+def test_a_site_means_one_word_that_is_no_option_by_a_star() -> None:
+    pattern = ReadPattern(("raidctl", "*"))
+    for word in ("x", VALUE, f"{VALUE}x", f"x{VALUE}", f"x{EXPANSION}"):
+        assert pattern.matches(("raidctl", word)), ascii(word)
+    for word in ("-x", f"-{VALUE}", EXPANSION, f"{EXPANSION}{VALUE}", f"x{WORDS}", f"{VALUE}{WORDS}", ""):
+        assert not pattern.matches(("raidctl", word)), ascii(word)
+
+
+def test_risks_are_of_an_order_and_named() -> None:
+    assert [(each.name, each.value, each.word) for each in Risk] == [
+        ("READ", 0, "read"),
+        ("PROBE", 1, "probe"),
+        ("CHANGE", 2, "change"),
+        ("DESTRUCTIVE", 3, "destructive"),
+    ]
+    assert is_known("[") and is_known("ls") and not is_known('"["')
 
 
 def test_a_word_that_is_not_known_is_shown_as_such() -> None:

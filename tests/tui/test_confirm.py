@@ -1,6 +1,7 @@
 """The moment of acting: what confirms a change, and all that does not."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,26 @@ from textual import events
 from textual.pilot import Pilot
 
 from breakglass.engine import commands as c
+from breakglass.engine.signature import SIGN_WITH
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.report.confirmation import QUIET
 from breakglass.tui.dialogs.confirm import ALONE, MOMENT, ConfirmDialog
 from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
 from breakglass.tui.theme import Appearance
-from tests.tui.support import AS, DELETE, POD, UID, Stage, ToldSession, asked_to_purge, flat, walking, words
+from tests.tui.support import (
+    AS,
+    DELETE,
+    POD,
+    UID,
+    Stage,
+    ToldSession,
+    asked_to_purge,
+    confirmation,
+    flat,
+    walking,
+    words,
+)
 
 SIZES = [(120, 40), (80, 24), (60, 20), (40, 15), (32, 10)]
 
@@ -595,3 +609,138 @@ def test_progress_says_how_far_the_typed_text_is() -> None:
     assert match_words("ab", "ab") == "matches. Enter  sends it"
     assert match_words("ab", "ab", stood=False) == "matches"
     assert UID not in match_words("", UID)
+
+
+# -------------------------------------------------------------------- what each moment is said to be
+DEAF = "keys are not taken yet; let go of all of them"
+BACK = "Esc = go back, nothing has been sent"
+
+
+async def test_the_dialog_says_what_to_type_and_how_far_that_is(tmp_path: Path) -> None:
+    app = ConfirmStage(asked_to_purge(tmp_path), awake=False)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        assert DEAF in flat(app) and "To do it" not in flat(app)
+        app.clock.time += QUIET * 2
+        await app.type(pilot, "left")
+        assert f"To do it, type {POD} {BACK}" in flat(app) and DEAF not in flat(app)
+        assert "LIVE main (prod) DESTRUCTIVE step 3 of 5 Delete the outpost pod" in flat(app)
+        await app.type(pilot, *"ak-X")
+        assert "> ak-X_" in words(app) and "differs from character 4 on" in flat(app)
+        await app.type(pilot, "enter")
+        assert "that is not it; nothing has been sent" in flat(app)
+        await app.type(pilot, "backspace")
+        assert "> ak-_" in words(app) and "that is not it" not in flat(app)
+        await app.type(pilot, "ctrl+u", *POD)
+        assert f"> {POD}_" in words(app)
+        await pilot.pause(MOMENT)
+        app.clock.time += MOMENT
+        await app.type(pilot, "down")
+        assert "matches. Enter sends it" in flat(app)
+        await app.type(pilot, "enter")
+        assert app.session.commands == [c.Confirm(POD, "oncall")]
+
+
+async def test_the_dialog_of_one_key_says_so_and_what_is_wrong_with_another(tmp_path: Path) -> None:
+    app = ConfirmStage(asked_to_purge(tmp_path, typed=""))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        assert f"To do it, press Y {BACK}" in flat(app) and "> " not in words(app)
+        await app.type(pilot, "y")
+        assert "only Y does it; nothing has been sent" in flat(app)
+        await app.type(pilot, "enter")
+        assert "Enter does not confirm; only Y does. Nothing has been sent" in flat(app)
+        assert not app.session.commands
+
+
+async def test_a_text_is_no_longer_than_anybody_types(tmp_path: Path) -> None:
+    app = ConfirmStage(asked_to_purge(tmp_path))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *"x" * 250)
+        assert "x" * 200 not in flat(app) and "".join(flat(app).split()).count("x" * 100) >= 1
+        shown = "".join(words(app).split())
+        assert f">{'x' * 200}_" in shown
+
+
+async def test_what_is_told_to_a_second_person_is_by_name(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2)
+    agreeing(session)
+    app = ConfirmStage(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        assert f"oncall: To do it, type {POD}" in flat(app)
+        await app.type(pilot, *POD, "enter")
+        assert DEAF in flat(app)
+        app.clock.time += QUIET * 2
+        await app.type(pilot, "left")
+        assert f"oncall has agreed. Second person, type your name and Enter {BACK}" in flat(app)
+        await app.type(pilot, "space", *"dep", "space", "enter")
+        assert f"dep: To do it, type {POD}" in flat(app) and "> _" in words(app)
+        session.refuse = "no"
+        await app.type(pilot, *POD, "enter")
+        assert "no" in flat(app) and "Second person, type your name" in flat(app)
+
+
+async def test_what_is_told_to_a_second_person_who_signs(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, sign=TO_SIGN)
+    agreeing(session)
+    app = ConfirmStage(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await second(app, pilot)
+        said = f"Second person, sign this text (y copies it): {SIGN_WITH} Then paste the signature {BACK}"
+        assert f"oncall has agreed. {said}" in flat(app)
+        assert "> nothing is pasted yet" in words(app)
+        await app.burst(pilot, *as_keys("-----BEGIN\nx\n", "enter"))
+        assert "> 2 lines pasted; it ends with -----END SSH SIGNATURE-----" in flat(app)
+        await app.type(pilot, "backspace")
+        assert "> nothing is pasted yet" in words(app)
+        app.dialog.post_message(events.Paste("\n\r -----BEGIN\r\nx"))
+        await pilot.pause()
+        assert "> 3 lines pasted" in flat(app)
+        await app.type(pilot, "ctrl+u")
+        assert "> nothing is pasted yet" in words(app) and not session.signatures
+
+
+async def test_a_change_that_was_accepted_is_said_so_and_not_sent(tmp_path: Path) -> None:
+    session = before_accepting(tmp_path)
+    app = ConfirmStage(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, *POD)
+        await pilot.pause(MOMENT)
+        app.clock.time += MOMENT
+        await app.type(pilot, "down")
+        assert "matches. Enter accepts it" in flat(app)
+
+
+def before_accepting(folder: Path) -> ToldSession:
+    session = asked_to_purge(folder)
+    session.tell(replace(confirmation(), question="accept", command="- a\n+ b"))
+    return session
+
+
+async def test_going_back_that_is_refused_leaves_the_dialog_where_it_is(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path)
+    app = ConfirmStage(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        session.refuse = "it has been sent"
+        await app.type(pilot, "escape")
+        assert isinstance(app.screen, ConfirmDialog) and "it has been sent" in flat(app)
+        session.refuse = ""
+        await app.type(pilot, "escape")
+        assert not isinstance(app.screen, ConfirmDialog)
+        assert session.commands == [c.Decline("oncall")]
+
+
+async def test_the_lines_are_gone_through_in_both_directions(tmp_path: Path) -> None:
+    app = ConfirmStage(asked_to_purge(tmp_path))
+    async with app.run_test(size=(60, 16)) as pilot:
+        await app.ask(pilot)
+        places: list[float] = []
+        for key in ("down", "down", "up", "pagedown", "pageup"):
+            await app.type(pilot, key)
+            await pilot.pause()
+            places.append(app.dialog.query_one("#confirm-body").scroll_y)
+        assert places[:3] == [1, 2, 1] and places[3] > 2 and places[4] < places[3]
