@@ -299,8 +299,20 @@ async def test_a_bell_always_and_a_notification_only_when_the_terminal_is_not_in
         assert notified == ["\x1b]9;breakglass: needs you: a\\x1b]52;c;eA==\\x07\x07"]
 
 
+async def test_what_somebody_must_do_elsewhere_is_said_at_once_as_text() -> None:
+    async with opened(rehearsal("healthy-outpost")) as (app, pilot):
+        await until(app, pilot, needs("continue"))
+        app._tell("touch the [b]key[/b]\x1b[2J")  # pyright: ignore[reportPrivateUsage]
+        await until(app, pilot, lambda app: len(app._notifications) > 0)  # pyright: ignore
+        said = list(app._notifications)  # pyright: ignore[reportPrivateUsage]
+        assert [(each.message, each.markup) for each in said] == [("touch the [b]key[/b]\\x1b[2J", False)]
+
+
 async def test_an_unknown_host_key_is_accepted_only_by_typing_the_name_of_the_host() -> None:
-    question = HostKeyQuestion("pve", "192.0.2.7:22", "ssh-ed25519", "SHA256:abc", Path("/known_hosts"))
+    question = HostKeyQuestion(
+        *("pve", "192.0.2.7:22", "ssh-ed25519", "SHA256:abc", Path("/known_hosts")),
+        doubt="its certificate does not count",
+    )
     async with opened(rehearsal("healthy-outpost")) as (app, pilot):
         await until(app, pilot, needs("continue"))
         answers: list[bool] = []
@@ -311,6 +323,7 @@ async def test_an_unknown_host_key_is_accepted_only_by_typing_the_name_of_the_ho
         for keys, answer in ((["y", "enter", "escape"], False), ([*"pve", "enter"], True)):
             app.run_worker(ask())
             await until(app, pilot, lambda app: isinstance(app.screen, HostKey) and "SHA256:abc" in flat(app))
+            assert "its certificate does not count" in flat(app)
             await pilot.press(*keys)
             await until(app, pilot, on(WalkScreen))
             assert answers.pop() is answer
