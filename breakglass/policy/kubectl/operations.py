@@ -4,7 +4,7 @@ Each says what it is about and what it needs to be allowed; `parse.py` reads it 
 `transport/kubectl/verb_*.py` carries it out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
@@ -84,6 +84,8 @@ class Get(Operation):
     output: Output = ""
     ignore_not_found: bool = False
     headers: bool = True
+    sort_by: tuple[str | int, ...] = ()
+    """The path of the field by which they are sorted; empty where they are not."""
 
     @property
     def about(self) -> Target | None:
@@ -91,6 +93,25 @@ class Get(Operation):
 
     def needs(self) -> Iterator[Needed]:
         return self.selection.needs("list", of_named="get")
+
+
+@dataclass(frozen=True, slots=True)
+class Events(Operation):
+    """What the cluster has noted down, the oldest first. types: only these, all where it is empty."""
+
+    namespace: str | None = None
+    all_namespaces: bool = False
+    of: Target | None = None
+    """Only those about this object."""
+    types: tuple[str, ...] = ()
+    headers: bool = True
+
+    @property
+    def about(self) -> Target | None:
+        return self.of
+
+    def needs(self) -> Iterator[Needed]:
+        yield "list", "events", "", "*" if self.all_namespaces else self.namespace or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +195,60 @@ class Patch(Operation):
 
     def needs(self) -> Iterator[Needed]:
         yield "patch", self.target.resource, "", self.target.namespace or ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel(Operation):
+    """`label` and `annotate`: set or remove labels or annotations of objects."""
+
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
+    field: Literal["labels", "annotations"]
+    selection: Selection
+    values: Mapping[str, str | None]
+    """What each is to be; None removes it."""
+    overwrite: bool = False
+    output: Output = ""
+    dry_run: bool = False
+
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        return self.selection.needs("patch")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTaint:
+    """A taint of a node. An empty effect stands for all of them, where it is removed."""
+
+    key: str
+    value: str = ""
+    effect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Taint(Operation):
+    """Put taints on nodes, or take them away."""
+
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
+    nodes: tuple[str, ...]
+    labels: str = ""
+    add: tuple[NodeTaint, ...] = ()
+    remove: tuple[NodeTaint, ...] = ()
+    overwrite: bool = False
+    dry_run: bool = False
+
+    @property
+    def about(self) -> Target | None:
+        return Target("nodes", self.nodes[0]) if len(self.nodes) == 1 and not self.labels else None
+
+    def needs(self) -> Iterator[Needed]:
+        yield "patch", "nodes", "", ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ What is not understood whole is refused and never guessed: the `kubectl` program
 `driver: binary`.
 """
 
+import re
 from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import cast
@@ -24,18 +25,22 @@ from breakglass.policy.kubectl.operations import (
     CreateJob,
     Delete,
     Drain,
+    Events,
     Exec,
     Get,
     KubectlCommand,
     Logs,
+    NodeTaint,
     Operation,
     Output,
     Patch,
     PatchType,
+    Relabel,
     RolloutRestart,
     RolloutStatus,
     Scale,
     Selection,
+    Taint,
     Target,
     Wait,
 )
@@ -51,6 +56,7 @@ _TIMEOUT = Flag("timeout")
 _GRACE = Flag("grace-period")
 _ALL = Flag("all", takes="nothing")
 _FORCE = Flag("force", takes="nothing")
+_OVERWRITE = Flag("overwrite", takes="nothing")
 
 _TEMPLATES = frozenset(["jsonpath", "jsonpath-as-json", "custom-columns", "go-template", "template"])
 _USE_JSON = "take `-o json` and an expression over `result.json`"
@@ -198,7 +204,95 @@ def _dry_run(line: KubectlLine) -> bool:
 def _get(line: KubectlLine) -> Get:
     _bare(line)
     output = _output(line, "wide", "json", "yaml", "name")
-    return Get(_selection(line), output, line.on("ignore-not-found"), headers=not line.on("no-headers"))
+    sort_by = _field_path(line) if line.has("sort-by") else ()
+    return Get(_selection(line), output, line.on("ignore-not-found"), not line.on("no-headers"), sort_by)
+
+
+def _field_path(line: KubectlLine) -> tuple[str | int, ...]:
+    """The path of one field, such as `.status.containerStatuses[0].restartCount`. Anything else of JSONPath
+    is refused."""
+    given = line.text("sort-by")
+    if line.is_stand_in(line.flags["sort-by"][-1]):
+        return ("metadata", "name")
+    body = given[1:-1] if given.startswith("{") and given.endswith("}") else given
+    parts = re.findall(r"\.?((?:[A-Za-z0-9_/-]|\\\.)+)|\[(\d+)\]", body)
+    whole = re.fullmatch(r"(?:\.?(?:[A-Za-z0-9_/-]|\\\.)+)(?:\.(?:[A-Za-z0-9_/-]|\\\.)+|\[\d+\])*", body)
+    if whole is None:
+        raise KubectlSyntaxError(
+            f"get: --sort-by={given} is not one field: {USE_BINARY}", line.where("sort-by")
+        )
+    return tuple(name.replace("\\.", ".") if name else int(index) for name, index in parts)
+
+
+def _events(line: KubectlLine) -> Events:
+    _bare(line, most=0)
+    of = None
+    if line.has("for"):
+        kind, slash, name = line.text("for").partition("/")
+        if not line.is_stand_in(line.flags["for"][-1]) and (not slash or not kind or not name):
+            raise KubectlSyntaxError("events: --for takes TYPE/NAME", line.where("for"))
+        of = Target(kind, name, _namespace(line))
+    types = tuple(each for word in line.flags.get("types", ()) for each in word.text.split(","))
+    known = ("normal", "warning")
+    for word in line.flags.get("types", ()):
+        if not line.is_stand_in(word) and any(each.lower() not in known for each in word.text.split(",")):
+            raise KubectlSyntaxError("events: --types is Normal, Warning, or both", word.index)
+    return Events(_namespace(line), line.on("all-namespaces"), of, types, not line.on("no-headers"))
+
+
+def _relabel(line: KubectlLine) -> Relabel:
+    _bare(line)
+    objects = [word for word in line.arguments if not _is_mark(line, word)]
+    marks = [word for word in line.arguments if _is_mark(line, word)]
+    if not marks:
+        raise KubectlSyntaxError(f"{line.verb}: says nothing to change; give NAME=VALUE or NAME-")
+    if line.arguments.index(marks[0]) < len(objects):
+        raise KubectlSyntaxError(f"{line.verb}: the objects stand before what is changed", marks[0].index)
+    selection = _selection(replace(line, arguments=tuple(objects)))
+    if selection.kinds and not (selection.labels or selection.fields or selection.everything):
+        raise KubectlSyntaxError(f"{line.verb}: names no object; give a name, a selector or --all")
+    values: dict[str, str | None] = {}
+    for word in marks:
+        name, equals, value = word.text.partition("=")
+        name = name if equals else name.removesuffix("-")
+        if not name or name in values:
+            raise KubectlSyntaxError(f"{line.verb}: {word.text!r} is no change, or one of two", word.index)
+        values[name] = value if equals else None
+    field = "labels" if line.verb == "label" else "annotations"
+    output = _output(line, "name", "json", "yaml")
+    return Relabel(field, selection, values, line.on("overwrite"), output, _dry_run(line))
+
+
+def _is_mark(line: KubectlLine, word: KubectlWord) -> bool:
+    return "=" in word.text or word.text.endswith("-")
+
+
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+
+def _taint(line: KubectlLine) -> Taint:
+    _bare(line)
+    marks = [word for word in line.arguments if re.search(r"[=:]|-$", word.text)]
+    rest = tuple(word for word in line.arguments if word not in marks)
+    if not marks:
+        raise KubectlSyntaxError("taint: names no taint; give KEY=VALUE:EFFECT or KEY:EFFECT-")
+    if not rest or rest[0].text.partition("/")[0] not in ("node", "nodes", "no"):
+        raise KubectlSyntaxError("taint: takes nodes, as `taint nodes NAME KEY=VALUE:EFFECT`")
+    names = rest if "/" in rest[0].text else rest[1:]
+    nodes, labels = _nodes(replace(line, arguments=names))
+    add: list[NodeTaint] = []
+    remove: list[NodeTaint] = []
+    for word in marks:
+        gone = word.text.endswith("-")
+        what, _, effect = word.text.removesuffix("-").partition(":")
+        key, _, value = what.partition("=")
+        wrong = not key or (effect not in _EFFECTS if effect or not gone else False)
+        if wrong and not line.is_stand_in(word):
+            raise KubectlSyntaxError(
+                f"taint: {word.text!r} is not KEY=VALUE:EFFECT; effects are {', '.join(_EFFECTS)}", word.index
+            )
+        (remove if gone else add).append(NodeTaint(key, value, effect))
+    return Taint(nodes, labels, tuple(add), tuple(remove), line.on("overwrite"), _dry_run(line))
 
 
 def _logs(line: KubectlLine) -> Logs:
@@ -421,10 +515,17 @@ _VERBS = {
     "get": (
         (
             *(_OUTPUT, _LABELS, _FIELDS, _EVERYWHERE, Flag("ignore-not-found", takes="nothing")),
-            Flag("no-headers", takes="nothing"),
+            *(Flag("no-headers", takes="nothing"), Flag("sort-by")),
         ),
         _get,
     ),
+    "events": (
+        (_EVERYWHERE, Flag("for"), Flag("types"), Flag("no-headers", takes="nothing")),
+        _events,
+    ),
+    "label": ((_LABELS, _FIELDS, _ALL, _OUTPUT, _DRY_RUN, _OVERWRITE), _relabel),
+    "annotate": ((_LABELS, _FIELDS, _ALL, _OUTPUT, _DRY_RUN, _OVERWRITE), _relabel),
+    "taint": ((_LABELS, _DRY_RUN, _OVERWRITE), _taint),
     "logs": (
         (
             *(_LABELS, Flag("container", "c"), Flag("since"), Flag("tail"), Flag("previous", "p", "nothing")),

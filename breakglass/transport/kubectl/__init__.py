@@ -21,8 +21,10 @@ from breakglass.transport.kubectl import (
     verb_change,
     verb_delete,
     verb_drain,
+    verb_events,
     verb_exec,
     verb_get,
+    verb_label,
     verb_logs,
     verb_observe,
 )
@@ -42,10 +44,12 @@ SECRET_TIMEOUT = 15.0
 
 VERBS: Verbs = {
     **verb_get.VERBS,
+    **verb_events.VERBS,
     **verb_logs.VERBS,
     **verb_exec.VERBS,
     **verb_observe.VERBS,
     **verb_change.VERBS,
+    **verb_label.VERBS,
     **verb_delete.VERBS,
     **verb_drain.VERBS,
 }

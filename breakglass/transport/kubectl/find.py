@@ -37,11 +37,15 @@ async def one(run: KubectlRun, resource: Resource, target: Target) -> Object:
 
 
 async def pages(
-    run: KubectlRun, resource: Resource, selection: Selection, headers: Mapping[str, str] | None = None
+    run: KubectlRun,
+    resource: Resource,
+    selection: Selection,
+    headers: Mapping[str, str] | None = None,
+    more: Query = (),
 ) -> list[Object]:
-    """The lists, page by page, of the objects of one kind that a selection takes."""
+    """The lists, page by page, of the objects of one kind that a selection takes. more: for the query."""
     namespace = "" if selection.all_namespaces else await place(run, resource, selection.namespace)
-    query: list[tuple[str, str]] = [("limit", str(PAGE))]
+    query: list[tuple[str, str]] = [("limit", str(PAGE)), *more]
     if selection.labels:
         query.append(("labelSelector", selection.labels))
     if selection.fields:

@@ -46,7 +46,7 @@ async def patch(run: KubectlRun, request: Patch) -> VerbResult:
     after = await patched(run, resource, before, request.type, request.patch)
     # kubectl says nothing of a dry run here.
     line = "patched" if _essence(after) != _essence(before) else "patched (no change)"
-    _print(run, request.output, resource, after, line)
+    print_changed(run, request.output, resource, after, line)
     return VerbResult(data=bare(after))
 
 
@@ -243,11 +243,11 @@ async def create_job(run: KubectlRun, request: CreateJob) -> VerbResult:
     }
     path = jobs.path(namespace_of(source))
     made = await run.change("POST", path, f"create job {request.name}", body=job)
-    _print(run, request.output, jobs, made, f"created{run.dry_suffix}")
+    print_changed(run, request.output, jobs, made, f"created{run.dry_suffix}")
     return VerbResult(data=bare(made))
 
 
-def _print(run: KubectlRun, output: Output, resource: Resource, value: Object, line: str) -> None:
+def print_changed(run: KubectlRun, output: Output, resource: Resource, value: Object, line: str) -> None:
     match output:
         case "json":
             run.out(as_json(bare(value)))
@@ -259,4 +259,10 @@ def _print(run: KubectlRun, output: Output, resource: Resource, value: Object, l
             run.out(f"{resource.qualified}/{name_of(value)} {line}\n")
 
 
-VERBS: Verbs = {Patch: patch, Scale: scale, RolloutRestart: restart, Cordon: cordon, CreateJob: create_job}
+VERBS: Verbs = {
+    Patch: patch,
+    Scale: scale,
+    RolloutRestart: restart,
+    Cordon: cordon,
+    CreateJob: create_job,
+}

@@ -5,7 +5,7 @@ from typing import cast
 from breakglass.policy.kubectl.operations import Get, Target
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import many, one, pages, place
-from breakglass.transport.kubectl.objects import Object, name_of, objects
+from breakglass.transport.kubectl.objects import Object, mapping, name_of, objects
 from breakglass.transport.kubectl.printing import (
     as_json,
     as_list,
@@ -17,6 +17,7 @@ from breakglass.transport.kubectl.printing import (
 )
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
+from breakglass.transport.kubectl.sorting import FieldPath, sorted_by
 from breakglass.values import Json
 
 AS_TABLE = {
@@ -40,6 +41,8 @@ async def get(run: KubectlRun, request: Get) -> VerbResult:
             failures += _kept(error, request)
             continue
         items += [(resource, bare(each)) for each in found]
+    if request.sort_by:
+        items = sorted_by(run, request.sort_by, items, lambda item: item[1])
     single = len(request.selection.targets) == 1
     data = _print(run, request, items, single)
     _raise(run, failures)
@@ -95,6 +98,8 @@ async def _tables(run: KubectlRun, request: Get) -> VerbResult:
         except KubectlFaultError as error:
             failures += _kept(error, request)
             continue
+        if request.sort_by:
+            found = _sorted_pages(run, request.sort_by, found)
         same = bool(groups) and groups[-1][0] == resource
         rows: list[list[str]] = []
         for index, page in enumerate(found):
@@ -120,11 +125,19 @@ async def _tables(run: KubectlRun, request: Get) -> VerbResult:
 
 async def _table_of(run: KubectlRun, request: Get, resource: Resource, target: Target | None) -> list[Object]:
     if target is None:
-        found = await pages(run, resource, request.selection, AS_TABLE)
+        whole = [("includeObject", "Object")] if request.sort_by else []
+        found = await pages(run, resource, request.selection, AS_TABLE, whole)
     else:
         path = resource.path(await place(run, resource, target.namespace), target.name)
         found = [await run.read(path, f"get {resource.plural} {target.name}", headers=AS_TABLE)]
     return [page if page.get("kind") == "Table" else _own_table(page) for page in found]
+
+
+def _sorted_pages(run: KubectlRun, path: FieldPath, found: list[Object]) -> list[Object]:
+    """The pages as one, whose rows are in order."""
+    rows = [row for page in found for row in objects(page, "rows")]
+    ordered = sorted_by(run, path, rows, lambda row: mapping(row, "object"))
+    return [{**found[0], "rows": cast("list[Json]", ordered)}]
 
 
 def _own_table(found: Object) -> Object:

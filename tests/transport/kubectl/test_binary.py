@@ -113,7 +113,7 @@ async def test_what_the_program_must_not_do_is_not_started(
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("line", ["apply -f x", "exec p -- reboot", "label pod x a=b"])
+@pytest.mark.parametrize("line", ["apply -f x", "exec p -- reboot", "create configmap x"])
 async def test_what_has_no_dry_run_is_not_started(program: Path, tmp_path: Path, line: str) -> None:
     written(program, f"open('{tmp_path}/ran', 'w')")
     async with client(tmp_path / "k") as run:

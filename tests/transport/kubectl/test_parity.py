@@ -50,6 +50,30 @@ CONFIG: Object = {
     },
 }
 
+
+def event(name: str, kind: str, **more: Json) -> Object:
+    """An event of years ago, so that its age is the same for a while."""
+    about: Object = {"apiVersion": "v1", "kind": "Pod", "name": "front", "namespace": "web"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": name, "namespace": "web"},
+        "involvedObject": about,
+        "type": kind,
+        "reason": name.capitalize(),
+        "message": f"about {name}",
+        "firstTimestamp": "2020-01-01T00:00:00Z",
+        "lastTimestamp": "2020-01-02T00:00:00Z",
+        **more,
+    }
+
+
+EVENTS = (
+    event("pulled", "Normal", lastTimestamp="2020-01-03T00:00:00Z"),
+    event("failed", "Warning", count=7),
+    event("moved", "Normal", involvedObject={"kind": "Node", "name": "node1"}, message=" two\nlines "),
+)
+
 READS = [
     "get pods -n web",
     "get pods -n web -o wide",
@@ -77,6 +101,15 @@ READS = [
     "get pod gone -n web --ignore-not-found",
     "get pods front gone -n web -o name",
     "get gadgets",
+    "get pods -n web --sort-by=.metadata.name",
+    "get pods -n web --sort-by={.spec.nodeName} -o name",
+    "get pods,deploy -n web --sort-by=.metadata.name -o name",
+    "get pods -A --sort-by=.metadata.labels.app --no-headers",
+    "events -n web",
+    "events -A --no-headers",
+    "events -n web --for pod/front",
+    "events -n web --types=Warning",
+    "events -n none",
     "get services -n web",
     "get cronjobs,pdb -n web",
     "logs front -n web",
@@ -121,6 +154,20 @@ CHANGES = [
     "scale deployment/gone -n web --replicas=3",
     "rollout restart deployment/app -n web",
     "rollout restart pod/front -n web",
+    "label pod front -n web tier=web",
+    "label pod front side -n web none=front tier=web",
+    "label pod front -n web app=other",
+    "label pod front -n web app=other --overwrite",
+    "label pods -l app=front -n web tier=web -o name",
+    "label deployment/app -n web none-",
+    "label pod gone -n web a=b",
+    "annotate pod front -n web a=b c=d",
+    "annotate configmap odd -n web a=no",
+    "annotate configmap odd -n web a=no b- --overwrite",
+    "taint nodes node1 a=b:NoSchedule",
+    "taint nodes node1 node2 a:NoSchedule b=c:PreferNoSchedule",
+    "taint nodes node1 a-",
+    "taint nodes gone a=b:NoSchedule",
     "cordon node1",
     "uncordon node1",
     "cordon gone",
@@ -132,6 +179,9 @@ CHANGES = [
 because Debian's kubectl is older than the API version of cron jobs."""
 
 DRY = [
+    "label pod front -n web tier=web",
+    "annotate pod front -n web a=b",
+    "taint nodes node1 a=b:NoSchedule",
     "delete pod front -n web",
     'patch deployment app -n web -p {"spec":{"replicas":3}}',
     "scale deployment/app -n web --replicas=3",
@@ -158,6 +208,7 @@ async def world(start: Start, *users: User) -> Cluster:
         storage_class("block"),
         cron_job("probe", "0 0 1 1 *"),
         CONFIG,
+        *EVENTS,
     )
     return await start(*objects, hooks=hooks(), users=users or (ADMIN,))
 

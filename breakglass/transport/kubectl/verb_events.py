@@ -1,0 +1,119 @@
+"""`kubectl events`: what the cluster has noted down, the oldest first.
+
+Source: `staging/src/k8s.io/kubectl/pkg/cmd/events` of Kubernetes 1.34, and `HumanDuration` of
+`k8s.io/apimachinery/pkg/util/duration`.
+"""
+
+from datetime import UTC, datetime
+
+from breakglass.policy.kubectl.operations import Events, Selection
+from breakglass.transport.kubectl.find import many
+from breakglass.transport.kubectl.objects import Object, mapping, namespace_of, number, text
+from breakglass.transport.kubectl.printing import table
+from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
+
+HEADER = ("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE")
+
+
+async def events(run: KubectlRun, request: Events) -> VerbResult:
+    """Print the events. Raises FaultError."""
+    fields = ""
+    if request.of is not None:
+        kind = (await run.find(request.of.resource)).kind
+        fields = f"involvedObject.kind={kind},involvedObject.name={request.of.name}"
+    wanted = Selection(
+        kinds=("events",), namespace=request.namespace, all_namespaces=request.all_namespaces, fields=fields
+    )
+    types = {each.lower() for each in request.types}
+    found = [
+        event
+        for event in await many(run, await run.find("events"), wanted)
+        if not types or text(event, "type").lower() in types
+    ]
+    if not found:
+        where = (
+            "" if request.all_namespaces else f" in {await run.namespace(given=request.namespace)} namespace"
+        )
+        run.err(f"No events found{where}.")
+        return VerbResult()
+    now = datetime.now(UTC)
+    rows = [_row(event, now, request.all_namespaces) for event in sorted(found, key=_last)]
+    header = [*(["NAMESPACE"] if request.all_namespaces else []), *HEADER]
+    run.out(table([header, *rows] if request.headers else rows))
+    return VerbResult()
+
+
+def _row(event: Object, now: datetime, with_namespace: bool) -> list[str]:
+    about = mapping(event, "involvedObject")
+    return [
+        *([namespace_of(event)] if with_namespace else []),
+        _interval(event, now),
+        text(event, "type"),
+        text(event, "reason"),
+        f"{text(about, 'kind')}/{text(about, 'name')}",
+        text(event, "message").strip(),
+    ]
+
+
+def _last(event: Object) -> float:
+    """When it was seen last, as a UNIX time; 0 where that is not said."""
+    named = (
+        text(event, "series", "lastObservedTime") or text(event, "lastTimestamp") or text(event, "eventTime")
+    )
+    at = _time(named)
+    return at.timestamp() if at is not None else 0.0
+
+
+def _interval(event: Object, now: datetime) -> str:
+    first = _since(text(event, "eventTime") or text(event, "firstTimestamp"), now)
+    series, count = mapping(event, "series"), number(event, "count")
+    if series:
+        return f"{_since(text(series, 'lastObservedTime'), now)} (x{number(series, 'count')} over {first})"
+    if count > 1:
+        return f"{_since(text(event, 'lastTimestamp'), now)} (x{count} over {first})"
+    return first
+
+
+def _since(written: str, now: datetime) -> str:
+    at = _time(written)
+    return human_duration((now - at).total_seconds()) if at is not None else "<unknown>"
+
+
+def _time(written: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(written) if written else None
+    except ValueError:
+        return None
+
+
+def human_duration(length: float) -> str:
+    """Seconds as kubectl writes an age: the two largest units that tell something."""
+    seconds = int(length)
+    minutes, hours = seconds // 60, seconds // 3600
+    days = hours // 24
+    if seconds < -1:
+        return "<invalid>"
+    if seconds < 120:
+        return f"{max(0, seconds)}s"
+    if minutes < 10:
+        return _two(minutes, "m", seconds % 60, "s")
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return _two(hours, "h", minutes % 60, "m")
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return _two(days, "d", hours % 24, "h")
+    if days < 730:
+        return f"{days}d"
+    if days < 365 * 8:
+        return _two(days // 365, "y", days % 365, "d")
+    return f"{days // 365}y"
+
+
+def _two(large: int, unit: str, small: int, below: str) -> str:
+    return f"{large}{unit}{small}{below}" if small else f"{large}{unit}"
+
+
+VERBS: Verbs = {Events: events}
