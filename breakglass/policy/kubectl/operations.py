@@ -286,6 +286,39 @@ class RolloutRestart(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutUndo(Operation):
+    """Back to an earlier version of a Deployment. to: its number; 0 is the one before this."""
+
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+
+    target: Target
+    to: int = 0
+    dry_run: bool = False
+
+    @property
+    def about(self) -> Target | None:
+        return self.target
+
+    def needs(self) -> Iterator[Needed]:
+        where = self.target.namespace or ""
+        yield from (("list", "replicasets", "", where), ("patch", self.target.resource, "", where))
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutHistory(Operation):
+    target: Target
+
+    @property
+    def about(self) -> Target | None:
+        return self.target
+
+    def needs(self) -> Iterator[Needed]:
+        where = self.target.namespace or ""
+        yield from (("get", self.target.resource, "", where), ("list", "replicasets", "", where))
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutStatus(Operation):
     target: Target
     watch: bool = True

@@ -36,8 +36,10 @@ from breakglass.policy.kubectl.operations import (
     Patch,
     PatchType,
     Relabel,
+    RolloutHistory,
     RolloutRestart,
     RolloutStatus,
+    RolloutUndo,
     Scale,
     Selection,
     Taint,
@@ -414,6 +416,19 @@ def _restart(line: KubectlLine) -> RolloutRestart:
     return RolloutRestart(_exact(line, "needs TYPE/NAME"))
 
 
+def _undo(line: KubectlLine) -> RolloutUndo:
+    _bare(line)
+    to = line.whole("to-revision") or 0
+    if to < 0:
+        raise KubectlSyntaxError("rollout undo: --to-revision cannot be below 0", line.where("to-revision"))
+    return RolloutUndo(_one(line), to, _dry_run(line))
+
+
+def _history(line: KubectlLine) -> RolloutHistory:
+    _bare(line)
+    return RolloutHistory(_one(line))
+
+
 def _rollout_status(line: KubectlLine) -> RolloutStatus:
     _bare(line)
     return RolloutStatus(_one(line), line.on("watch", default=True), max(0.0, line.seconds("timeout") or 0.0))
@@ -546,6 +561,8 @@ _VERBS = {
     "patch": ((Flag("type"), Flag("patch", "p"), _OUTPUT, _DRY_RUN), _patch),
     "scale": ((Flag("replicas"), Flag("current-replicas"), _DRY_RUN), _scale),
     "rollout restart": ((), _restart),
+    "rollout undo": ((Flag("to-revision"), _DRY_RUN), _undo),
+    "rollout history": ((), _history),
     "rollout status": ((Flag("watch", "w", "nothing"), _TIMEOUT), _rollout_status),
     "cordon": ((_LABELS, _DRY_RUN), _cordon),
     "uncordon": ((_LABELS, _DRY_RUN), _cordon),

@@ -27,6 +27,7 @@ from breakglass.transport.kubectl import (
     verb_label,
     verb_logs,
     verb_observe,
+    verb_rollout,
 )
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, choice_of_kubectl, run_program
@@ -50,6 +51,7 @@ VERBS: Verbs = {
     **verb_observe.VERBS,
     **verb_change.VERBS,
     **verb_label.VERBS,
+    **verb_rollout.VERBS,
     **verb_delete.VERBS,
     **verb_drain.VERBS,
 }
