@@ -142,8 +142,8 @@ def test_a_line_becomes_a_request(line: str, request_: Operation) -> None:
     [
         ("", "names no verb", 0),
         ("describe pod x", "kubectl describe is not built in: use `driver: binary`", 0),
-        ("rollout undo deployment/x", "kubectl rollout undo is not built in: use `driver: binary`", 0),
-        ("-n web top pods", "kubectl top is not built in", 2),
+        ("rollout pause deployment/x", "kubectl rollout pause is not built in: use `driver: binary`", 0),
+        ("-n web explain pods", "kubectl explain is not built in", 2),
         ("get pods --watch", "kubectl get --watch is not built in: use `driver: binary`", 2),
         ("get pods -w", "kubectl get -w is not built in", 2),
         (

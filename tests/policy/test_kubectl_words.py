@@ -165,7 +165,7 @@ def test_a_line_is_the_request_that_kubectl_would_make(line: str, request_: Oper
         ("x-n get pods", "kubectl x-n is not built in", 0),
         ("-n web --token=x get pods", "--token is the site's to say", 2),
         ("rollout", "kubectl rollout is not built in", 0),
-        ("top pods", "kubectl top is not built in", 0),
+        ("explain pods", "kubectl explain is not built in", 0),
         ("get pods -- x", "nothing may stand after --", 0),
         ("delete pod a -- x", "nothing may stand after --", 0),
         ("get ,", "names no resource", 1),

@@ -96,6 +96,27 @@ class Get(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class Top(Operation):
+    """What pods, or nodes where `of_nodes`, use."""
+
+    selection: Selection
+    of_nodes: bool = False
+    containers: bool = False
+    headers: bool = True
+
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        kind = "nodes" if self.of_nodes else "pods"
+        verb = "get" if self.selection.targets else "list"
+        yield verb, f"{kind}.metrics.k8s.io", "", self.selection.place
+        if self.of_nodes:
+            yield verb, "nodes", "", ""
+
+
+@dataclass(frozen=True, slots=True)
 class Events(Operation):
     """What the cluster has noted down, the oldest first. types: only these, all where it is empty."""
 

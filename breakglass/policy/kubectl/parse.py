@@ -44,6 +44,7 @@ from breakglass.policy.kubectl.operations import (
     Selection,
     Taint,
     Target,
+    Top,
     Wait,
 )
 from breakglass.values import parse_json
@@ -59,6 +60,9 @@ _GRACE = Flag("grace-period")
 _ALL = Flag("all", takes="nothing")
 _FORCE = Flag("force", takes="nothing")
 _OVERWRITE = Flag("overwrite", takes="nothing")
+
+_TOP_OF_NODES = (_LABELS, Flag("no-headers", takes="nothing"))
+_TOP_OF_PODS = (*_TOP_OF_NODES, _EVERYWHERE, Flag("containers", takes="nothing"))
 
 _TEMPLATES = frozenset(["jsonpath", "jsonpath-as-json", "custom-columns", "go-template", "template"])
 _USE_JSON = "take `-o json` and an expression over `result.json`"
@@ -224,6 +228,21 @@ def _field_path(line: KubectlLine) -> tuple[str | int, ...]:
             f"get: --sort-by={given} is not one field: {USE_BINARY}", line.where("sort-by")
         )
     return tuple(name.replace("\\.", ".") if name else int(index) for name, index in parts)
+
+
+def _top(line: KubectlLine) -> Top:
+    _bare(line, most=1)
+    nodes = line.verb.endswith(("node", "nodes", "no"))
+    kind, labels, everywhere = "nodes" if nodes else "pods", line.text("selector"), line.on("all-namespaces")
+    if line.arguments and (labels or everywhere):
+        raise KubectlSyntaxError(
+            f"{line.verb}: a name and a selector do not go together", line.arguments[0].index
+        )
+    namespace = None if nodes else _namespace(line)
+    targets = tuple(Target(kind, word.text, namespace) for word in line.arguments)
+    kinds = () if targets else (kind,)
+    selection = Selection(targets, kinds, namespace, everywhere, labels)
+    return Top(selection, nodes, line.on("containers"), not line.on("no-headers"))
 
 
 def _events(line: KubectlLine) -> Events:
@@ -538,6 +557,8 @@ _VERBS = {
         (_EVERYWHERE, Flag("for"), Flag("types"), Flag("no-headers", takes="nothing")),
         _events,
     ),
+    **{f"top {kind}": (_TOP_OF_PODS, _top) for kind in ("pods", "pod", "po")},
+    **{f"top {kind}": (_TOP_OF_NODES, _top) for kind in ("nodes", "node", "no")},
     "label": ((_LABELS, _FIELDS, _ALL, _OUTPUT, _DRY_RUN, _OVERWRITE), _relabel),
     "annotate": ((_LABELS, _FIELDS, _ALL, _OUTPUT, _DRY_RUN, _OVERWRITE), _relabel),
     "taint": ((_LABELS, _DRY_RUN, _OVERWRITE), _taint),

@@ -28,6 +28,7 @@ from breakglass.transport.kubectl import (
     verb_logs,
     verb_observe,
     verb_rollout,
+    verb_top,
 )
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.binary import can_dry_run, choice_of_kubectl, run_program
@@ -52,6 +53,7 @@ VERBS: Verbs = {
     **verb_change.VERBS,
     **verb_label.VERBS,
     **verb_rollout.VERBS,
+    **verb_top.VERBS,
     **verb_delete.VERBS,
     **verb_drain.VERBS,
 }

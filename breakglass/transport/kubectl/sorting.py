@@ -36,7 +36,7 @@ def sorted_by(run: KubectlRun, path: FieldPath, items: Sequence[T], value: Calla
         shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
         said = f'error: couldn\'t find any field with path "{{{shown}}}" in the list of objects'
         raise refused_here("rejected", f"{run.where}: no object has the field {shown}", said)
-    sizes = all(_quantity(each) is not None for each in found if each is not None)
+    sizes = all(quantity(each) is not None for each in found if each is not None)
     order = sorted(range(len(items)), key=lambda index: _rank(found[index], sizes))
     return [items[index] for index in order]
 
@@ -45,11 +45,11 @@ def _rank(value: Json, sizes: bool) -> Rank:
     if value is None:
         return 0, Decimal(), b""
     if sizes:
-        return 1, _quantity(value) or Decimal(), b""
+        return 1, quantity(value) or Decimal(), b""
     return 1, Decimal(), str(value).encode()
 
 
-def _quantity(value: Json) -> Decimal | None:
+def quantity(value: Json) -> Decimal | None:
     """The size of a number or a quantity, such as `1500m` or `2Gi`; None for another text."""
     if isinstance(value, bool):
         return None
