@@ -52,7 +52,13 @@ def bound(kind: type[DOMNode]) -> set[str]:
     ],
 )
 def test_keys_of_terminals_and_multiplexers_are_left_alone(kind: type[DOMNode]) -> None:
-    assert not bound(kind) & NEVER
+    assert not bound(kind) & NEVER - {"ctrl+z"}
+
+
+def test_control_z_means_what_it_means_everywhere() -> None:
+    merged: BindingsMap = Cockpit._merged_bindings or BindingsMap()  # pyright: ignore[reportPrivateUsage]
+    assert [each.action for each in merged.key_to_bindings["ctrl+z"]] == ["suspend_process"]
+    assert not any("ctrl+z" in bound(kind) for kind in (WalkScreen, ConfirmDialog, TextLine))
 
 
 @pytest.mark.parametrize("place", get_args(Place))
