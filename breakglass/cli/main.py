@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 
 COMMANDS = {
-    "list": "the runbooks that can be found",
-    "show": "one runbook, as it would be walked",
-    "triage": "ask which runbook it is: their checks on a site, all at once",
+    "list": "list the runbooks",
+    "show": "show one runbook, step by step",
+    "triage": "find the runbook that fits: run all their checks on a site",
     "run": "walk a runbook on a real site, or dry-run it there",
     "rehearse": "walk a runbook against a simulated incident",
-    "doctor": "look whether everything that a runbook needs is there",
+    "doctor": "check that everything a runbook needs is in place",
     "exec": "run one action that is in no runbook",
-    "resume": "go on with a session that was stopped or cut short",
+    "resume": "resume an interrupted session",
     "watch": "follow a session in a second terminal, read-only",
     "serve": "show a session in a browser on this machine, read-only",
-    "report": "the post-mortem draft of a session",
-    "verify": "check that a session's journal is whole",
+    "report": "print the post-mortem draft of a session",
+    "verify": "check that a session's journal is complete and untampered",
     "site": "write a first site file, or explain how one gets in somewhere",
     "lint": "check runbooks, sites and scenarios",
-    "risk": "what a command may do, and which word of it decides",
-    "schema": "the JSON Schema of a runbook, site or scenario",
-    "completion": "what makes a shell complete commands and names",
+    "risk": "say what a command may do, and which word decides",
+    "schema": "print the JSON Schema of a runbook, site or scenario",
+    "completion": "print shell completion for commands and names",
 }
 
 ABOUT = "An interactive runbook cockpit for the terminal. Without a command: the library."

@@ -45,7 +45,7 @@ async def walk_plain(request: Request) -> int:
         lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
         lines.say(runbook_words(session))
         for words in vouched_steps(engine.runbook):
-            lines.say(f"  taken at somebody's word: {words}")
+            lines.say(f"  vouched for, not checked: {words}")
         answering = answer_questions(engine, lines, lambda asked: _answer(asked, engine.state, lines))
         walking = asyncio.create_task(engine.run())
         try:
@@ -123,7 +123,7 @@ async def _answer(asked: e.Asked, state: State, lines: TerminalInput) -> Given:
 
 
 NEEDS_A_PERSON = (
-    "needs a person at a terminal: no pipe and no file gives the word for a change, so nothing was sent. "
+    "needs a person at a terminal: a change cannot be confirmed from a pipe or a file, so nothing was sent. "
     "Run this in a terminal, with input and output left as they are"
 )
 
@@ -141,11 +141,11 @@ async def answer_confirmation(asked: e.Asked, state: State, lines: TerminalInput
         lines.say(
             f"  {', '.join(state.approvals)} has agreed. A second person must, and nothing proves the name."
         )
-        person = await lines.ask("  Name of the second person; an empty line goes back: ")
+        person = await lines.ask("  Name of the second person (empty line: go back): ")
         if not person.strip():
             return c.Decline(by)
     wanted = asked.typed or "Y"
-    typed = await lines.ask(f"  Type {wanted} to go on; an empty line goes back, nothing has been sent: ")
+    typed = await lines.ask(f"  Type {wanted} to go on (empty line: go back, nothing sent): ")
     return c.Confirm(typed, person) if typed else c.Decline(by)
 
 
@@ -178,7 +178,7 @@ async def _signature(asked: e.Asked, state: State, lines: TerminalInput, by: str
     lines.say(f"\n  {agreed} has agreed. A second person signs this text, on any machine:\n\n{asked.sign}\n")
     lines.say(f"  {SIGN_WITH}")
     await lines.quiet()
-    pasted = await lines.ask("  Paste the signature; an empty line goes back, nothing has been sent: ")
+    pasted = await lines.ask("  Paste the signature (empty line: go back, nothing sent): ")
     if not pasted.strip():
         return c.Decline(by)
     while END not in pasted and len(pasted) < LARGEST_SIGNATURE:
@@ -212,6 +212,6 @@ async def _decision(way: str, lines: TerminalInput, by: str) -> c.Command:
         case "jump":
             return c.Jump(await lines.ask("  Step id: "), "chosen by the operator", by)
         case "skip":
-            return c.Skip(await lines.ask("  Why is this step left out? "), by)
+            return c.Skip(await lines.ask("  Why skip this step? "), by)
         case _:
-            return c.Stop(await lines.ask("  Why do you stop here? "), by)
+            return c.Stop(await lines.ask("  Why stop here? "), by)

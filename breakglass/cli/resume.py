@@ -1,4 +1,4 @@
-"""Go on with a session that was stopped or cut short. No change is repeated without asking again.
+"""Resume an interrupted session. No change is repeated without asking again.
 
 examples:
   breakglass resume last

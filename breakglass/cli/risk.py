@@ -1,4 +1,4 @@
-"""Say what a command may do, and which word of it decides: the risk that a step with it has, unless a site
+"""Say say what a command may do, and which word decides: the risk that a step with it has, unless a site
 counts it as a read.
 
 A single argument is shell text, as it stands in a runbook; several are the words of one command. With - as

@@ -1,4 +1,4 @@
-"""Walk a runbook on a real site. Every change waits for your word; nothing answers for you.
+"""Walk a runbook on a real site. Every change needs your confirmation; nothing answers for you.
 
 examples:
   breakglass run outpost-shm-purge --site site.yaml --dry-run    nothing changes; the API server is asked

@@ -1,4 +1,4 @@
-"""Check that a session's journal is whole: every record there, unchanged and in order.
+"""Check that a session's journal is complete and untampered: every record there, unchanged and in order.
 
 Prints the hash of the last record. Written down elsewhere, it shows later that nothing was cut off the end.
 
@@ -41,12 +41,12 @@ def run(arguments: Namespace) -> int:
     for problem in wrong:
         print(problem, file=sys.stderr)
     if not reading.records or not isinstance(reading.records[-1].event, e.SessionEnded):
-        print("the session has no end: it was cut short, or its end was cut off", file=sys.stderr)
+        print("the session did not end: it was interrupted, or its end was cut off", file=sys.stderr)
     if reading.torn and not reading.strange:
         print(f"a torn last record of {reading.torn} bytes is not counted", file=sys.stderr)
     if wrong:
         return ExitCode.NOT_RECOVERED
-    print(f"{folder.name}: {len(reading.records)} records, whole. Hash of the last: {reading.last_hash}")
+    print(f"{folder.name}: {len(reading.records)} records, complete. Hash of the last: {reading.last_hash}")
     return ExitCode.DONE
 
 

@@ -52,7 +52,9 @@ def telling_of_the_disk(engine: Engine) -> Observer:
             return
         said = fault
         words = (
-            f"cannot be written ({fault}); reading goes on, nothing will be changed" if fault else "is whole"
+            f"cannot be written ({fault}); reading goes on, nothing will be changed"
+            if fault
+            else "is being written again"
         )
         print(f"{where}: {words}", file=sys.stderr, flush=True)
 

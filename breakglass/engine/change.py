@@ -401,7 +401,7 @@ class Changer:
             return ChangeOutcome("unknown", self._unknown_words(step, scope, f"{message}; {polled.message}"))
         sent = f"reported {message}" if outcome == "failed" else "sent"
         if polled.known:
-            return ChangeOutcome("failed", f"{sent}; verification {polled.message}")
+            return ChangeOutcome("failed", f"{sent}; verification: {polled.message}")
         return ChangeOutcome(
             "unknown", self._unknown_words(step, scope, f"{sent}; not verified: {polled.message}")
         )
@@ -453,7 +453,7 @@ def nothing_to_do(step: Step) -> ChangeOutcome:
 def then_words(step: Step) -> str:
     """What happens after sending, in one line."""
     if step.verify is None:
-        return "nothing verifies this; look yourself"
+        return "No automatic check. Verify by hand"
     soak = f", and to hold for {step.verify.soak:.0f} s" if step.verify.soak else ""
     vouched = step.verify.assessed.vouched
     said = f", READ ({vouched})" if vouched else ""

@@ -26,7 +26,7 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """Go back: nothing has been sent."""
+    """Go back: nothing sent."""
 
     by: str
 
@@ -100,7 +100,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class CancelRead:
-    """Give up the read that is running. A change is never cancelled."""
+    """Cancel the running read. A change is never cancelled."""
 
     by: str
 

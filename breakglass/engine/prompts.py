@@ -234,7 +234,7 @@ class JournalWriter:
         if self._reading is None:
             changing = self.busy == "changing"
             raise CommandRefusedError(
-                "a change is under way and is not cancelled; its outcome is waited for"
+                "a change is under way and is not cancelled; waiting for its result"
                 if changing
                 else "no read is running"
             )
@@ -247,9 +247,9 @@ class JournalWriter:
             raise CommandRefusedError("the second person's word is a signature: sign the text, and paste it")
         wanted = waiting.typed or "Y"
         if command.typed != wanted:
-            raise CommandRefusedError(f"that is not {wanted!r}; nothing has been sent")
+            raise CommandRefusedError(f"no match for {wanted!r}. Nothing sent")
         if not person(command.by):
-            raise CommandRefusedError("an empty name is nobody's; type the name. Nothing has been sent")
+            raise CommandRefusedError("the name is empty. Type it. Nothing sent")
         if person(command.by) in map(person, approvals):
             raise CommandRefusedError(f"{command.by} has already agreed; a second person must")
         proof: e.Proof = "none" if approvals else ""
@@ -265,7 +265,7 @@ class JournalWriter:
         taken = {*approvals, self.state.operator, login_name()}
         signed = await check_signature(signers, waiting.sign, command.signature, taken)
         if self.state.waiting is not waiting or self.state.approvals != approvals:
-            raise CommandRefusedError("the question was answered meanwhile; nothing has been sent")
+            raise CommandRefusedError("the question was answered meanwhile. Nothing sent")
         view = self.state.steps.get(waiting.step)
         earlier = view.last.confirmed if view is not None and view.last is not None else ()
         if signed.fingerprint in {each.fingerprint for each in earlier}:
@@ -312,7 +312,7 @@ class JournalWriter:
         match command:
             case c.Confirm() if question == "accept":
                 if command.typed != waiting.typed:
-                    raise CommandRefusedError(f"that is not {waiting.typed!r}; nothing has been sent")
+                    raise CommandRefusedError(f"no match for {waiting.typed!r}. Nothing sent")
                 return command
             case c.Continue() if question == "continue":
                 return command

@@ -278,13 +278,14 @@ class Reader:
             if not given_up and not signal.holds:
                 end: PollEnd = "not-held" if signal.saw else "not-seen"
                 if held_since is not None:
-                    held = f"held, and stopped holding after {elapsed - held_since:.0f} s"
+                    why = f" ({signal.message})" if signal.message else ""
+                    held = f"OK for {elapsed - held_since:.0f} s, then failed again{why}"
                     return PollOutcome(end, look, held)
                 if elapsed >= verification.within and self._clock.has_had(
                     looks * verification.every, verification.within
                 ):
                     why = f": {signal.message}" if signal.message else ""
-                    return PollOutcome(end, look, f"did not hold within {verification.within:.0f} s{why}")
+                    return PollOutcome(end, look, f"not OK within {verification.within:.0f} s{why}")
             if given_up or not await self._paused(verification.every):
                 return PollOutcome("cancelled", look, "the wait was cancelled")
 

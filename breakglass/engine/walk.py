@@ -39,9 +39,9 @@ Pace: TypeAlias = Literal["phase", "never"]
 """Where the walk stops by itself: at the end of each phase, or only where a person must decide."""
 
 AVAILABLE_DECISIONS = {
-    "retry": "run this step again",
-    "jump": "go to another step",
-    "skip": "leave this step out, with a reason",
+    "retry": "rerun this step",
+    "jump": "jump to another step",
+    "skip": "skip this step, with a reason",
     "stop": "stop and call; the session can be resumed",
 }
 TOO_SHORT = (
@@ -169,7 +169,7 @@ class Engine:
             where=str(self.site.path),
             typed=ACCEPT,
             impact="What was read and captured so far was read there. The same names may lead elsewhere now.",
-            then="resume; every word is asked anew",
+            then="resume; every confirmation is asked again",
         )
         command = await self.writer.ask(asked)
         if isinstance(command, c.Confirm):
@@ -193,7 +193,7 @@ class Engine:
             return None
         here = f"{self.runbook.name} on {self.site.name}"
         text = f"somebody else is in {here}: {'; '.join(arrival.others)}. Speak to them first"
-        options = {"continue": "go on beside them", "stop": self._available_decisions()["stop"]}
+        options = {"continue": "continue beside them", "stop": self._available_decisions()["stop"]}
         command = await self.writer.ask(e.Asked(at.id, 0, "continue", text=text, options=options))
         if isinstance(command, c.Continue):
             await self.writer.record(
@@ -259,8 +259,13 @@ class Engine:
         if not (self.writer.pause_wanted or new_phase):
             return None
         paused, self.writer.pause_wanted = self.writer.pause_wanted, False
-        text = "paused" if paused else f"end of {self._phase or 'phase'}; next: {step.phase or step.title}"
-        options = {"continue": f"go on with: {step.title}", **self._available_decisions()}
+        text = "paused" if paused else f"end of {self._phase or 'phase'}"
+        onward = (
+            f"next phase, {step.phase}: {step.title}"
+            if new_phase and step.phase
+            else f"continue: {step.title}"
+        )
+        options = {"continue": onward, **self._available_decisions()}
         asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
         command = await self.writer.ask(asked)
         if isinstance(command, c.Continue):
@@ -426,7 +431,7 @@ class Engine:
             case c.Stop():
                 return await self._stopped(command)
             case _:
-                raise AssertionError(f"{command} is no way on")
+                raise AssertionError(f"{command} is not a choice here")
 
     async def _stopped(self, command: c.Stop) -> End:
         self.writer.stop_wanted = None

@@ -66,12 +66,20 @@ def file_name(state: State, runbook: Runbook) -> str:
     return f"{day}-{'-'.join(words[:5])}.md"
 
 
+def _duration(seconds: float) -> str:
+    """`3 min 15 s`, and hours where there are any."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
+    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
+
+
 def _header(state: State, runbook: Runbook, started: Recorded, ended: Recorded) -> str:
-    minutes = (ended.elapsed - started.elapsed) / 60
+    lasted = _duration(ended.elapsed - started.elapsed)
     result = state.ended.result if state.ended else "unfinished"
     rows = {
         "Date": started.time.strftime("%Y-%m-%d"),
-        "Walked for": f"{minutes:.1f} min ({_clock(started)} to {_clock(ended)} UTC)",
+        "Duration": f"{lasted} ({_clock(started)} to {_clock(ended)} UTC)",
         "Severity": runbook.severity.upper(),
         "Affected": cell(", ".join(runbook.affected)) or TO_FILL,
         "Issue": TO_FILL,
@@ -160,8 +168,10 @@ def _prevention(runbook: Runbook, state: State) -> str:
     done = {name for name, view in state.steps.items() if view.status == "ok"}
     for step in runbook.steps:
         if step.followup and step.id in done:
-            lines.append(f"| P0 same failure | {cell(step.followup)} | Config | from step {step.id} | open |")
-    for priority in ("P0 same failure", "P1 blast radius", "P2 detection", "P3 resilience"):
+            lines.append(
+                f"| P0 prevent recurrence | {cell(step.followup)} | Config | from step {step.id} | open |"
+            )
+    for priority in ("P0 prevent recurrence", "P1 blast radius", "P2 detection", "P3 resilience"):
         lines.append(f"| {priority} | {TO_FILL} | | | |")
     return "\n".join([*lines, ""])
 

@@ -79,12 +79,12 @@ def _words(event: e.Event) -> tuple[str, int] | None:
             vouched = f", READ ({event.because})" if event.because else ""
             return f"read again {event.need} ({event.that}): {held}{vouched}", 1 if event.holds else 2
         case e.Asked():
-            asked = f"asked to {event.question}" if event.question != "decide" else "waits for a decision"
+            asked = f"asked to {event.question}" if event.question != "decide" else "waiting for a decision"
             return f"{asked}: {event.text}".rstrip(": "), 1 if event.question in ("confirm", "accept") else 0
         case e.Confirmed():
             return agreed_words(event), 2
         case e.Declined():
-            return f"{event.by} cancelled; nothing has been sent", 2
+            return f"{event.by} cancelled; nothing sent", 2
         case e.ActionIntended():
             return f"about to send ({event.risk}) to {event.where}: {event.command}", 2
         case e.ActionFinished():

@@ -272,7 +272,7 @@ class Cockpit(BaseApp, inherit_bindings=False):
             error = error.error
         places = "".join(traceback.format_tb(error.__traceback__)) if error is not None else ""
         words = (
-            f"breakglass met an error that it did not expect: {type(error).__name__}. The record is whole."
+            f"breakglass met an error that it did not expect: {type(error).__name__}. The record is complete."
         )
         self._exit_renderables.append(Text(f"{visible(places)}{words}"))
         self._close_messages_no_wait()

@@ -74,7 +74,7 @@ ACTIONS: tuple[Action, ...] = (
         "forward",
         ("enter",),
         "next",
-        "Take the next move, which one line always names. It never confirms a change.",
+        "Do what the NEXT line says. Never confirms a change.",
         ("walk",),
         1,
     ),
@@ -82,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
         "cancel_read",
         ("x",),
         "cancel read",
-        "Give up the read that is running. A change is never cancelled.",
+        "Cancel the running read. A change is never cancelled.",
         ("walk",),
         2,
     ),
@@ -98,16 +98,16 @@ ACTIONS: tuple[Action, ...] = (
         "skip",
         ("s",),
         "skip",
-        "Leave this step out, with a reason; it becomes a deferred item.",
+        "Skip this step, with a reason. It becomes a deferred item.",
         ("walk",),
         5,
     ),
-    Action("jump", ("J",), "jump", "Go on at another step.", ("walk",), 6),
+    Action("jump", ("J",), "jump", "Jump to another step.", ("walk",), 6),
     Action(
         "note",
         ("n",),
         "note",
-        "Write a note into the record. While a search is open: the next match.",
+        "Add a note to the record. In a search: the next match.",
         ("walk",),
         7,
     ),
@@ -115,29 +115,25 @@ ACTIONS: tuple[Action, ...] = (
         "stop_and_call",
         ("S",),
         "stop&call",
-        "Stop here and call somebody. Nothing is lost; the session can be resumed.",
+        "Stop here and call for help. Nothing is undone.",
         ("walk",),
         4,
     ),
+    Action("pause", ("p",), "pause", "Pause before the next step. What is running continues.", ("walk",), 8),
     Action(
-        "pause", ("p",), "pause", "Stop before the next step; what is running is not touched.", ("walk",), 8
+        "previous_step", ("k", "up"), "up", "View the previous step; in the output, one line up.", LOOKING
     ),
-    Action(
-        "previous_step", ("k", "up"), "up", "Look at the step before; in the output, one line up.", LOOKING
-    ),
-    Action(
-        "next_step", ("j", "down"), "down", "Look at the step after; in the output, one line down.", LOOKING
-    ),
+    Action("next_step", ("j", "down"), "down", "View the next step; in the output, one line down.", LOOKING),
     Action("first", ("g", "home"), "first", "The first step, or the top of the output.", LOOKING),
-    Action("last", ("G", "end"), "last", "The step that the walk is at, or the end of the output.", LOOKING),
+    Action("last", ("G", "end"), "last", "The current step, or the end of the output.", LOOKING),
     Action(
         "page_down", ("space", "pagedown"), "page down", "One page down in the card or the output.", LOOKING
     ),
     Action("page_up", ("b", "pageup"), "page up", "One page up in the card or the output.", LOOKING),
     Action("left", ("left",), "left", "Move unwrapped output to the left.", LOOKING),
     Action("right", ("right",), "right", "Move unwrapped output to the right.", LOOKING),
-    Action("previous_attempt", ("left_square_bracket",), "attempt", "The attempt before this one.", LOOKING),
-    Action("next_attempt", ("right_square_bracket",), "attempt", "The attempt after this one.", LOOKING),
+    Action("previous_attempt", ("left_square_bracket",), "attempt", "The previous attempt.", LOOKING),
+    Action("next_attempt", ("right_square_bracket",), "attempt", "The next attempt.", LOOKING),
     Action(
         "output",
         ("o",),
@@ -159,8 +155,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("values", ("v",), "values", "The captured values in place of the output, and back.", LOOKING),
     Action("find", ("slash",), "find", "Search in the output.", LOOKING, 10),
-    Action("next_match", ("n",), "next match", "The next match, while a search is open.", ("watch",)),
-    Action("previous_match", ("N",), "match before", "The match before, while a search is open.", LOOKING),
+    Action("next_match", ("n",), "next match", "Next match of the search.", ("watch",)),
+    Action("previous_match", ("N",), "previous match", "Previous match of the search.", LOOKING),
     Action(
         "copy",
         ("y",),
@@ -169,8 +165,10 @@ ACTIONS: tuple[Action, ...] = (
         LOOKING,
         13,
     ),
-    Action("save", (), "save output", "Say where the output is kept, and copy that path.", LOOKING),
-    Action("hint", ("H",), "hint", "Show the step's hint. In a rehearsal only, and counted.", ("walk",), 14),
+    Action("save", (), "save output", "Show where the output is saved, and copy that path.", LOOKING),
+    Action(
+        "hint", ("H",), "hint", "Show the step's hint. Rehearsals only; hints are counted.", ("walk",), 14
+    ),
     Action(
         "hand_over", ("O",), "hand over", "Hand the session to somebody else at this terminal.", ("walk",)
     ),
@@ -178,16 +176,16 @@ ACTIONS: tuple[Action, ...] = (
         "interrupt",
         ("ctrl+c",),
         "cancel",
-        "Cancel the read; during a change, explain, and offer to leave it.",
+        "Cancel the read. During a change, say what is under way and offer to detach.",
         ("walk",),
     ),
     # ------------------------------------------------------------------ library
-    Action("open", ("enter",), "open", "Open the runbook, or go on with the session.", ("library",), 1),
+    Action("open", ("enter",), "open", "Open the runbook, or resume the session.", ("library",), 1),
     Action(
         "search",
         ("slash",),
         "search",
-        "Search names, titles, symptoms and alerts; a pasted line of a log is searched for at once.",
+        "Search names, titles, symptoms and alerts. A pasted log line works too.",
         ("library",),
         2,
     ),
@@ -195,7 +193,7 @@ ACTIONS: tuple[Action, ...] = (
         "resume",
         ("r",),
         "resume",
-        "Go on with the chosen session, else with the newest that is unfinished.",
+        "Resume the selected session, or the newest unfinished one.",
         ("library",),
         3,
     ),
@@ -203,7 +201,7 @@ ACTIONS: tuple[Action, ...] = (
         "past_report",
         ("p",),
         "report",
-        "The report of the chosen session, or of the runbook's newest one.",
+        "The report of the selected session, or of the runbook's newest.",
         ("library",),
         4,
     ),
@@ -220,13 +218,13 @@ ACTIONS: tuple[Action, ...] = (
         "choose",
         ("enter",),
         "choose",
-        "Choose this mode or scenario, go on to the next field, or begin.",
+        "Select this mode or scenario, move to the next field, or begin.",
         ("preflight",),
         1,
     ),
     # ------------------------------------------------------------------ report
     Action("next_view", ("t", "right"), "next view", "Draft, timeline, follow-ups, review.", ("report",), 1),
-    Action("previous_view", ("left",), "view before", "The view before this one.", ("report",)),
+    Action("previous_view", ("left",), "previous view", "The previous view.", ("report",)),
     Action(
         "save_report", ("s",), "save", "Write the draft to a file, which must not exist yet.", ("report",), 2
     ),
@@ -256,9 +254,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme_light", (), "light theme", "Dark text on white.", EVERYWHERE),
     Action("theme_high_contrast", (), "high-contrast theme", "White on black, lines in white.", EVERYWHERE),
     Action("back", ("q", "escape"), "back", "Go back. Asks first when something is open.", EVERYWHERE, 15),
-    Action(
-        "palette", ("colon",), "all", "Every action of this screen, by typing part of its name.", EVERYWHERE
-    ),
+    Action("palette", ("colon",), "all", "Find any action of this screen by part of its name.", EVERYWHERE),
     Action("help", ("question_mark",), "help", "Every key of this screen.", EVERYWHERE),
 )
 

@@ -34,8 +34,8 @@ STATE_WORDS = {
     "shown": "shown, not sent",
     "nothing-to-do": "nothing to do",
     "running": "running",
-    "waiting": "waits for you",
-    "pending": "not yet reached",
+    "waiting": "waiting for you",
+    "pending": "not reached yet",
 }
 
 
@@ -209,15 +209,15 @@ def asking_words(asked: e.Asked, runbook: Runbook) -> str:
     match asked.question:
         case "confirm":
             approvals = f", {asked.approvals} people must agree" if asked.approvals > 1 else ""
-            return plain(f"Enter  open the confirmation of: {asked.text}{approvals}. Nothing has been sent.")
+            return plain(f"Enter  review and confirm: {asked.text}{approvals}. Nothing sent.")
         case "accept":
-            return plain(f"Enter  look at what has changed: {asked.text}. Nothing has been sent.")
+            return plain(f"Enter  review what has changed: {asked.text}. Nothing sent.")
         case "decide":
-            return "r  run it again   J  another step   s  leave it out   S  stop and call   Enter  explains"
+            return "r  rerun   J  jump   s  skip   S  stop and call   Enter  explain"
         case "continue":
             return plain(f"Enter  {asked.options.get('continue', 'go on')}   ({asked.text})")
         case "choose":
-            return f"Enter  choose one of {len(asked.options)} ways on: {plain(', '.join(asked.options))}"
+            return f"Enter  choose one of {len(asked.options)}: {plain(', '.join(asked.options))}"
         case "answer":
             return plain(f"Enter  answer: {asked.text}")
         case "acknowledge":
@@ -240,16 +240,16 @@ def _changing(state: State, now: datetime, speed: float) -> Move:
     last = _last(state)
     limit = last.prepared[-1].timeout if last is not None and last.prepared else 0.0
     spent = _since(state, (e.ActionIntended,), now) * speed
-    return Move("sent; its outcome is waited for and recorded", spent, limit)
+    return Move("Sent. Waiting for the result", spent, limit)
 
 
 def _verifying(state: State, now: datetime, speed: float) -> Move:
     last = _last(state)
     poll = last.last_poll if last is not None else None
     if poll is None:
-        return Move("sent; verifying", _since(state, (e.ActionFinished,), now) * speed, 0.0)
+        return Move("Sent. Verifying", _since(state, (e.ActionFinished,), now) * speed, 0.0)
     since_poll = _since(state, (e.VerifyPolled,), now) * speed
-    words = "verified; reading on" if poll.holds else f"verifying, not yet {plain(poll.message)}".rstrip()
+    words = "Verified; holding" if poll.holds else f"Verifying: not yet. {plain(poll.message)}".rstrip()
     return Move(words, min(poll.elapsed + since_poll, poll.within), poll.within)
 
 
@@ -258,15 +258,15 @@ def _reading(state: State, now: datetime, speed: float) -> Move:
     poll = last.last_poll if last is not None else None
     if poll is not None:
         since_poll = _since(state, (e.VerifyPolled,), now) * speed
-        words = f"waiting for the signal, not yet {plain(poll.message)}".rstrip()
-        return Move(f"{words}   x  gives up", min(poll.elapsed + since_poll, poll.within), poll.within)
+        words = "Holding" if poll.holds else f"Not yet. {plain(poll.message)}".rstrip()
+        return Move(f"{words}   x  stops waiting", min(poll.elapsed + since_poll, poll.within), poll.within)
     if last is None or not last.prepared:
-        return Move("preparing", _since(state, (e.StepStarted,), now) * speed, 0.0)
+        return Move("Preparing", _since(state, (e.StepStarted,), now) * speed, 0.0)
     if last.needs or last.prepared[-1].risk != "read":
         spent = _since(state, (e.NeedRead, e.ActionPrepared, e.Confirmed), now) * speed
-        return Move("reading again what must hold before anything is sent   x  gives up", spent, 0.0)
+        return Move("Reading the preconditions again   x  cancels", spent, 0.0)
     spent = _since(state, (e.ActionPrepared,), now) * speed
-    return Move("reading   x  gives up", spent, last.prepared[-1].timeout)
+    return Move("Reading   x  cancels", spent, last.prepared[-1].timeout)
 
 
 def progress(move: Move, width: int) -> str:

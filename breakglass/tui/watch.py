@@ -15,12 +15,12 @@ class WatchView(WalkView):
     def move_words(self) -> Move:
         move = super().move_words()
         if self.walk.state.ended is not None:
-            return replace(move, words="the walk has ended; q  go back")
+            return replace(move, words="The walk has ended. q  go back")
         asked = self.walk.state.waiting
         if asked is None:
             return move
         return replace(
-            move, words=plain(f"{self.walk.state.operator} is asked: {asked.text or asked.question}")
+            move, words=plain(f"Waiting for {self.walk.state.operator}: {asked.text or asked.question}")
         )
 
 

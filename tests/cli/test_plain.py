@@ -78,7 +78,7 @@ async def test_what_is_typed_is_the_word_after_all_that_came_before_was_thrown_a
     lines = Terminal(typed)
     given = await answer_confirmation(replace(ASKED, typed=wanted), state_of(), lines, BY)
     assert given == c.Confirm(typed, BY)
-    prompt = f"Type {wanted or 'Y'} to go on; an empty line goes back, nothing has been sent:"
+    prompt = f"Type {wanted or 'Y'} to go on (empty line: go back, nothing sent):"
     assert lines.did == ["quiet", prompt]
 
 
@@ -98,7 +98,7 @@ async def test_without_a_person_nothing_is_asked() -> None:
 async def test_a_second_person_says_a_name_and_types_the_word() -> None:
     lines = Terminal("cyd", "Y")
     assert await answer_confirmation(ASKED, AGREED, lines, BY) == c.Confirm("Y", "cyd")
-    assert lines.did[:2] == ["quiet", "Name of the second person; an empty line goes back:"]
+    assert lines.did[:2] == ["quiet", "Name of the second person (empty line: go back):"]
     assert "bob has agreed. A second person must, and nothing proves the name." in lines.said
     assert await answer_confirmation(ASKED, AGREED, Terminal(" "), BY) == c.Decline(BY)
     assert await answer_confirmation(ASKED, AGREED, Terminal("cyd", ""), BY) == c.Decline(BY)
@@ -110,7 +110,7 @@ async def test_a_second_person_pastes_a_signature_of_several_lines() -> None:
     assert await answer_confirmation(asked, AGREED, lines, BY) == c.Sign(f"begin\nmiddle\n{END}")
     assert "bob has agreed. A second person signs this text" in lines.said
     assert "\n\nthe text\nto sign\n\n" in lines.said and SIGN_WITH in lines.said
-    prompt = "Paste the signature; an empty line goes back, nothing has been sent:"
+    prompt = "Paste the signature (empty line: go back, nothing sent):"
     assert lines.did == ["quiet", prompt, "", ""] and lines.answers == ["more"]
     assert await answer_confirmation(asked, AGREED, Terminal(" "), BY) == c.Decline(BY)
     endless = Terminal("x" * (LARGEST_SIGNATURE - 2), "y", "z")
@@ -220,8 +220,8 @@ WAYS: dict[str, tuple[c.Command, str]] = {
     "retry": (c.Retry(BY), ""),
     "undo": (c.Undo(BY), ""),
     "jump": (c.Jump("there", "chosen by the operator", BY), "Step id:"),
-    "skip": (c.Skip("there", BY), "Why is this step left out?"),
-    "stop": (c.Stop("there", BY), "Why do you stop here?"),
+    "skip": (c.Skip("there", BY), "Why skip this step?"),
+    "stop": (c.Stop("there", BY), "Why stop here?"),
 }
 
 
@@ -269,7 +269,7 @@ async def test_a_word_that_does_not_match_is_said_and_asked_for_again(tmp_path: 
     lines = Terminal("app@lob", "app@lab")
     state = await walked(tmp_path, lines)
     assert state.steps["restart"].status == "ok"
-    assert "  that is not 'app@lab'" in lines.said
+    assert "  no match for 'app@lab'. Nothing sent" in lines.said
     assert lines.did.count("quiet") == 2, "each word is asked for anew"
 
 

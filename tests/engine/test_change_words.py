@@ -49,9 +49,7 @@ def step_of(folder: Path, text: str) -> Step:
 
 
 def test_what_follows_a_change_is_said_before_it(tmp_path: Path) -> None:
-    assert (
-        then_words(replace(step_of(tmp_path, CHANGE), verify=None)) == "nothing verifies this; look yourself"
-    )
+    assert then_words(replace(step_of(tmp_path, CHANGE), verify=None)) == "No automatic check. Verify by hand"
     assert then_words(step_of(tmp_path, CHANGE)) == (
         "verify within 90 s: result.status == 200. If not: stop and call"
     )

@@ -103,7 +103,7 @@ async def test_only_the_exact_text_confirms(tmp_path: Path, typed: str) -> None:
     engine, far = session_of(tmp_path, PURGE, ANSWERS)
 
     def wrong(_: e.Asked) -> c.Command:
-        with pytest.raises(CommandRefusedError, match="nothing has been sent"):
+        with pytest.raises(CommandRefusedError, match="Nothing sent"):
             engine.command(c.Confirm(typed, "operator"))
         return c.Decline("operator")
 
@@ -232,7 +232,7 @@ async def test_success_without_its_signal_is_a_failure(tmp_path: Path) -> None:
     engine, _ = session_of(tmp_path, PURGE, {**ANSWERS, "kubectl get pods": ok('{"items": [1]}')})
     state = await walk(engine, confirm)
     assert state.steps["purge"].status == "failed"
-    assert "sent; verification did not hold within 10 s" in state.steps["purge"].attempts[0].say
+    assert "sent; verification: not OK within 10 s" in state.steps["purge"].attempts[0].say
 
 
 async def test_retrying_an_unknown_change_looks_first_and_sends_nothing_where_it_was_done(
@@ -437,7 +437,7 @@ async def test_a_change_is_not_cancelled_by_a_key(tmp_path: Path) -> None:
     engine.subscribe(told)
     state = await walk(engine, confirm)
     assert state.steps["purge"].status == "ok"
-    assert refused == ["a change is under way and is not cancelled; its outcome is waited for"]
+    assert refused == ["a change is under way and is not cancelled; waiting for its result"]
 
 
 async def test_a_walk_that_is_cancelled_waits_for_the_outcome_of_its_change(tmp_path: Path) -> None:

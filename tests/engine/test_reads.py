@@ -195,7 +195,7 @@ async def test_a_wait_polls_until_its_condition_holds(tmp_path: Path) -> None:
 async def test_a_wait_that_is_over_says_how_long_it_waited(tmp_path: Path) -> None:
     engine, _ = session_of(tmp_path, WAIT % "", {"kubectl get": ok('{"phase": "Pending"}')})
     state = await walk(engine)
-    assert "did not hold within 10 s" in state.steps["ready"].attempts[0].say
+    assert "not OK within 10 s" in state.steps["ready"].attempts[0].say
 
 
 async def test_a_soak_asks_for_the_signal_to_keep_holding(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ async def test_a_soak_asks_for_the_signal_to_keep_holding(tmp_path: Path) -> Non
         tmp_path, WAIT % ", soak: 1m", {"kubectl get": [running, running, running, pending, running]}
     )
     state = await walk(engine)
-    assert "stopped holding" in state.steps["ready"].attempts[0].say
+    assert "then failed again" in state.steps["ready"].attempts[0].say
 
 
 async def test_a_capture_that_cannot_be_had_fails_the_step_and_names_it(tmp_path: Path) -> None:

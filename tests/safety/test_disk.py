@@ -77,7 +77,7 @@ async def test_on_a_full_disk_reading_goes_on_and_nothing_is_changed_until_there
         state = await walk(engine, try_and_find_it_full, make_room, confirm)
         assert far.commands.count(DELETE) == 1
         assert engine.journal_fault == ""
-        assert f"{engine.writer.journal.path}: is whole" in capsys.readouterr().err
+        assert f"{engine.writer.journal.path}: is being written again" in capsys.readouterr().err
         assert state.ended == e.SessionEnded("completed")
         engine.writer.journal.close()
         kept = read(engine.writer.journal.path)

@@ -43,7 +43,7 @@ async def until_it_arrives(made: Change, press: Callable[[], None]) -> None:
 
 def key_for(said: str) -> str:
     """The key that the cockpit waits for: what opens the confirmation, or what is the word."""
-    return "Y" if "To do it" in said else "\r"
+    return "Y" if "To run it" in said else "\r"
 
 
 def check(made: Change) -> None:

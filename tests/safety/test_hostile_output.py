@@ -210,7 +210,7 @@ def walk_the_cockpit(place: Place) -> bytes:
         terminal.until("the change", terminal.asked("deny", "confirm"))
         terminal.press_until("\r", b"WILL RUN")
         terminal.press(*["\x1b[6~"] * 3)
-        terminal.until("the quiet", lambda: b"To do it, type" in terminal.raw)
+        terminal.until("the quiet", lambda: b"To run it, type" in terminal.raw)
         terminal.press("\x1b")
         terminal.until("its end", terminal.asked("deny", "decide"))
         terminal.press_until("S", b"Whom do you call")

@@ -327,7 +327,7 @@ def test_the_plain_form_says_what_is_taken_at_somebody_s_word(
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     assert main(["run", str(path), "--site", str(machine.site), "--dry-run", "--plain"]) == ExitCode.DONE
     said = capsys.readouterr().out
-    assert "taken at somebody's word: 1 Peek: READ (by the author's word: It only looks.)" in said
+    assert "vouched for, not checked: 1 Peek: READ (by the author's word: It only looks.)" in said
     assert "READ (by the author's word: It only looks.): /no/such" in said
 
 

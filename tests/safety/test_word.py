@@ -144,7 +144,7 @@ async def test_plain_lines_name_every_object_of_a_list(tmp_path: Path) -> None:
             assert f"{number}/3" in shown.text and f"/{name}" in shown.text
         assert "Type 3 on app@lab to go on" in shown.text
         shown.type("app@lab\n")
-        await shown.until("that is not '3 on app@lab'")
+        await shown.until("no match for '3 on app@lab'")
         await shown.until("to go on")
         assert made.requests == 0
         shown.type("3 on app@lab\n")
@@ -156,9 +156,9 @@ async def test_plain_lines_name_every_object_of_a_list(tmp_path: Path) -> None:
 async def opened(shown: Pane, made: Change) -> None:
     """At the confirmation, when keys count."""
     answering(made)
-    await shown.until("Nothing has been sent", "Enter open the confirmation")
+    await shown.until("Nothing sent.", "Enter review and confirm")
     shown.press("Enter")
-    await shown.until("To do it")
+    await shown.until("To run it")
 
 
 async def test_pasted_keys_do_not_confirm_in_the_cockpit(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ async def test_pasted_keys_do_not_confirm_in_the_cockpit(tmp_path: Path) -> None
         shown.type("app@lab\r\r")
         await asyncio.sleep(QUIETLY)
         shown.paste("app@lab\n", "-p")
-        await shown.until("pasting is refused")
+        await shown.until("Pasting is refused")
         shown.paste("\r", "-r")
         await asyncio.sleep(QUIETLY)
         assert made.requests == 0
@@ -195,8 +195,8 @@ async def test_pasted_keys_do_not_confirm_where_one_key_does(tmp_path: Path) -> 
 async def test_one_write_to_the_terminal_does_not_confirm_in_the_cockpit(tmp_path: Path) -> None:
     async with change(tmp_path, TYPED) as made, terminal(made) as shown:
         answering(made)
-        await shown.until("WILL RUN", "open the confirmation", "Enter")
-        while "To do it" not in shown.text:
+        await shown.until("WILL RUN", "review and confirm", "Enter")
+        while "To run it" not in shown.text:
             shown.type("\r")
             await asyncio.sleep(1.0)
         shown.type("app@lab\r")
@@ -230,7 +230,7 @@ async def test_an_empty_name_goes_back_in_plain_lines(tmp_path: Path) -> None:
         await first_word(shown)
         await shown.until("Name of the second person")
         shown.type("\n")
-        await shown.until("cancelled; nothing has been sent")
+        await shown.until("cancelled; nothing sent")
         assert made.requests == 0
 
 

@@ -158,8 +158,8 @@ def before_the_purge(folder: Path, *, mode: e.Mode = "live") -> ToldSession:
             "shm",
             0,
             "continue",
-            text="end of Cause; next: Purge",
-            options={"continue": "go on with: Delete the outpost pod", "stop": "stop and call"},
+            text="end of Cause",
+            options={"continue": "next phase, Purge: Delete the outpost pod", "stop": "stop and call"},
         ),
     )
     return session

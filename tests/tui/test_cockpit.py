@@ -78,7 +78,7 @@ async def confirm(app: Cockpit, pilot: Pilot[int]) -> None:
     """Open the confirmation that is asked for, wait until keys count, and type what it wants."""
     await pilot.press("enter")
     await until(app, pilot, on(ConfirmDialog))
-    await until(app, pilot, lambda app: "To do it" in flat(app))
+    await until(app, pilot, lambda app: "To run it" in flat(app))
     assert isinstance(app.screen, ConfirmDialog)
     await pilot.press(*app.screen.asked.typed)
     await until(app, pilot, lambda app: "Enter sends it" in flat(app))
@@ -148,7 +148,7 @@ async def test_going_back_from_the_confirmation_asks_how_to_go_on() -> None:
         walk = await to_the_confirmation(app, pilot)
         await pilot.press("enter")
         await until(app, pilot, on(ConfirmDialog))
-        await until(app, pilot, lambda app: "To do it" in flat(app))
+        await until(app, pilot, lambda app: "To run it" in flat(app))
         await pilot.press("escape")
         await until(app, pilot, needs("decide"))
         assert walk.walk.state.steps["purge"].attempts[-1].say == "Cancelled. Nothing sent."
@@ -236,7 +236,7 @@ async def test_a_journal_that_takes_long_to_read_can_be_given_up(
     try:
         async with opened(Request(resume="long-walk")) as (app, pilot):
             await until(app, pilot, lambda app: asked.is_set() and isinstance(app.screen, OpeningScreen))
-            assert "Opening the session long-walk" in flat(app)
+            assert "Resuming session long-walk" in flat(app)
             await pilot.press("ctrl+c")
             await until(app, pilot, lambda app: not app.is_running)
     finally:

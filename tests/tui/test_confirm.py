@@ -205,7 +205,7 @@ async def test_pasting_is_refused_and_said(tmp_path: Path) -> None:
         await app.ask(pilot)
         app.dialog.post_message(events.Paste(POD))
         await pilot.pause()
-        assert "pasting is refused" in flat(app)
+        assert "Pasting is refused" in flat(app)
         await pilot.press("enter")
         app.dialog.post_message(events.Paste(f"{POD}\n"))
         await pilot.pause()
@@ -246,7 +246,7 @@ async def test_only_the_exact_name_counts(tmp_path: Path, typed: str) -> None:
         await app.ask(pilot)
         await app.type(pilot, *("space" if character == " " else character for character in typed), "enter")
         assert not app.session.commands
-        assert "nothing has been sent" in flat(app)
+        assert "No match. Nothing sent." in flat(app)
 
 
 async def test_no_word_counts_before_everything_has_been_on_the_screen(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ async def test_no_word_counts_before_everything_has_been_on_the_screen(tmp_path:
         await app.ask(pilot)
         await app.type(pilot, *POD, "enter")
         assert not app.session.commands
-        assert "read to the end first" in flat(app)
+        assert "Read to the end first" in flat(app)
         while "the end; Up, PgUp" not in flat(app):
             await pilot.press("pagedown")
             await pilot.pause()
@@ -318,7 +318,7 @@ async def test_one_key_among_others_does_not_confirm_a_change(tmp_path: Path, ke
         await app.burst(pilot, *("enter" if key == "\n" else key for key in keys))
         await app.through_the_moment(pilot)
         assert not app.session.commands
-        assert any(words in flat(app) for words in ("Press it alone", "does not confirm", "only Y does it"))
+        assert any(words in flat(app) for words in ("Press it alone", "does not confirm", "Only Y confirms"))
 
 
 async def test_going_back_in_the_moment_after_the_key_sends_nothing(tmp_path: Path) -> None:
@@ -336,7 +336,7 @@ async def test_going_back_sends_nothing_and_says_so(tmp_path: Path, key: str) ->
     app = ConfirmStage(asked_to_purge(tmp_path))
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
-        assert "Esc = go back, nothing has been sent" in flat(app)
+        assert "Esc = go back, nothing sent" in flat(app)
         await app.type(pilot, *POD)
         await pilot.press(key)
         assert app.session.commands == [c.Decline("oncall")]
@@ -418,7 +418,7 @@ async def test_a_name_that_shows_nothing_is_no_second_person(tmp_path: Path) -> 
     app = ConfirmStage(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await app.ask(pilot)
-        assert "Nothing proves the second name" in flat(app)
+        assert "The second name is not proven" in flat(app)
         await app.type(pilot, *POD, "enter")
         app.clock.time += QUIET * 2
         await app.type(pilot, "enter", "space", "enter", *POD, "enter")
@@ -500,7 +500,7 @@ async def test_what_is_pasted_before_keys_count_is_not_taken(tmp_path: Path) -> 
         app.dialog.post_message(events.Paste(SIGNATURE))
         await pilot.pause()
         assert not session.signatures
-        assert "paste it again" in flat(app)
+        assert "Paste it again" in flat(app)
 
 
 async def test_the_text_to_sign_can_be_copied(tmp_path: Path) -> None:
@@ -612,25 +612,25 @@ def test_progress_says_how_far_the_typed_text_is() -> None:
 
 
 # -------------------------------------------------------------------- what each moment is said to be
-DEAF = "keys are not taken yet; let go of all of them"
-BACK = "Esc = go back, nothing has been sent"
+DEAF = "Waiting for all keys to be released"
+BACK = "Esc = go back, nothing sent"
 
 
 async def test_the_dialog_says_what_to_type_and_how_far_that_is(tmp_path: Path) -> None:
     app = ConfirmStage(asked_to_purge(tmp_path), awake=False)
     async with app.run_test(size=(120, 40)) as pilot:
         await app.ask(pilot)
-        assert DEAF in flat(app) and "To do it" not in flat(app)
+        assert DEAF in flat(app) and "To run it" not in flat(app)
         app.clock.time += QUIET * 2
         await app.type(pilot, "left")
-        assert f"To do it, type {POD} {BACK}" in flat(app) and DEAF not in flat(app)
+        assert f"To run it, type {POD} {BACK}" in flat(app) and DEAF not in flat(app)
         assert "LIVE main (prod) DESTRUCTIVE step 3 of 5 Delete the outpost pod" in flat(app)
         await app.type(pilot, *"ak-X")
         assert "> ak-X_" in words(app) and "differs from character 4 on" in flat(app)
         await app.type(pilot, "enter")
-        assert "that is not it; nothing has been sent" in flat(app)
+        assert "No match. Nothing sent." in flat(app)
         await app.type(pilot, "backspace")
-        assert "> ak-_" in words(app) and "that is not it" not in flat(app)
+        assert "> ak-_" in words(app) and "No match" not in flat(app)
         await app.type(pilot, "ctrl+u", *POD)
         assert f"> {POD}_" in words(app)
         await pilot.pause(MOMENT)
@@ -645,11 +645,11 @@ async def test_the_dialog_of_one_key_says_so_and_what_is_wrong_with_another(tmp_
     app = ConfirmStage(asked_to_purge(tmp_path, typed=""))
     async with app.run_test(size=(120, 40)) as pilot:
         await app.ask(pilot)
-        assert f"To do it, press Y {BACK}" in flat(app) and "> " not in words(app)
+        assert f"To run it, press Y {BACK}" in flat(app) and "> " not in words(app)
         await app.type(pilot, "y")
-        assert "only Y does it; nothing has been sent" in flat(app)
+        assert "Only Y confirms. Nothing sent." in flat(app)
         await app.type(pilot, "enter")
-        assert "Enter does not confirm; only Y does. Nothing has been sent" in flat(app)
+        assert "Enter does not confirm; only Y does. Nothing sent" in flat(app)
         assert not app.session.commands
 
 
@@ -669,17 +669,17 @@ async def test_what_is_told_to_a_second_person_is_by_name(tmp_path: Path) -> Non
     app = ConfirmStage(session)
     async with app.run_test(size=(120, 40)) as pilot:
         await app.ask(pilot)
-        assert f"oncall: To do it, type {POD}" in flat(app)
+        assert f"oncall: To run it, type {POD}" in flat(app)
         await app.type(pilot, *POD, "enter")
         assert DEAF in flat(app)
         app.clock.time += QUIET * 2
         await app.type(pilot, "left")
-        assert f"oncall has agreed. Second person, type your name and Enter {BACK}" in flat(app)
+        assert f"oncall has agreed. Second person: type your name, then Enter {BACK}" in flat(app)
         await app.type(pilot, "space", *"dep", "space", "enter")
-        assert f"dep: To do it, type {POD}" in flat(app) and "> _" in words(app)
+        assert f"dep: To run it, type {POD}" in flat(app) and "> _" in words(app)
         session.refuse = "no"
         await app.type(pilot, *POD, "enter")
-        assert "no" in flat(app) and "Second person, type your name" in flat(app)
+        assert "no" in flat(app) and "Second person: type your name" in flat(app)
 
 
 async def test_what_is_told_to_a_second_person_who_signs(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ async def test_escape_leaves_the_search_and_then_the_program(state: Path) -> Non
     async with app.run_test(size=(80, 24)) as pilot:
         await seen(app, pilot, "vault-raft-recovery")
         await pilot.press("slash", *"nowhere")
-        await seen(app, pilot, "NO RUNBOOK FITS")
+        await seen(app, pilot, "NO MATCH")
         await pilot.press("escape")
         await seen(app, pilot, "vault-raft-recovery")
         assert app.return_value is None

@@ -103,7 +103,7 @@ async def test_it_says_what_runs_unasked_by_whose_word(state: Path, tmp_path: Pa
     )
     app = Preflight(Found("own", path))
     async with app.run_test(size=(100, 40)) as pilot:
-        await seen(app, pilot, "TAKEN AT SOMEBODY'S WORD")
+        await seen(app, pilot, "VOUCHED FOR, NOT CHECKED")
         assert "1 Peek: READ (by the author's word: It only looks.)" in flat(app)
         file = tmp_path / "s"
         file.write_text("site: main\nhosts: {h: 127.0.0.1}\nreads: [peek]\n")
@@ -260,10 +260,10 @@ async def test_the_checks_of_the_site_arrive_one_by_one(state: Path) -> None:
         await choose(pilot, "dry-run")
         await fill(app, pilot, "site", "~/s")
         await seen(app, pilot, r"✓ cluster main answers in 12 ms [/] \x1b[31m")
-        assert "looking at the site" in flat(app)
+        assert "checking the site" in flat(app)
         gate.set()
-        await seen(app, pilot, "✗ host pve refused to mend it: look whether the service runs")
-        assert "looking at the site" not in flat(app)
+        await seen(app, pilot, "✗ host pve refused fix: look whether the service runs")
+        assert "checking the site" not in flat(app)
 
 
 async def test_a_site_is_looked_at_once_and_only_when_the_walk_is_to_be_on_it(state: Path) -> None:

@@ -105,7 +105,7 @@ async def test_saving_never_overwrites(state: Path, monkeypatch: pytest.MonkeyPa
     async with app.run_test(size=(100, 30)) as pilot:
         await seen(app, pilot, "[review]")
         await pilot.press("s", "enter")
-        await seen(app, pilot, "exists already and is not overwritten; name another file")
+        await seen(app, pilot, "already exists. Choose another name")
         await pilot.press("ctrl+u", *"b.md", "enter")
         await seen(app, pilot, "saved")
     assert (state / NAME).read_text() == "finished by hand"

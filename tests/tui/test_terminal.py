@@ -132,7 +132,7 @@ def to_the_change(pty: Pty) -> None:
         pty.press("\r")
     pty.until(lambda pty: pty.has("asked", question="confirm"))
     pty.press("\r")
-    pty.until(lambda pty: "To do it, type" in pty.text)
+    pty.until(lambda pty: "To run it, type" in pty.text)
     while "the end; Up, PgUp" not in pty.text:
         pty.press("\x1b[6~")
         pty.read(0.2)
@@ -164,7 +164,9 @@ def test_a_terminal_that_stops_reading_does_not_stop_the_session(started: Callab
         select.select([], [], [], 0.02)
     pty.press("\r")
     pty.until(lambda pty: pty.has("asked", question="continue", step="owner"), reading=False)
-    pty.until(lambda pty: "Will anything replace the pod?" in pty.text and "go on with: Delete" in pty.text)
+    pty.until(
+        lambda pty: "Will anything replace the pod?" in pty.text and "next phase, Purge: Delete" in pty.text
+    )
     pty.press("S")
     pty.until(lambda pty: "Whom do you call" in pty.text)
     pty.press("call\r")

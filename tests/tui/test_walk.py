@@ -34,9 +34,9 @@ from tests.tui.support import (
 
 SIZES = [(120, 40), (80, 24), (60, 20), (40, 15), (36, 10)]
 WAYS = {
-    "retry": "run this step again",
-    "jump": "go to another step",
-    "skip": "leave this step out, with a reason",
+    "retry": "rerun this step",
+    "jump": "jump to another step",
+    "skip": "skip this step, with a reason",
     "stop": "stop and call; the session can be resumed",
 }
 
@@ -95,7 +95,7 @@ async def test_the_card_says_why_what_where_expected_observed_verdict_and_next(t
             "OBSERVED 14:01:00Z",
             "✓ used = 100: holds",
             "VERDICT ✓ as expected",
-            "NEXT Enter go on with: Delete the outpost pod",
+            "NEXT Enter next phase, Purge: Delete the outpost pod",
         ):
             assert part in text
         assert "shm 65536 65536 0 100% /dev/shm" in text
@@ -150,7 +150,7 @@ async def test_mode_site_verdict_next_and_command_are_whole_at_every_size(
     app = staged(before_the_purge(tmp_path))
     async with app.run_test(size=size) as pilot:
         text = "".join((await drawn(app, pilot)).split())
-        parts = ("LIVE", "main (prod)", "outpost-shm-purge", "as expected", "go on with: Delete")
+        parts = ("LIVE", "main (prod)", "outpost-shm-purge", "as expected", "next phase, Purge: Delete")
         for part in (*parts, "runbook from /runbooks"):
             assert "".join(part.split()) in text
 
@@ -244,7 +244,7 @@ async def test_old_needs_are_read_again_before_the_dialog_opens(tmp_path: Path) 
         if isinstance(command, c.Decline):
             session.tell(
                 e.Declined("purge", 1, "oncall"),
-                e.StepFinished("purge", 1, "failed", "you went back; nothing has been sent"),
+                e.StepFinished("purge", 1, "failed", "you went back. Nothing sent"),
                 e.Asked("purge", 1, "decide", options=WAYS),
             )
         elif isinstance(command, c.Retry):
@@ -356,7 +356,7 @@ async def test_a_step_is_neither_left_out_nor_jumped_from_while_something_runs(
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
         assert isinstance(app.screen, WalkScreen)
-        assert "the walk is under way" in await drawn(app, pilot)
+        assert "Running. p pauses" in await drawn(app, pilot)
 
 
 async def test_a_secret_answer_is_not_shown(tmp_path: Path) -> None:
@@ -395,10 +395,10 @@ async def test_looking_at_another_step_decides_nothing(tmp_path: Path) -> None:
     app = staged(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("k")
-        assert "you look at 1 Find the outpost pod" in await drawn(app, pilot)
+        assert "Viewing step 1 Find the outpost pod" in await drawn(app, pilot)
         await pilot.press("r")
         assert not session.commands
-        assert "nothing was decided" in await drawn(app, pilot)
+        assert "Back at the current step" in await drawn(app, pilot)
         await pilot.press("r")
         assert session.commands == [c.Retry("oncall")]
 
@@ -571,7 +571,7 @@ async def test_interrupting_a_change_explains_and_offers_to_leave(tmp_path: Path
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("ctrl+c")
         text = flat(app)
-        assert "leaving does not cancel it" in text
+        assert "Quitting does not cancel it" in text
         assert "the outcome becomes unknown" in text
         await pilot.press("enter")
         assert not session.commands
@@ -605,7 +605,7 @@ async def test_attention_is_drawn_when_somebody_is_needed_when_verified_and_when
             e.StepFinished("purge", 1, "unknown", "may have happened"),
             e.Asked("purge", 1, "decide", text="Look first.", options=WAYS),
         )
-        assert app.attention == ["verified", "the outcome is unknown", "needs you: Look first."]
+        assert app.attention == ["verified", "the outcome is unknown", "waiting for you: Look first."]
 
 
 async def test_the_palette_does_what_keys_do(tmp_path: Path) -> None:

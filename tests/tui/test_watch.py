@@ -43,7 +43,7 @@ async def test_what_is_put_on_record_appears(running: tuple[SessionFolder, Journ
         journal.append(e.StepFinished("pod", 1, "failed", "it was not so"))
         await seen(app, pilot, "it was not so")
         journal.append(e.SessionEnded("stopped", "enough"))
-        await seen(app, pilot, "the walk has ended")
+        await seen(app, pilot, "The walk has ended")
     journal.close()
 
 
@@ -54,7 +54,7 @@ async def test_no_key_of_a_watcher_writes_anything(running: tuple[SessionFolder,
     app = WatchCockpit(follower(folder))
     async with app.run_test(size=(100, 30)) as pilot:
         await seen(app, pilot, "READ-ONLY VIEW")
-        assert "oncall is asked: which way" in flat(app)
+        assert "Waiting for oncall: which way" in flat(app)
         for key in ("enter", "r", "s", "S", "J", "p", "n", "x", "H", "O", "Y"):
             await pilot.press(key)
         assert "READ-ONLY VIEW" in flat(app)

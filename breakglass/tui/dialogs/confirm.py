@@ -53,7 +53,7 @@ LONGEST_TYPED = 200
 ONE_KEY = "Y"
 COPY = "y"
 """Copies the text to sign. No signature begins with it."""
-NOTHING_SENT = "Nothing has been sent"
+NOTHING_SENT = "Nothing sent."
 PASTED = f"Pasted text does not confirm. Type it. {NOTHING_SENT}"
 TOO_SOON = f"Enter came too soon after the text: read it, then press Enter again. {NOTHING_SENT}"
 NOT_ALONE = f"{ONE_KEY} came together with other keys, as pasted text does. Press it alone. {NOTHING_SENT}"
@@ -196,8 +196,8 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
 
     def _instruction(self) -> tuple[str, ...]:
         if self._deaf:
-            return ("keys are not taken yet; let go of all of them",)
-        back = "Esc = go back, nothing has been sent"
+            return ("Waiting for all keys to be released",)
+        back = "Esc = go back, nothing sent"
         agreed = f"{plain(', '.join(self._walk.state.approvals))} has agreed."
         if self._stage == "sign":
             sign = (
@@ -206,11 +206,11 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             )
             return agreed, *sign, back
         if self._stage == "name":
-            return agreed, "Second person, type your name and Enter", back
+            return agreed, "Second person: type your name, then Enter", back
         who = f"{plain(self._approver)}: " if self.asked.approvals > 1 else ""
         if self.asked.typed:
-            return f"{who}To do it, type  {plain(self.asked.typed)}", back
-        return f"{who}To do it, press  {ONE_KEY}", back
+            return f"{who}To run it, type  {plain(self.asked.typed)}", back
+        return f"{who}To run it, press  {ONE_KEY}", back
 
     def _pasted_words(self) -> str:
         if self._checking:
@@ -282,7 +282,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             if self._typed == self.asked.typed:
                 self.set_timer(MOMENT, self._draw_ask)
         elif character != ONE_KEY:
-            self._hint = f"only {ONE_KEY} does it; nothing has been sent"
+            self._hint = f"Only {ONE_KEY} confirms. Nothing sent."
         elif pressed - self._last_key < MOMENT:
             self._hint = NOT_ALONE
         else:
@@ -295,9 +295,9 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             if self._typed.strip():
                 self._approver, self._typed, self._stage = self._typed.strip(), "", "word"
         elif not self.asked.typed:
-            self._hint = f"Enter does not confirm; only {ONE_KEY} does. Nothing has been sent"
+            self._hint = f"Enter does not confirm; only {ONE_KEY} does. Nothing sent."
         elif self._typed != self.asked.typed:
-            self._hint = "that is not it; nothing has been sent"
+            self._hint = "No match. Nothing sent."
         elif pressed - self._first_key < MOMENT:
             self._typed, self._hint = "", PASTED
         elif pressed - self._last_key < MOMENT:
@@ -311,9 +311,9 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
         event.prevent_default()
         self._forget_pending()
         if self._stage != "sign":
-            self._hint = f"pasting is refused; type it. {NOTHING_SENT}"
+            self._hint = f"Pasting is refused. Type it. {NOTHING_SENT}"
         elif self._deaf or self._checking:
-            self._hint = f"that was not taken; paste it again. {NOTHING_SENT}"
+            self._hint = f"Paste not accepted. Paste it again. {NOTHING_SENT}"
         else:
             self._collect(event.text)
         self._draw_ask()
@@ -332,7 +332,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
 
     def _send(self, typed: str) -> None:
         if not self._seen:
-            self._hint = "read to the end first: Down, PgDn. Nothing has been sent"
+            self._hint = "Read to the end first: Down, PgDn. Nothing sent."
             return
         try:
             on_record = self._walk.command(c.Confirm(typed, self._approver))

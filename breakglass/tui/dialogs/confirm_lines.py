@@ -40,13 +40,13 @@ def confirmation_lines(asked: e.Asked, state: State, width: int, look: Appearanc
     refused = "refused" in asked.server_says
     row(
         "SERVER",
-        asked.server_says or "cannot be asked beforehand",
+        asked.server_says or "dry run not supported",
         f"bold {look.style('failed')}" if refused else "",
     )
-    row("THEN", asked.then or "nothing verifies this; look yourself")
+    row("THEN", asked.then or "No automatic check. Verify by hand")
     if asked.approvals > 1:
         agreed = ", ".join(state.approvals) or "nobody yet"
-        proof = ", the second by an SSH signature" if asked.sign else ". Nothing proves the second name"
+        proof = ", the second by an SSH signature" if asked.sign else ". The second name is not proven"
         row("AGREED", f"{agreed}; {asked.approvals} people must{proof}")
     return lines
 

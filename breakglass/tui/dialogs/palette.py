@@ -46,7 +46,7 @@ class PaletteDialog(Dialog[str]):
         yield choices
 
     def ways(self) -> str:
-        return "Up Down  move   Enter  do it   Esc  go back"
+        return "Up Down  move   Enter  run   Esc  go back"
 
     def on_mount(self) -> None:
         self.query_one(TextLine).focus()

@@ -51,7 +51,7 @@ class Dialog(ModalScreen[Answer | None], inherit_bindings=False):
 
     def ways(self) -> str:
         """The last line: which keys do what."""
-        return "Esc  go back, nothing is sent"
+        return "Esc  go back, nothing sent"
 
     def action_go_back(self) -> None:
         self.dismiss(None)
@@ -69,7 +69,7 @@ class AskLine(Dialog[str]):
         yield TextLine(self._text, password=self._secret, select_on_focus=False)
 
     def ways(self) -> str:
-        return "Enter  give it   Esc  go back, nothing is sent"
+        return "Enter  save   Esc  go back, nothing sent"
 
     def on_mount(self) -> None:
         self.query_one(TextLine).focus()
@@ -78,7 +78,7 @@ class AskLine(Dialog[str]):
         if event.value.strip():
             self.dismiss(event.value if self._secret else event.value.strip())
         else:
-            self.query_one("#ways", Static).update(Text("write something, or Esc  go back, nothing is sent"))
+            self.query_one("#ways", Static).update(Text("Type an answer, or Esc  go back, nothing sent"))
 
 
 class Choose(Dialog[str]):
@@ -102,7 +102,7 @@ class Choose(Dialog[str]):
         yield choices
 
     def ways(self) -> str:
-        return "j k 1-9  move   Enter  take it   Esc  go back, nothing is sent"
+        return "j k 1-9  move   Enter  select   Esc  go back, nothing sent"
 
     def on_mount(self) -> None:
         self.query_one(Choices).focus()
@@ -157,5 +157,5 @@ class HostKey(Dialog[bool]):
             self.dismiss(True)
         else:
             self.query_one("#ways", Static).update(
-                Text("that is not its name; Esc  go back: the key is not accepted and nothing is sent")
+                Text("No match. Esc  go back; the key is not accepted, nothing sent")
             )

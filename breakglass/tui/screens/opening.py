@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def opening_words(request: "Request") -> str:
     """What is being opened, in one line."""
     if request.resume is not None:
-        return f"Opening the session {request.resume} to go on with it"
+        return f"Resuming session {request.resume}"
     runbook = request.runbook
     name = runbook.parent.name if isinstance(runbook, Path) else runbook.name if runbook else "a runbook"
     if request.scenario is not None:

@@ -14,16 +14,16 @@ MARK_WORDS = {
     "failed": "not as expected, or not reached",
     "unknown": "a change may have happened",
     "running": "under way",
-    "waiting": "waits for you",
+    "waiting": "waiting for you",
     "cancelled": "not confirmed; nothing was sent",
-    "skipped": "left out, with a reason",
+    "skipped": "skipped, with a reason",
     "shown": "shown, not sent (a dry run)",
-    "nothing-to-do": "a change over an empty list: nothing was sent",
+    "nothing-to-do": "a change over an empty list: nothing sent",
     "pending": "not reached yet",
 }
 MODE_WORDS = {
-    "live": "a real site; every change waits for your word",
-    "dry-run": "a real site; reads, and nothing is changed",
+    "live": "a real site; every change needs your confirmation",
+    "dry-run": "a real site; reads only, nothing is changed",
     "rehearsal": "a simulated incident on this machine",
 }
 

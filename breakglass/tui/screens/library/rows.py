@@ -95,7 +95,7 @@ def where_it_stopped(state: "State", look: Appearance) -> Text:
     elif state.ended is not None:
         words, mark = "stopped", "waiting"
     else:
-        words, mark = "has no end: cut short, or still open elsewhere", "waiting"
+        words, mark = "did not end: interrupted, or still open elsewhere", "waiting"
     step = f", at step {plain(state.current)}" if state.current else ""
     return Text(f"{look.mark(mark)} {words}{step}", look.mark_style(mark))
 
@@ -157,7 +157,7 @@ def session_preview(state: "State", look: Appearance) -> Text:
         )
     lines += [
         Text(),
-        Text("Resuming repeats no change without asking again.", look.style("muted")),
+        Text("Resuming never repeats a change without asking.", look.style("muted")),
         Text(plain(state.session), look.style("muted")),
     ]
     return Text("\n").join(lines)

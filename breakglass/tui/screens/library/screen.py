@@ -58,7 +58,7 @@ class LibraryScreen(CockpitScreen):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading", markup=False)
-        yield TextLine(placeholder="/ search, or paste a line of a log", id="search", select_on_focus=False)
+        yield TextLine(placeholder="/ search, or paste a log line", id="search", select_on_focus=False)
         with Horizontal(id="body"):
             yield RowList(id="runbooks", pointer="▌" if cockpit(self).look.unicode else ">")
             with VerticalScroll(id="preview-pane", can_focus=False):
@@ -151,7 +151,7 @@ class LibraryScreen(CockpitScreen):
         ]
         if not rows and self._read_entries:
             words = (
-                "NO RUNBOOK FITS. Esc clears the search." if typed else "NO RUNBOOK. Set BREAKGLASS_RUNBOOKS."
+                "NO MATCH. Esc clears the search." if typed else "NO RUNBOOKS FOUND. Set BREAKGLASS_RUNBOOKS."
             )
             return [_heading_row(words, look)]
         return [_heading_row("RUNBOOKS", look), *rows]

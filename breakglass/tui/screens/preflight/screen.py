@@ -45,12 +45,12 @@ from breakglass.tui.widgets.text import flowed, folded, labelled, plain
 
 MODES: dict[e.Mode, str] = {
     "rehearsal": "a simulated incident on this machine",
-    "dry-run": "a real site; reads, and nothing is changed",
-    "live": "a real site; every change waits for your word",
+    "dry-run": "a real site; reads only, nothing is changed",
+    "live": "a real site; every change needs your confirmation",
 }
 
 
-TOLD_IN_A_REHEARSAL = " (in a rehearsal, leave it empty to be told by the scenario)"
+TOLD_IN_A_REHEARSAL = " (in a rehearsal, leave it empty: the scenario fills it in)"
 
 
 class PreflightScreen(PageScreen):
@@ -124,7 +124,7 @@ class PreflightScreen(PageScreen):
             Static("SITE", id="title-site", classes="title", markup=False),
             LineField("file", "", site),
             Static(id="checks", markup=False),
-            LineField("alert fired at", "UTC; HH:MM, or empty when nobody knows", began),
+            LineField("alert fired at", "UTC; HH:MM, or empty if unknown", began),
             *([Static("INPUTS", classes="title", markup=False)] if inputs else []),
             *inputs,
         ]
@@ -202,7 +202,7 @@ class PreflightScreen(PageScreen):
                 lines += labelled("  - ", question, self.page_width, indent=4)
         vouched = vouched_steps(runbook if self._form.mode == "rehearsal" else self._on_site or runbook)
         if vouched:
-            lines.append(Text("TAKEN AT SOMEBODY'S WORD", title))
+            lines.append(Text("VOUCHED FOR, NOT CHECKED", title))
             for words in vouched:
                 lines += labelled("  - ", words, self.page_width, indent=4)
         return Text("\n").join(lines)
@@ -227,7 +227,7 @@ class PreflightScreen(PageScreen):
     def _begin_words(self, row: PressRow) -> Text:
         look = cockpit(self).look
         if self._runbook is None:
-            return Text("there is nothing to begin", look.style("muted"))
+            return Text("nothing to begin", look.style("muted"))
         wrong = problems(self._form, self._runbook)
         if wrong:
             return Text(
@@ -249,9 +249,9 @@ class PreflightScreen(PageScreen):
             mark = Text(f"   {look.mark(each.state)} ", look.mark_style(each.state))
             rows.append(Text.assemble(mark, f"{plain(each.name)}  ", (plain(each.words), muted)))
             if each.mend and each.state != "ok":
-                rows.append(Text(f"     to mend it: {plain(each.mend)}", muted))
+                rows.append(Text(f"     fix: {plain(each.mend)}", muted))
         if self._checking:
-            rows.append(Text(f"   {look.mark('running')} looking at the site", look.mark_style("running")))
+            rows.append(Text(f"   {look.mark('running')} checking the site", look.mark_style("running")))
         return Text("\n").join(rows)
 
     # ---------------------------------------------------------------- answers

@@ -148,18 +148,18 @@ class ReportScreen(PageScreen):
     def action_save_report(self) -> None:
         """Ask for the file's name. Enter writes, Esc leaves it."""
         if not self._draft:
-            self._say("there is nothing to save yet")
+            self._say("nothing to save yet")
             return
         field = self.query_one("#file", Input)
         field.value = str(self._file or file_name(self._state, self._runbook))
-        self._say("Save as, Enter writes, Esc leaves it:")
+        self._say("Save as (Enter saves, Esc cancels):")
         self.add_class("-saving")
         field.focus()
 
     async def on_input_submitted(self, event: Input.Submitted) -> None:
         text = self._draft
         if not event.value.strip():
-            self._say("a file's name is wanted; nothing was written")
+            self._say("Type a file name. Nothing written.")
             return
 
         def write() -> Path:
@@ -171,9 +171,9 @@ class ReportScreen(PageScreen):
         try:
             self._file = await in_thread(write)
         except FileExistsError:
-            self._say(f"{event.value} exists already and is not overwritten; name another file")
+            self._say(f"{event.value} already exists. Choose another name")
         except OSError as error:
-            self._say(f"{event.value} cannot be written: {error.strerror}; name another file")
+            self._say(f"{event.value} cannot be written: {error.strerror}; choose another name")
         else:
             self._close_field()
             self._say(f"saved {self._file}")
@@ -185,13 +185,13 @@ class ReportScreen(PageScreen):
     async def action_edit(self) -> None:
         """Open the saved file, else a draft in the session's folder, which is written once."""
         if not self._draft:
-            self._say("there is nothing to edit yet")
+            self._say("nothing to edit yet")
             return
         try:
             path = self._file or await in_thread(self._draft_in_session)
             self._run_editor(path)
         except SuspendNotSupported:
-            self._say("this terminal cannot be handed to an editor; save the draft instead")
+            self._say("This terminal cannot open an editor. Save the draft instead")
         except (OSError, UserError) as error:
             self._say(f"the editor did not open: {error}")
         else:

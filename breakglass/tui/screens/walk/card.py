@@ -26,7 +26,7 @@ LABEL = 9
 STACKED_BELOW = 64
 """Cells below which expected stands over observed."""
 
-IF_NOT = '"not the cause": run it again, go to another step, leave it out with a reason, or stop and call'
+IF_NOT = "not the cause: rerun, jump, skip with a reason, or stop and call"
 
 
 @dataclass(frozen=True, slots=True)

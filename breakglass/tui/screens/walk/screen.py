@@ -24,7 +24,7 @@ from breakglass.tui.walk_text import doing, titled
 STALE = 60.0
 """Seconds after which what was read again before a change is read once more."""
 
-READ_AGAIN = "what must hold was read more than 60 s ago, so it is read again; nothing has been sent"
+READ_AGAIN = "Preconditions were read more than 60 s ago; reading them again. Nothing sent."
 
 
 class WalkScreen(WalkView, inherit_bindings=False):
@@ -58,7 +58,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
         super().hear(recorded, state)
 
     def _attend(self, asked: e.Asked) -> None:
-        cockpit(self).draw_attention(f"needs you: {asked.text or asked.question}")
+        cockpit(self).draw_attention(f"waiting for you: {asked.text or asked.question}")
 
     def _reads_again(self, asked: e.Asked) -> bool:
         """Go on with reading old needs again: from the question after going back to the new one."""
@@ -127,7 +127,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
         """Whether the walk's own step is in view. If another was, come back and decide nothing."""
         if not self.to_the_walk():
             return True
-        self.say("back at the walk's own step; nothing was decided")
+        self.say("Back at the current step")
         return False
 
     # ---------------------------------------------------------------- answering
@@ -152,7 +152,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
             case "answer":
                 self._ask_line(asked.text, asked.pattern, self._answer, secret=asked.secret)
             case "acknowledge":
-                words = f"{asked.text}\n\nWrite the reading itself: what you did and what you saw."
+                words = f"{asked.text}\n\nWrite what you did and what you saw, with the values themselves."
                 self._ask_line("By hand", words, lambda text: c.Answer(True, self._operator, text))
 
     def _answer(self, text: str) -> c.Command:
@@ -186,7 +186,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
             if name in acts:
                 acts[name]()
 
-        cockpit(self).push_screen(Choose("How does the walk go on?", asked.text, asked.options), chosen)
+        cockpit(self).push_screen(Choose("What next?", asked.text, asked.options), chosen)
 
     def _put_back(self) -> None:
         self._send(c.Undo(self._operator))
@@ -217,14 +217,14 @@ class WalkScreen(WalkView, inherit_bindings=False):
     def _is_asked(self) -> bool:
         """Whether the walk waits for somebody; where it does not, say how to make it."""
         if self.walk.state.waiting is None:
-            self.say("the walk is under way; p pauses it before the next step, S stops it")
+            self.say("Running. p pauses before the next step, S stops")
         return self.walk.state.waiting is not None
 
     def action_skip(self) -> None:
         if self._is_asked() and self._at_the_walk():
             self._ask_line(
-                f"Leave out {titled(self.walk.runbook, self._step_to_skip())}",
-                "Why? The reason is on record, and the step becomes a deferred item.",
+                f"Skip step {titled(self.walk.runbook, self._step_to_skip())}",
+                "Why? The reason is recorded, and the step becomes a deferred item.",
                 lambda reason: c.Skip(reason, self._operator),
             )
 
@@ -242,29 +242,29 @@ class WalkScreen(WalkView, inherit_bindings=False):
         def chosen(step: str | None) -> None:
             if step is not None:
                 self._ask_line(
-                    f"Go to {titled(self.walk.runbook, step)}",
-                    "Why? What lies between is not done; the reason is on record.",
+                    f"Jump to step {titled(self.walk.runbook, step)}",
+                    "Why? The steps in between will be skipped. The reason is recorded.",
                     lambda reason: c.Jump(step, reason, self._operator),
                 )
 
-        cockpit(self).push_screen(Choose("Go on at which step?", "", ways, at=self.shown), chosen)
+        cockpit(self).push_screen(Choose("Jump to which step?", "", ways, at=self.shown), chosen)
 
     def action_note(self) -> None:
         if self.lower.searching:
             self.action_next_match()
             return
-        self._ask_line("Note", "It is on record with the time.", lambda text: c.Note(text, self._operator))
+        self._ask_line("Note", "It is recorded with the time.", lambda text: c.Note(text, self._operator))
 
     def action_stop_and_call(self) -> None:
         self._ask_line(
             "Stop and call",
-            "The walk ends here and can be resumed. Nothing is undone. Whom do you call, and why?",
+            "The walk stops here. Nothing is undone. Whom do you call, and why?",
             lambda reason: c.Stop(reason, self._operator),
         )
 
     def action_pause(self) -> None:
         if self._send(c.Pause(self._operator)):
-            self.say("the walk stops before the next step")
+            self.say("Pausing before the next step")
 
     def action_cancel_read(self) -> None:
         self._send(c.CancelRead(self._operator))
@@ -289,26 +289,26 @@ class WalkScreen(WalkView, inherit_bindings=False):
             self._offer_to_stop()
 
     def _offer_to_stop(self) -> None:
-        ways = {"stay": "go on with the walk", "stop": "stop and call; the session can be resumed"}
+        ways = {"stay": "keep going", "stop": "stop and call; the session can be resumed"}
 
         def chosen(name: str | None) -> None:
             if name == "stop":
                 self.action_stop_and_call()
 
-        words = "The session is open. Nothing is lost by stopping here."
-        cockpit(self).push_screen(Choose("Leave the walk?", words, ways), chosen)
+        words = "The session is open. Stopping here loses nothing."
+        cockpit(self).push_screen(Choose("Quit the session?", words, ways), chosen)
 
     def _offer_to_detach(self) -> None:
         ways = {
-            "stay": "wait for the outcome; it is recorded within its limit",
-            "leave": "leave now; the outcome becomes unknown, and resuming asks you to look first",
+            "stay": "wait for the result; it is recorded within its limit",
+            "leave": "quit now; the outcome becomes unknown, and resuming asks you to look first",
         }
 
         def chosen(name: str | None) -> None:
             if name == "leave" and doing(self.walk.state) in ("changing", "verifying"):
                 cockpit(self).leave_during_a_change()
 
-        words = "It was sent and cannot be called back; leaving does not cancel it."
+        words = "It was sent and cannot be called back. Quitting does not cancel it."
         cockpit(self).push_screen(Choose("A change is under way", words, ways), chosen)
 
     def action_interrupt(self) -> None:

@@ -222,7 +222,7 @@ class WalkView(CockpitScreen):
         move = self.move_words()
         words = move.words
         if self.elsewhere:
-            words = f"you look at {titled(self.walk.runbook, self.shown)}; Enter goes back to the walk"
+            words = f"Viewing step {titled(self.walk.runbook, self.shown)}. Enter returns to the current step"
         words = f"{words}   {progress(move, width - LABEL)}".rstrip()
         label = f"bold {look.style('muted')}"
         style = f"bold {look.style('suspect' if move.urgent else 'accent')}"
@@ -367,7 +367,7 @@ class WalkView(CockpitScreen):
     def _move_attempt(self, by: int) -> None:
         view, attempt = self._view, self.shown_attempt
         if view is None or attempt is None or len(view.attempts) < 2:
-            self.say("not tried yet" if attempt is None else "there is one attempt at this step")
+            self.say("not tried yet" if attempt is None else "only one attempt at this step")
             return
         numbers = [each.number for each in view.attempts]
         at = min(max(numbers.index(attempt.number) + by, 0), len(numbers) - 1)
@@ -421,7 +421,7 @@ class WalkView(CockpitScreen):
         if self.lower.searching:
             self.lower.next_match(forward=forward)
         else:
-            self.say("nothing is searched for; / searches")
+            self.say("no search; / starts one")
 
     def action_copy(self) -> None:
         """Copy the command; or, when the lower pane is in front, what it shows."""
@@ -429,7 +429,7 @@ class WalkView(CockpitScreen):
         commands = dict.fromkeys(each.command for each in attempt.prepared) if attempt is not None else {}
         if commands and not self._scrolls_output() and self.lower.content == "output":
             cockpit(self).copy_to_clipboard("\n".join(commands))
-            self.say("copied the command through OSC 52; o then y copies the output")
+            self.say("command copied (OSC 52); o then y copies the output")
             return
         text, count, cut = self.lower.text(MOST_COPIED)
         cockpit(self).copy_to_clipboard(text)
