@@ -14,6 +14,7 @@ from breakglass.cli import plain
 from breakglass.cli.plain import NEEDS_A_PERSON, answer_confirmation, answer_questions
 from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
+from breakglass.engine.opening import operator_name
 from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
 from breakglass.journal import events as e
 from breakglass.journal.state import State, fold
@@ -21,7 +22,7 @@ from tests.engine.support import ok, session_of
 from tests.journal.test_state import STARTED, recorded
 
 ASKED = e.Asked("purge", 1, "confirm", text="Delete it", command="delete web", where="main", risk="change")
-BY = "ann"
+BY = operator_name()
 
 
 class Terminal(TerminalInput):
@@ -61,11 +62,6 @@ def state_of(*events: e.Event) -> State:
 
 
 AGREED = state_of(e.StepStarted("purge", 1), replace(ASKED, approvals=2), e.Confirmed("purge", 1, "bob", "Y"))
-
-
-@pytest.fixture(autouse=True)
-def operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BREAKGLASS_OPERATOR", BY)
 
 
 # ---------------------------------------------------------------- the word for a change

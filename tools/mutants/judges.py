@@ -164,12 +164,12 @@ TARGETS = (
         "asking",
         ("breakglass/tui/dialogs/confirm.py", "breakglass/cli/plain.py", "breakglass/cli/terminal_input.py"),
         (
+            "tests.cli.test_plain",
             "tests.cli.test_terminal_input",
             "tests.tui.test_confirm",
             "tests.tui.test_typed_ahead",
-            "tests.safety.test_word",
         ),
-        ("test_pasted_keys",),
+        (),
         (*_YAML, "cel_expr_python", "aiohttp", "kubernetes", "httpx", "textual.app", "textual.pilot"),
     ),
 )
