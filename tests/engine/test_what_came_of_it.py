@@ -56,6 +56,36 @@ async def test_what_came_of_a_change_is_said_with_what_shows_it(
     assert last.say.endswith("Look.") is (state == "unknown")
 
 
+async def test_a_change_whose_captures_fail_is_done_and_has_failed(tmp_path: Path) -> None:
+    steps = STEPS.replace("within: 3s}", "within: 3s, capture: {name: result.json.name}}")
+    engine, _ = session_of(tmp_path, steps, {"ssh pve rm": ok(), "ssh pve ls": GONE})
+    last = (await walk(engine, confirm)).steps["remove"].last
+    assert last is not None and last.state == "failed"
+    assert last.say.startswith("done and verified, but: ")
+
+
+PROBE = """
+- id: look
+  title: Look
+  ssh: {host: pve, run: [mytool, look]}
+  risk: probe
+  because: It looks, and may leave a mount that hangs.
+  impact: A mount may hang.
+  unknown: Look.
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "state"), [(ok(), "ok"), (EXIT, "failed"), (LOST, "unknown"), (fault("timeout"), "ok")]
+)
+async def test_what_nothing_verifies_came_to_what_its_answer_says(
+    tmp_path: Path, sent: Answer, state: str
+) -> None:
+    engine, _ = session_of(tmp_path, PROBE, {"ssh pve mytool": sent})
+    last = (await walk(engine, confirm)).steps["look"].last
+    assert last is not None and last.state == state, last
+
+
 def typed(folder: Path, text: str, count: int | None) -> str:
     runbook = load_runbook(write_runbook(folder, STEPS.replace("pve@test", text)))
     return text_to_type(runbook.steps[0], Scopes({}, {}), "lab", count)
@@ -86,6 +116,11 @@ def test_signers_are_ones_own_or_roots(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "getuid", lambda: owner + 7)
     said = f"belong to another user: chown {owner + 7} {signers}"
     assert signers_problem(signers) == ("" if owner == 0 else f"the site's signers, {signers}, {said}")
+    if owner == 0:  # only root may give a file away
+        os.chown(signers, 7, 7)
+        assert "belong to another user" not in signers_problem(signers)
+        monkeypatch.setattr(os, "getuid", lambda: 8)
+        assert signers_problem(signers).endswith(f"belong to another user: chown 8 {signers}")
 
 
 async def test_with_signers_that_others_may_write_no_signature_counts(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ EXAMPLES = 8
 """Of each property. More are drawn in the suite itself."""
 
 
-PATIENCE = 6.0
+PATIENCE = 15.0
 """Seconds of the processor that the tests of one change may take in sum, with each line noted."""
 
 
