@@ -386,24 +386,53 @@ class Reader:
                 refusal = judged.message
         return not refusal, refusal
 
+    async def _now(self, need: Step, scope: Scopes) -> tuple[ActionEnd, str]:
+        """What a need's read gives now, over its list where it has one, and whose word made a read of it.
+
+        Raises PreparationError, and EvaluationError where the list has no value.
+        """
+        assert reaches_outside(need.action)
+
+        async def one(scope: Scopes) -> tuple[ActionEnd, str]:
+            assert reaches_outside(need.action)
+            _, sent, found = await self._preparer.read(need.action, need.assessed, scope, need.timeout)
+            response = await self.cancellable(
+                self._gateway.send(sent.request, redact=need.redact, limit=need.output_limit)
+            )
+            fault = response.result.fault
+            trusted = fault is None or fault.kind in need.tolerate
+            return ActionEnd(
+                look_at(response), fault="" if trusted or fault is None else fault.message
+            ), found.vouched
+
+        if need.foreach is None:
+            return await one(scope)
+        elements = elements_of(need, scope)
+        gate = asyncio.Semaphore(need.foreach.parallel)
+
+        async def each(element: tuple[Json, Json]) -> tuple[ActionEnd, str]:
+            async with gate:
+                return await one(scope.plus(item=element))
+
+        seen = await asyncio.gather(*(each(element) for element in elements))
+        looks = tuple(_with_item(end.look, item) for (end, _), item in zip(seen, elements, strict=True))
+        fault = next((end.fault for end, _ in seen if end.fault), "")
+        because = next((because for _, because in seen if because), "")
+        return ActionEnd(looks[-1] if looks else NOTHING_SEEN, looks, fault), because
+
     async def _read_need(
         self, step: Step, attempt: int, need: Step, scope: Scopes
     ) -> tuple[e.NeedRead, dict[str, tuple[Json, Json]]]:
         that = " and ".join(expectation.that.source for expectation in need.expect) or need.title
         read = e.NeedRead(step.id, attempt, need.id, that, False, {}, before=self._seen_before(need))
-        assert reaches_outside(need.action)
         try:
-            _, sent, found = await self._preparer.read(need.action, need.assessed, scope, need.timeout)
-        except PreparationError as error:
+            end, because = await self._now(need, scope)
+        except (PreparationError, EvaluationError) as error:
             return replace(read, message=f"{need.id} cannot be read again: {error}"), {}
-        read = replace(read, because=found.vouched)
-        response = await self.cancellable(
-            self._gateway.send(sent.request, redact=need.redact, limit=need.output_limit)
-        )
-        fault = response.result.fault
-        if fault is not None and fault.kind not in need.tolerate:
-            return replace(read, message=f"{need.id} could not be read again: {fault.message}"), {}
-        inner = scope.plus(result=(response.value, response.shown))
+        read = replace(read, because=because)
+        if end.fault:
+            return replace(read, message=f"{need.id} could not be read again: {end.fault}"), {}
+        inner = end.within(scope)
         overlay: dict[str, tuple[Json, Json]] = {}
         try:
             for name, expression in need.capture.items():

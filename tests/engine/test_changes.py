@@ -331,6 +331,33 @@ async def test_a_guard_refuses_with_its_own_words(tmp_path: Path) -> None:
     assert not any("scale" in line for line in far.commands)
 
 
+LISTED = GUARDED.replace(
+    "- id: scale\n",
+    """- id: answers
+  title: Ask each of them
+  foreach: {in: "['a', 'b']", parallel: 2}
+  kubectl: exec -n web ${{ item }} -- true
+  tolerate: [exit]
+  capture: {answering: "results.filter(r, r.exit == 0).map(r, r.item)"}
+  expect: [{that: size(answering) == 2, else: "Only ${{ answering.join(', ') }} answers."}]
+- id: scale
+""",
+    1,
+).replace("needs: [pods]", "needs: [pods, answers]")
+
+
+async def test_a_need_over_a_list_is_read_again_for_each_of_it(tmp_path: Path) -> None:
+    answers = {
+        "kubectl get pods": ok('{"items": [1, 2]}'),
+        "kubectl exec": [ok(""), ok(""), ok(""), fault("exit", "it hangs")],
+    }
+    engine, far = session_of(tmp_path, LISTED, answers)
+    state = await walk(engine)
+    assert "Only a answers." in state.steps["scale"].attempts[0].say
+    assert len([line for line in far.commands if "exec" in line]) == 4
+    assert not any("scale" in line for line in far.commands)
+
+
 async def test_a_change_of_one_key_takes_that_key_and_no_other(tmp_path: Path) -> None:
     answers = {
         "kubectl get pods": ok('{"items": [1, 2]}'),

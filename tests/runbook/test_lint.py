@@ -184,12 +184,6 @@ def test_a_name_that_only_a_later_step_captures_is_not_known():
         ("- {id: m, title: x, manual: Look.}\n" + CHANGE + "  needs: [§m]", ["'m' is not a read"]),
         (DELETION + CHANGE + "  needs: [§delete]", ["'delete' is not a read"]),
         ("- {id: r, title: x, kubectl: get pods}\n" + CHANGE + "  needs: [§r]", ["'r' expects nothing"]),
-        (
-            "- {id: r, title: x, foreach: '[1]', kubectl: 'get pod ${{ item }}', expect: 'true'}\n"
-            + CHANGE
-            + "  needs: [§r]",
-            ["'r' runs over a list"],
-        ),
         (CHANGE + "  undo: §{say: x, step: bakc}", ["there is no step 'bakc'"]),
         (CHANGE + "  undo: §{say: x, step: change}", ["cannot undo itself"]),
     ],

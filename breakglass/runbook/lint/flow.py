@@ -133,8 +133,6 @@ def _needs(step: Step, flow: Flow) -> Iterator[Problem]:
         elif not (reaches_outside(need.action) and need.assessed.may_read):
             message = f"needs: {name!r} is not a read, and only a read can be repeated at the last moment"
             yield Problem(at, f"{message}{_why(need)}")
-        elif need.foreach is not None:
-            yield Problem(at, f"needs: {name!r} runs over a list; a need is one read")
         elif not need.expect and "expect" not in need.lost:
             yield Problem(
                 at, f"needs: {name!r} expects nothing, so it can refuse nothing; give it an `expect`"
