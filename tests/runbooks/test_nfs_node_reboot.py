@@ -1,6 +1,7 @@
 """The NFS node reboot: its scenarios walked right, into every trap, and dry; its commands against bad input;
 and its guards against what they must tell apart."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +34,16 @@ PATHS = {path.stem: path for path in scenario_paths(NAME)}
 RUNBOOK = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
 STANDING_STILL = 0.01
 """Simulated seconds in a real one: the world does nothing by itself while a dry run is held against it."""
-SPEED = {"recorded-incident": 150.0, "two-sick-nodes": 150.0}
+BOOT = (
+    "recorded-incident",
+    "two-sick-nodes",
+    "stalled-machine",
+    "wrong-boot-order",
+    "reset-does-nothing",
+    "soft-and-late",
+    "never-boots",
+)
+SPEED: Mapping[str, float] = dict.fromkeys(BOOT, 150.0)
 """The others run as fast as they go. These boot inside a verification, and a look at them takes real time."""
 DRY_SPEED = {"stalled-machine": 10.0}
 """A machine that hangs is waited for; slowly enough that nothing is evicted from it meanwhile."""
@@ -45,7 +55,7 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
                 "boot-look",
                 "autopsy",
                 "pending",
-                "same-boot",
+                "stalled-still",
                 "stop",
                 "stopped",
                 "holder",
@@ -56,13 +66,28 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
         )
     ),
     "wrong-boot-order": frozenset({"fix-boot"}),
-    "stalled-machine": frozenset({"counters", "autopsy-monitor", "autopsy-stacks"}),
+    "soft-and-late": frozenset({"bare-still", "bare", "bare-left", "unprobed-again", "probe-again", "sysrq"}),
+    "came-free": frozenset({"healed"}),
+    "never-boots": frozenset({"booting", "boot-silent", "switch-off", "surely-off", "taints", "taint"}),
+    "stalled-machine": frozenset({"counters", "autopsy-monitor", "autopsy-stacks", "same-boot"}),
     "driver-not-registered": frozenset({"driver-look", "plugin", "plugin-log", "replug"}),
     "server-is-the-fault": frozenset({"server-service", "exports", "exports-file", "threads", "journal"}),
 }
 """Steps that the recorded incident does not come to, by the scenario that does."""
 ALL = frozenset(step.id for step in RUNBOOK.steps if reaches_outside(step.action))
+LONG_BAD_INPUT = frozenset({"soft-and-late"})
 BAD_INPUT = {**SOMEWHERE_ELSE, "recorded-incident": ALL - frozenset().union(*SOMEWHERE_ELSE.values())}
+
+
+WAITS = frozenset({"never-boots"})
+"""Each look at a host that does not answer takes real seconds; these look for minutes."""
+
+
+@pytest.fixture(autouse=True)
+def short_form(request: pytest.FixtureRequest, soak: bool) -> None:
+    """Leave the walks that wait in real time to the long form."""
+    if not soak and WAITS & {*getattr(getattr(request.node, "callspec", None), "params", {}).values()}:
+        pytest.skip("waits in real time: --soak")
 
 
 @pytest.mark.parametrize("scenario", PATHS)
@@ -86,7 +111,11 @@ async def test_a_dry_run_changes_nothing_at_all(scenario: str, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("scenario", BAD_INPUT)
-async def test_bad_input_is_said_and_nothing_is_changed_on_a_guess(scenario: str, tmp_path: Path) -> None:
+async def test_bad_input_is_said_and_nothing_is_changed_on_a_guess(
+    scenario: str, tmp_path: Path, soak: bool
+) -> None:
+    if scenario in LONG_BAD_INPUT and not soak:
+        pytest.skip("many injections that wait: --soak")
     recording = await record_walk(NAME, scenario, tmp_path / "recorded", speed=SPEED.get(scenario, FAST))
     injections = [*recording.injections(set(BAD_INPUT[scenario]))]
     assert {each.step for each in injections} == BAD_INPUT[scenario]
@@ -196,6 +225,7 @@ def allowed(name: str, result: Json, **scope: Json) -> bool:
         return False
 
 
+SOURCE = "10.0.2.2:/export"
 INPUTS: Json = {
     **{each.name: each.default for each in RUNBOOK.inputs},
     "node": "n3",
@@ -214,6 +244,10 @@ def config(*lines: str) -> Json:
     [
         (("boot: order=scsi0", DISK, VOLUME), True),
         (("boot: order=scsi0;net0", DISK), True),
+        (
+            ("boot: order=scsi0", DISK.replace("local-lvm:vm-203-disk-0", "local:203/vm-203-disk-0.qcow2")),
+            True,
+        ),
         (("boot: c", "bootdisk: scsi0", DISK), True),
         (("boot: order=net0;scsi0", DISK), False),
         (("boot: order=scsi5", DISK, VOLUME), False),
@@ -239,6 +273,7 @@ def test_only_a_machine_that_boots_from_its_own_unlocked_system_disk_may_go_down
         ("boot: order=scsi0", DISK, DISK.replace("scsi0", "scsi1").replace("disk-0", "disk-1")),
         ("boot: order=scsi0", DISK.replace("203", "204")),
         ("boot: order=scsi0", DISK.replace("256G", "32G")),
+        ("boot: order=scsi0", DISK.replace("vm-203-disk-0", "vm-203-disk-0.iso")),
     ],
 )
 def test_a_machine_without_exactly_one_system_disk_is_not_guessed_at(lines: tuple[str, ...]) -> None:
@@ -259,7 +294,7 @@ def test_no_voter_at_all_is_a_wrong_selector_and_no_permission() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["unprobed", "unprobed-41", "unprobed-good", "unprobed-after", "stuck-still"]
+    "name", ["unprobed", "unprobed-41", "unprobed-good", "unprobed-after", "unprobed-again", "stuck-now"]
 )
 def test_a_node_that_says_nothing_is_not_free_of_hung_mounts(name: str) -> None:
     assert not allowed(name, {"text": ""}, good_node="n1")
@@ -284,6 +319,14 @@ def test_a_live_voter_goes_only_where_a_quorum_is_left_and_a_dead_one_always(
     assert allowed("voters", {"json": {"items": pods}}) == may
 
 
+@pytest.mark.parametrize(("answers", "may"), [((0, 0, 0), True), ((0, 0, 124), False), ((0, 143, 0), False)])
+def test_a_voter_that_counts_as_ready_and_does_not_answer_is_no_voter(
+    answers: tuple[int, ...], may: bool
+) -> None:
+    results: Json = [{"item": f"vault-{n}", "exit": each} for n, each in enumerate(answers)]
+    assert allowed("answers", None, results=results, voters_here=["vault-0"]) == may
+
+
 TASKS: list[tuple[list[Json], bool]] = [
     ([], True),
     ([{"type": "vzdump", "id": "204"}], True),
@@ -293,6 +336,8 @@ TASKS: list[tuple[list[Json], bool]] = [
     ([{"type": "qmsnapshot", "id": "203"}], False),
     ([{"type": "vzdump", "id": "203", "endtime": 1776826800, "status": "OK"}], True),
     ([{"type": "aptupdate", "id": ""}], True),
+    ([{"type": "vncproxy", "id": "203"}], True),
+    ([{"type": "qmigrate", "id": "203"}], False),
 ]
 
 
@@ -301,13 +346,49 @@ def test_a_task_on_the_machine_and_a_backup_of_all_machines_both_refuse(tasks: l
     assert allowed("tasks", {"json": tasks}, vmid=203) == may
 
 
-def outcome(exit: int | None, fault: str = "") -> Json:
-    return seen("probe-41", {"exit": exit, "fault": fault, "stderr": ""})["probe_41"]
+def outcome(exit: int | None, fault: str = "", stderr: str = "") -> Json:
+    return seen("probe-41", {"exit": exit, "fault": fault, "stderr": stderr})["probe_41"]
 
 
-def test_silence_a_timeout_and_a_kill_are_one_finding_and_a_refusal_is_another() -> None:
-    assert [outcome(124), outcome(137), outcome(None, "timeout")] == ["timeout"] * 3
-    assert [outcome(0), outcome(32), outcome(1)] == ["ok", "refused", "failed"]
+def test_silence_a_timeout_and_a_kill_are_one_finding_by_whatever_program_ends_it() -> None:
+    assert [outcome(each) for each in (124, 137, 143)] == ["timeout"] * 3
+    assert outcome(None, "timeout") == "timeout"
+    assert [outcome(0), outcome(127), outcome(1)] == ["ok", "failed", "failed"]
+
+
+TABLE = json.loads((Path(__file__).parent / "nfs_mounts.json").read_text())
+"""What a real client answered to the probe: `python -m tools.nfs_mounts`."""
+MEANS = {
+    "healthy": "ok",
+    "no-such-path": "refused",
+    "port-closed": "timeout",
+    "half-open": "timeout",
+    "no-helper": "failed",
+    "without-statd": "failed",
+    "stop": "timeout",
+    "stop-killed": "timeout",
+    "moved": "ok",
+    "moved-old-address": "timeout",
+    "stale": "ok",
+}
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row['form']}-{row['options']}")
+def test_what_a_real_client_answers_to_the_probe_is_read_as_what_it_is(row: Mapping[str, Json]) -> None:
+    result: dict[str, Json] = {
+        "exit": row["exit"],
+        "fault": "timeout" if row["exit"] is None else "exit" if row["exit"] else "",
+        "stderr": row["stderr"],
+        "text": row["stdout"],
+    }
+    known = seen("probe-default", result, source=SOURCE, hung_nfs=[])
+    assert known["probe_default"] == MEANS[str(row["form"])]
+    assert known["looked"] is True
+    assert bool(known["half_open"]) == (row["form"] == "half-open")
+
+
+def test_every_form_of_harm_was_asked_of_a_real_client() -> None:
+    assert {row["form"] for row in TABLE} == set(MEANS)
 
 
 @pytest.mark.parametrize(
@@ -317,15 +398,24 @@ def test_silence_a_timeout_and_a_kill_are_one_finding_and_a_refusal_is_another()
         ("timeout", "timeout", "ok", False, "voters"),
         ("timeout", "timeout", "ok", True, "gateway"),
         ("timeout", "ok", "timeout", False, "server-service"),
-        ("refused", "ok", "refused", False, "server-service"),
-        ("refused", "ok", "ok", False, "unclear"),
+        ("refused", "none", "refused", False, "server-service"),
+        ("refused", "none", "ok", False, "refused-here"),
         ("timeout", "failed", "ok", False, "unclear"),
+        ("timeout", "timeout", "failed", False, "unclear"),
+        ("ok", "none", "ok", False, "old-mounts"),
+        ("ok", "none", "timeout", False, "server-service"),
     ],
 )
 def test_the_decision_matrix(default: str, other: str, good: str, half_open: bool, goes: str) -> None:
     probes: dict[str, Json] = {"probe_default": default, "probe_41": other, "probe_good": good}
-    known = seen("verdict", None, **probes, half_open=["0 1 n3 server:2049"] if half_open else [])
+    connections: Json = ["0 1 n3 server:2049"] if half_open else []
+    known = seen("verdict", None, **probes, half_open=connections, looked=True)
     assert way_on("verdict", known) == goes
+
+
+def test_without_a_look_at_the_connections_no_client_is_called_dead() -> None:
+    probes: dict[str, Json] = {"probe_default": "timeout", "probe_41": "timeout", "probe_good": "ok"}
+    assert way_on("verdict", seen("verdict", None, **probes, half_open=[], looked=False)) == "unclear"
 
 
 def way_on(name: str, known: dict[str, Json]) -> str:
@@ -334,8 +424,9 @@ def way_on(name: str, known: dict[str, Json]) -> str:
     return next((way.goto for way in ways if way.when is None or holds(way.when, known)), "")
 
 
-def counters(first: int, second: int, status: str = "running") -> Json:
-    return {"text": "".join(f"status: {status}\ndiskwrite: {each}\n" for each in (first, second))}
+def counters(first: int, second: int, status: str = "running", monitor: str = "running") -> Json:
+    text = f"qmpstatus: {monitor}\nstatus: {status}\ndiskwrite: "
+    return {"text": "".join(f"{text}{each}\n" for each in (first, second))}
 
 
 @pytest.mark.parametrize(
@@ -346,12 +437,16 @@ def counters(first: int, second: int, status: str = "running") -> Json:
         (counters(771, 771), counters(10, 10), "host-storage"),
         (counters(771, 771, "stopped"), counters(10, 20), "machine-off"),
         ({"text": "status: running\n"}, counters(10, 20), "unclear"),
+        (counters(0, 0), counters(10, 20), "unclear"),
+        (counters(771, 771, monitor="io-error"), counters(10, 20), "host-storage"),
+        (counters(771, 771, monitor="paused"), counters(10, 20), "machine-off"),
     ],
 )
 def test_a_stall_is_told_from_a_crawl_and_from_the_hosts_storage(
     machine: Json, neighbour: Json, goes: str
 ) -> None:
     scope: dict[str, Json] = {"results": [machine, neighbour], "vmid": 203, "good_vmid": 201}
+    scope["known_sick"] = []
     assert way_on("counters", seen("counters", None, **scope)) == goes
 
 
@@ -372,25 +467,84 @@ def test_an_export_with_fsid_0_or_none_at_all_is_the_servers_fault_and_fsid_1_is
     exported: str, goes: str
 ) -> None:
     site: Json = {"variables": {"nfs": {"server": "server", "exports": ["/srv/nfs", "/srv/nfs-ssd"]}}}
-    known = seen("exports", {"text": exported}, site=site, server_state="active")
+    known = seen("exports", {"text": exported, "exit": 0}, site=site, server_state="active")
     known |= {"nfsd_threads": ["S 1 [nfsd]"], "nfsd_hung": [], "cannot_read": False}
     assert way_on("journal", known) == goes
+
+
+@pytest.mark.parametrize(
+    ("result", "state"),
+    [
+        ({"fault": "", "text": "active\n"}, "active"),
+        ({"fault": "exit", "text": "inactive\n"}, "inactive"),
+        ({"fault": "exit", "text": "", "exit": 127}, "not known"),
+        ({"fault": "", "text": ""}, "not known"),
+        ({"fault": "unreachable", "text": ""}, "out of reach"),
+    ],
+)
+def test_only_a_word_of_systemctls_own_says_how_the_server_is(result: Json, state: str) -> None:
+    assert seen("server-service", result)["server_state"] == state
+
+
+@pytest.mark.parametrize("exit", [127, 1])
+def test_a_program_that_is_missing_says_nothing_of_the_exports(exit: int) -> None:
+    site: Json = {"variables": {"nfs": {"server": "server", "exports": ["/srv/nfs"]}}}
+    known = seen("exports", {"text": "", "exit": exit}, site=site, server_state="active")
+    known |= {"nfsd_threads": [], "nfsd_hung": [], "cannot_read": False}
+    assert way_on("journal", known) == "server-unknown"
+
+
+@pytest.mark.parametrize(
+    ("exit", "fault", "port"), [(0, "", "open"), (1, "exit", "closed"), (127, "exit", "not known")]
+)
+def test_only_a_connection_that_was_tried_says_that_a_port_is_closed(
+    exit: int, fault: str, port: str
+) -> None:
+    assert seen("socket", {"exit": exit, "fault": fault, "stderr": ""})["port"] == port
 
 
 def test_threads_that_nearly_all_hang_are_a_storm_on_the_disk() -> None:
     lines = [*(["D 1 2 svc [nfsd]"] * 62), *(["S 1 2 svc [nfsd]"] * 2)]
     known = seen("threads", {"text": "\n".join(lines)}, server_state="active", missing_exports=[])
-    known |= {"fsid_zero": False, "cannot_read": False}
+    known |= {"fsid_zero": False, "cannot_read": False, "exports_known": True}
     assert way_on("journal", known) == "server-storm"
 
 
 def test_a_reset_is_proven_by_the_boot_id_alone() -> None:
     verify = RUNBOOK.step("reset").verify
     assert verify is not None
-    for boot_id, proven in (("old", False), ("new", True)):
-        result: Json = {"exit": 0, "json": {"status": {"nodeInfo": {"bootID": boot_id}}}}
+    for boot_id, proven in (("old", False), ("new", True), ("", False)):
+        result: Json = {"exit": 0, "text": f"{boot_id}\n"}
         assert holds(verify.until, {"result": result, "boot_id": "old"}) == proven
     assert {each for each in ("exit", "pid", "uptime") if each in verify.until.source} == set()
+    assert isinstance(verify.action, SshAction), "the API's copy waits for the kubelet"
+
+
+@pytest.mark.parametrize(
+    ("says", "stalled", "gave_up", "may"),
+    [
+        ("old", False, False, True),
+        ("new", False, False, False),
+        ("new", True, True, False),
+        ("", False, False, False),
+        ("", True, False, True),
+        ("", False, True, True),
+    ],
+)
+def test_a_guest_that_is_silent_may_be_booting_and_one_that_has_booted_is_not_stopped(
+    says: str, stalled: bool, gave_up: bool, may: bool
+) -> None:
+    result: Json = {"fault": "" if says else "unreachable", "text": f"{says}\n"}
+    scope: dict[str, Json] = {"boot_id": "old", "stalled": stalled, "gave_up": gave_up}
+    assert allowed("same-boot", result, **scope) == may
+
+
+@pytest.mark.parametrize(("says", "goes"), [("old", "not-reset"), ("new", "ready"), ("", "booting")])
+def test_after_a_reset_silence_is_waited_for_and_a_late_kubelet_is_no_failed_reset(
+    says: str, goes: str
+) -> None:
+    result: Json = {"fault": "" if says else "timeout", "text": says}
+    assert way_on("boot-look", seen("boot-look", result, boot_id="old")) == goes
 
 
 @pytest.mark.parametrize(("before", "here"), [(True, False), (True, True), (False, False)])
@@ -401,15 +555,15 @@ def test_only_what_this_session_cordoned_is_uncordoned(before: bool, here: bool)
     assert holds(guard.that, {"was_cordoned": False, "cordoned_here": True})
 
 
-TAKES_THE_NODE_DOWN = ("drain", "reset", "stop", "kill")
+TAKES_THE_NODE_DOWN = ("bare", "drain", "reset", "sysrq", "stop", "kill")
 
 
 @pytest.mark.parametrize("name", TAKES_THE_NODE_DOWN)
 def test_whatever_takes_the_node_down_reads_quorum_and_neighbours_again(name: str) -> None:
     step = RUNBOOK.step(name)
     assert step.risk is Risk.DESTRUCTIVE
-    assert {"voters", "neighbours", "neighbour-drivers"} <= set(step.needs)
-    assert {"stuck-still", "same-boot", "alone"} & set(step.needs), "and that it is still wanted"
+    assert {"voters", "answers", "dns", "neighbours", "neighbour-drivers"} <= set(step.needs)
+    assert {"same-boot", "alone"} & set(step.needs), "and that it is still wanted"
     scope: dict[str, Json] = {"machine": {"role": "control-plane"}, "vmid": 200, "node_ready": True}
     assert not all(holds(guard.that, scope) for guard in step.guards)
 
