@@ -334,3 +334,55 @@ def test_a_value_that_is_not_known_yet_is_not_looked_at_but_its_place_is(line: s
     if line != "delete pod VALUE":
         with pytest.raises(KubectlSyntaxError):
             parse(words)
+
+
+RIGHTS: list[tuple[str, bool, bool, list[tuple[str, str, str, str]]]] = [
+    ("get pods -n a", False, False, [("list", "pods", "", "a")]),
+    ("get pod x -n a", False, False, [("get", "pod", "", "a")]),
+    ("get nodes", False, False, [("list", "nodes", "", "")]),
+    ("get pods -A", False, False, [("list", "pods", "", "*")]),
+    ("top pods -n a", False, False, [("list", "pods.metrics.k8s.io", "", "a")]),
+    ("top nodes", False, False, [("list", "nodes.metrics.k8s.io", "", ""), ("list", "nodes", "", "")]),
+    ("logs x -n a", False, False, [("get", "pods", "log", "a")]),
+    ("exec x -n a -- ls", False, False, [("get", "pods", "exec", "a"), ("create", "pods", "exec", "a")]),
+    ("delete pod x -n a", True, True, [("delete", "pod", "", "a")]),
+    ("delete pods -l a=b -n a", True, True, [("delete", "pods", "", "a")]),
+    ("patch pod x -n a -p {}", True, True, [("patch", "pod", "", "a")]),
+    ("label pod x a=b -n a", True, True, [("patch", "pod", "", "a")]),
+    ("annotate pods a=b -l c=d -n a", True, True, [("patch", "pods", "", "a")]),
+    ("taint nodes n a=b:NoSchedule", True, True, [("patch", "nodes", "", "")]),
+    ("scale deployment/x --replicas=1 -n a", True, True, [("patch", "deployment", "scale", "a")]),
+    ("rollout restart deployment/x -n a", True, True, [("patch", "deployment", "", "a")]),
+    ("rollout status deployment/x -n a", False, False, [("watch", "deployment", "", "a")]),
+    ("cordon n", True, True, [("patch", "nodes", "", "")]),
+    ("uncordon n", True, True, [("patch", "nodes", "", "")]),
+    ("drain n", True, True, [("patch", "nodes", "", ""), ("create", "pods", "eviction", "*")]),
+    ("drain -l a=b", True, True, [("patch", "nodes", "", ""), ("create", "pods", "eviction", "*")]),
+    ("wait pod x --for=delete -n a", False, False, [("watch", "pod", "", "a")]),
+    (
+        "create job j --from=cronjob/c -n a",
+        True,
+        False,
+        [("get", "cronjob", "", "a"), ("create", "jobs", "", "a")],
+    ),
+    ("auth can-i get pods", False, False, []),
+]
+"""Of each verb: whether the API server can be asked what would happen, whether it can be bound to one object,
+and what it has to be allowed: verb, resource, subresource and namespace."""
+
+
+@pytest.mark.parametrize(("line", "dry_run", "pin", "needs"), RIGHTS, ids=[each[0] for each in RIGHTS])
+def test_what_a_line_can_be_asked_bound_to_and_has_to_be_allowed(
+    line: str, dry_run: bool, pin: bool, needs: list[tuple[str, str, str, str]]
+) -> None:
+    command = understood(shlex.split(line))
+    operation = command.operation
+    assert operation is not None
+    assert (command.takes_dry_run, operation.takes_dry_run, operation.takes_pin) == (dry_run, dry_run, pin)
+    assert list(operation.needs()) == needs
+
+
+@pytest.mark.parametrize("line", ["version", "api-resources", "describe pod x", "apply -f x"])
+def test_a_line_that_only_the_program_understands_cannot_be_asked_what_it_would_do(line: str) -> None:
+    command = understood(shlex.split(line))
+    assert command.operation is None and not command.takes_dry_run
