@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 from breakglass.engine import commands as c
-from breakglass.engine import opening
+from breakglass.engine import opening, resume
 from breakglass.engine.autopilot import Script, answer_for
 from breakglass.engine.clock import Clock
 from breakglass.engine.opening import open_session
@@ -190,7 +190,7 @@ def _live(walk: Walk) -> None:
     os.environ["BREAKGLASS_STATE"] = walk.state
     os.environ["BREAKGLASS_OPERATOR"] = OPERATOR
     journal.os = _Mortal(walk.death)  # type: ignore[assignment]
-    opening.Clock = lambda: Clock(walk.speed)  # type: ignore[assignment]
+    opening.Clock = resume.Clock = lambda: Clock(walk.speed)  # type: ignore[assignment]
     if walk.death.after:
         timer = threading.Timer(walk.death.after, die)
         timer.daemon = True
