@@ -113,7 +113,7 @@ def test_a_headless_rehearsal_ends_with_zero_and_leaves_a_whole_record_and_a_rep
     assert f"{result}, as the scenario expects; exit code 0" in told
     assert "After-action review" in told
     assert main(["verify", "last"]) == 0
-    assert "records, whole" in capsys.readouterr().out
+    assert "records, complete" in capsys.readouterr().out
     assert main(["report", "last"]) == 0
     report = capsys.readouterr().out
     assert "## Timeline" in report and "Hash of the last record" in report

@@ -197,7 +197,7 @@ async def test_nothing_that_a_browser_sends_decides_anything(state: Path, rehear
     folder = asking(state, rehearsed)
     before = contents(state)
     async with serving(NEW) as served, served.view() as view:
-        await shown(view, "READ-ONLY VIEW", "oncall is asked")
+        await shown(view, "READ-ONLY VIEW", "Waiting for oncall")
         for key in (*KEYS, "x7k2p@rehearsal\r", "\x1b[200~x7k2p\r\x1b[201~", "?"):
             await view.send_json(["stdin", key])
         await shown(view, "breakglass help")

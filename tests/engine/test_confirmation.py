@@ -223,7 +223,7 @@ async def test_a_first_person_without_a_name_is_refused(tmp_path: Path) -> None:
     engine, _ = session_of(tmp_path, steps, far)
 
     def nobody(asked: e.Asked) -> c.Command:
-        with pytest.raises(CommandRefusedError, match="empty name"):
+        with pytest.raises(CommandRefusedError, match="the name is empty"):
             engine.command(c.Confirm(asked.typed, " "))
         return c.Decline("operator")
 
