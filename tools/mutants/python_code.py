@@ -268,7 +268,7 @@ def _another(value: object) -> bool | float | str | bytes | None:
         case str() if not value.strip() or " " not in value.strip():
             # Of characters that are looked for one by one, one is gone.
             if len(value) == 1:
-                return MARK
+                return MARK if value != MARK else "z"
             return MARKED + value if not value or any(map(str.isalnum, value)) else value[1:]
         case bytes():
             return MARK.encode() + value
