@@ -75,7 +75,7 @@ def verified(pinned: str | None = None) -> int:
 
 def test_a_whole_journal_is_found_whole(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert verified() == ExitCode.DONE
-    assert f"{len(EVENTS)} records, whole" in capsys.readouterr().out
+    assert f"{len(EVENTS)} records, complete" in capsys.readouterr().out
 
 
 def test_every_change_of_any_single_byte_is_found(journal: Path, capsys: pytest.CaptureFixture[str]) -> None:
