@@ -53,7 +53,8 @@ soak: develop
 	$(BIN)/pytest -s tests/safety/test_crash.py tests/safety/test_hostile_files.py \
 		tests/policy/test_shell_oracle.py tests/policy/test_program_oracle.py \
 		tests/transport/ssh/test_openssh_oracle.py \
-		tests/runbooks/test_vault_real_cluster.py --soak
+		tests/runbooks/test_vault_real_cluster.py tests/runbooks/test_vault_raft_recovery.py \
+		tests/runbooks/test_nfs_node_reboot.py --soak
 
 # SAMPLE is how many of the small wrong changes of each group are made, always the same ones for a SEED; ONLY a
 # part of a path. SAMPLE=100000 makes all.

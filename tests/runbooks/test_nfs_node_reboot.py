@@ -75,7 +75,7 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
 }
 """Steps that the recorded incident does not come to, by the scenario that does."""
 ALL = frozenset(step.id for step in RUNBOOK.steps if reaches_outside(step.action))
-LONG_BAD_INPUT = frozenset({"soft-and-late"})
+LONG_BAD_INPUT = frozenset({"soft-and-late", "reset-does-nothing"})
 BAD_INPUT = {**SOMEWHERE_ELSE, "recorded-incident": ALL - frozenset().union(*SOMEWHERE_ELSE.values())}
 
 

@@ -118,6 +118,19 @@ async def test_the_right_walk_ends_as_the_scenario_says(path: Path, tmp_path: Pa
     check_right_walk(await walk_scenario(RUNBOOK, path.stem, tmp_path, speed=SPEED), load_scenario(path))
 
 
+HANGS = "audit-volume-hanging"
+"""Each walk of it waits for commands that hang: 35 s. All but the right walk is left to the long form."""
+
+
+@pytest.fixture(autouse=True)
+def short_form(request: pytest.FixtureRequest, soak: bool) -> None:
+    """Leave the walks that wait long to the long form."""
+    given = getattr(getattr(request.node, "callspec", None), "params", {}).values()
+    names = {each.stem if isinstance(each, Path) else each for each in given if isinstance(each, str | Path)}
+    if not soak and HANGS in names and "right_walk" not in request.node.name:
+        pytest.skip("waits for commands that hang: --soak")
+
+
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
 async def test_a_dry_run_changes_nothing_in_the_world(path: Path, tmp_path: Path) -> None:
     check_dry_run(await walk_scenario(RUNBOOK, path.stem, tmp_path, mode="dry-run"))
