@@ -3,12 +3,12 @@
 import asyncio
 import json
 import re
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from breakglass.engine.gateway import Response
-from breakglass.engine.prepare import Preparer, text_or_reason
+from breakglass.engine.prepare import Prepared, Preparer, text_or_reason
 from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.scope import Scopes, base_scope
 from breakglass.errors import PreparationError
@@ -28,6 +28,8 @@ from breakglass.runbook.steps import Expectation, Step, Verification
 from breakglass.site.redaction import MARK, replaced, texts_of
 from breakglass.transport.base import Delivery, Fault, Result
 from breakglass.values import Json, Scope
+
+T = TypeVar("T")
 
 RETRY_PAUSE = 1.0
 """Seconds before a failed read is tried again; doubles with each try."""
@@ -175,14 +177,15 @@ class Reader:
                 because=found.vouched,
             )
         )
-        response = await self.cancellable(
+        response = await self._send(step, sent)
+        outcome = "succeeded" if _mistrusted(step, response) is None else self.outcome_of_read(response)
+        await self._writer.record(finished(step.id, attempt, item, response, outcome))
+        return _end_of(step, response)
+
+    async def _send(self, step: Step, sent: Prepared) -> Response:
+        return await self.cancellable(
             self._gateway.send(sent.request, redact=step.redact, limit=step.output_limit)
         )
-        fault = response.result.fault
-        trusted = fault is None or fault.kind in step.tolerate
-        outcome = "succeeded" if trusted else self.outcome_of_read(response)
-        await self._writer.record(finished(step.id, attempt, item, response, outcome))
-        return ActionEnd(look_at(response), fault="" if trusted or fault is None else fault.message)
 
     @staticmethod
     def outcome_of_read(response: Response) -> e.Outcome:
@@ -210,16 +213,12 @@ class Reader:
         except EvaluationError as error:
             return ActionEnd(look_of_fault("malformed", str(error)), fault=str(error))
         assert step.foreach is not None
-        gate = asyncio.Semaphore(step.foreach.parallel)
-
-        async def one(index: int, element: tuple[Json, Json]) -> ActionEnd:
-            async with gate:
-                return await self.once(step, attempt, scope.plus(item=element), index, len(elements))
-
-        seen = await asyncio.gather(*(one(index, each) for index, each in enumerate(elements)))
-        looks = tuple(_with_item(each.look, item) for each, item in zip(seen, elements, strict=True))
-        fault = next((each.fault for each in seen if each.fault), "")
-        return ActionEnd(looks[-1] if looks else NOTHING_SEEN, looks, fault)
+        seen = await _over(
+            elements,
+            step.foreach.parallel,
+            lambda index, item: self.once(step, attempt, scope.plus(item=item), index, len(elements)),
+        )
+        return _end_of_list(seen, elements)
 
     async def _wait(self, step: Step, attempt: int, scope: Scopes) -> ActionEnd:
         assert step.wait is not None and step.action is not None
@@ -396,29 +395,14 @@ class Reader:
         async def one(scope: Scopes) -> tuple[ActionEnd, str]:
             assert reaches_outside(need.action)
             _, sent, found = await self._preparer.read(need.action, need.assessed, scope, need.timeout)
-            response = await self.cancellable(
-                self._gateway.send(sent.request, redact=need.redact, limit=need.output_limit)
-            )
-            fault = response.result.fault
-            trusted = fault is None or fault.kind in need.tolerate
-            return ActionEnd(
-                look_at(response), fault="" if trusted or fault is None else fault.message
-            ), found.vouched
+            return _end_of(need, await self._send(need, sent)), found.vouched
 
         if need.foreach is None:
             return await one(scope)
         elements = elements_of(need, scope)
-        gate = asyncio.Semaphore(need.foreach.parallel)
-
-        async def each(element: tuple[Json, Json]) -> tuple[ActionEnd, str]:
-            async with gate:
-                return await one(scope.plus(item=element))
-
-        seen = await asyncio.gather(*(each(element) for element in elements))
-        looks = tuple(_with_item(end.look, item) for (end, _), item in zip(seen, elements, strict=True))
-        fault = next((end.fault for end, _ in seen if end.fault), "")
+        seen = await _over(elements, need.foreach.parallel, lambda _, item: one(scope.plus(item=item)))
         because = next((because for _, because in seen if because), "")
-        return ActionEnd(looks[-1] if looks else NOTHING_SEEN, looks, fault), because
+        return _end_of_list([end for end, _ in seen], elements), because
 
     async def _read_need(
         self, step: Step, attempt: int, need: Step, scope: Scopes
@@ -507,6 +491,40 @@ def small(value: Json, limit: int = 400) -> Json:
     """A value as it is, or the beginning of its JSON where that is longer than `limit` characters."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return value if len(text) <= limit else text[:limit] + "…"
+
+
+async def _over(
+    elements: Sequence[tuple[Json, Json]],
+    parallel: int,
+    one: Callable[[int, tuple[Json, Json]], Awaitable[T]],
+) -> list[T]:
+    """What comes of each element, in the list's order; so many at a time."""
+    gate = asyncio.Semaphore(parallel)
+
+    async def gated(index: int, element: tuple[Json, Json]) -> T:
+        async with gate:
+            return await one(index, element)
+
+    return await asyncio.gather(*(gated(index, each) for index, each in enumerate(elements)))
+
+
+def _end_of_list(ends: Sequence[ActionEnd], elements: Sequence[tuple[Json, Json]]) -> ActionEnd:
+    """The reads of a list as one: all that was seen, and the first fault."""
+    looks = tuple(_with_item(end.look, item) for end, item in zip(ends, elements, strict=True))
+    fault = next((end.fault for end in ends if end.fault), "")
+    return ActionEnd(looks[-1] if looks else NOTHING_SEEN, looks, fault)
+
+
+def _end_of(step: Step, response: Response) -> ActionEnd:
+    """What came of a read of a step. A fault that the step tolerates is an observation."""
+    fault = _mistrusted(step, response)
+    return ActionEnd(look_at(response), fault=fault.message if fault is not None else "")
+
+
+def _mistrusted(step: Step, response: Response) -> Fault | None:
+    """The fault of a response, where the step does not tolerate it."""
+    fault = response.result.fault
+    return None if fault is None or fault.kind in step.tolerate else fault
 
 
 def elements_of(step: Step, scope: Scopes) -> list[tuple[Json, Json]]:
