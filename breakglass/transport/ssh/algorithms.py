@@ -93,7 +93,7 @@ def named(value: str, usual: Sequence[str]) -> tuple[str, ...]:
         case "+":
             return (*usual, *(each for each in names if each not in usual))
         case "-":
-            return tuple(each for each in usual if not matches_any(",".join(names), each))
+            return tuple(each for each in usual if not matches_any(names, each))
         case "^":
             return (*names, *(each for each in usual if each not in names))
         case _:

@@ -27,7 +27,7 @@ from breakglass.transport.ssh.config_keywords import (
     REST_OF_LINE,
     TIMES,
 )
-from breakglass.transport.ssh.patterns import matches, matches_any
+from breakglass.transport.ssh.patterns import matches_any
 from breakglass.transport.ssh.tokens import EVERYWHERE, Tokens, own_name
 
 COMMAND_DEADLINE = 5.0
@@ -112,7 +112,7 @@ def _read(reading: _ConfigReading, lines: Sequence[Line], active: bool, never: b
         keyword = ALIASES.get(line.keyword, line.keyword)
         try:
             if keyword == "host":
-                active = not never and _is_for(line, reading.host)
+                active = not never and matches_any(line.words, reading.host)
             elif keyword == "match":
                 active = _holds(reading, line, never) and not never
             elif keyword == "include":
@@ -127,18 +127,7 @@ def _read(reading: _ConfigReading, lines: Sequence[Line], active: bool, never: b
 
 
 def _ignored(reading: _ConfigReading, keyword: str) -> bool:
-    return matches_any(reading.first("ignoreunknown") or "", keyword)
-
-
-def _is_for(line: Line, host: str) -> bool:
-    found = False
-    for word in line.words:
-        if word.startswith("!"):
-            if matches(word[1:], host):
-                return False
-        else:
-            found = found or matches(word, host)
-    return found
+    return matches_any((reading.first("ignoreunknown") or "").split(","), keyword)
 
 
 def _take(reading: _ConfigReading, line: Line, keyword: str, active: bool) -> None:
@@ -265,13 +254,13 @@ def _holds(reading: _ConfigReading, line: Line, never: bool) -> bool:
         wanted = words.pop(0)
         match name:
             case "host":
-                held = matches_any(wanted.lower(), reading.remote_host().lower())
+                held = matches_any(wanted.lower().split(","), reading.remote_host().lower())
             case "originalhost":
-                held = matches_any(wanted.lower(), reading.alias.lower())
+                held = matches_any(wanted.lower().split(","), reading.alias.lower())
             case "user":
-                held = matches_any(wanted, reading.first("user") or own_name())
+                held = matches_any(wanted.split(","), reading.first("user") or own_name())
             case "localuser":
-                held = matches_any(wanted, own_name())
+                held = matches_any(wanted.split(","), own_name())
             case "exec":
                 held = holds and _succeeds(_command(reading, wanted))
             case _:

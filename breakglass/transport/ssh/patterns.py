@@ -1,4 +1,6 @@
-"""Patterns as OpenSSH has them: `*` and `?`, lists with commas, `!` before what must not match."""
+"""Patterns as OpenSSH has them: `*` and `?`, and `!` before what must not match."""
+
+from collections.abc import Iterable
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -19,10 +21,10 @@ def matches(pattern: str, text: str) -> bool:
     return not pattern[place:].strip("*")
 
 
-def matches_any(patterns: str, text: str) -> bool:
-    """Whether a list with commas matches: one of its patterns does, and none that has a `!`."""
+def matches_any(patterns: Iterable[str], text: str) -> bool:
+    """Whether a list matches: one of its patterns does, and none that has a `!`."""
     found = False
-    for each in patterns.split(","):
+    for each in patterns:
         if each.startswith("!"):
             if matches(each[1:], text):
                 return False
