@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from breakglass.kubectl_age import human_duration
 from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.objects import (
     Object,
@@ -21,7 +22,7 @@ from breakglass.simulator.kubernetes.objects import (
     texts,
 )
 from breakglass.simulator.kubernetes.pod_status import pod_ready, pod_restarts, pod_status
-from breakglass.simulator.kubernetes.tables import Cell, Column, age, custom_columns, human_duration, since
+from breakglass.simulator.kubernetes.tables import Cell, Column, age, custom_columns, since
 from breakglass.values import Json
 
 NONE = "<none>"

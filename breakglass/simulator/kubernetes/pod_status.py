@@ -5,6 +5,7 @@ Source: `printPod` in `pkg/printers/internalversion/printers.go` of Kubernetes 1
 
 from datetime import datetime
 
+from breakglass.kubectl_age import human_duration
 from breakglass.simulator.kubernetes.objects import (
     Object,
     condition_of,
@@ -17,7 +18,6 @@ from breakglass.simulator.kubernetes.objects import (
     objects,
     text,
 )
-from breakglass.simulator.kubernetes.tables import human_duration
 from breakglass.values import Json
 
 

@@ -1,11 +1,11 @@
 """`kubectl events`: what the cluster has noted down, the oldest first.
 
-Source: `staging/src/k8s.io/kubectl/pkg/cmd/events` of Kubernetes 1.34, and `HumanDuration` of
-`k8s.io/apimachinery/pkg/util/duration`.
+Source: `staging/src/k8s.io/kubectl/pkg/cmd/events` of Kubernetes 1.34.
 """
 
 from datetime import UTC, datetime
 
+from breakglass.kubectl_age import human_duration
 from breakglass.policy.kubectl.operations import Events, Selection
 from breakglass.transport.kubectl.find import many
 from breakglass.transport.kubectl.objects import Object, mapping, namespace_of, number, text
@@ -84,36 +84,6 @@ def _time(written: str) -> datetime | None:
         return datetime.fromisoformat(written) if written else None
     except ValueError:
         return None
-
-
-def human_duration(length: float) -> str:
-    """Seconds as kubectl writes an age: the two largest units that tell something."""
-    seconds = int(length)
-    minutes, hours = seconds // 60, seconds // 3600
-    days = hours // 24
-    if seconds < -1:
-        return "<invalid>"
-    if seconds < 120:
-        return f"{max(0, seconds)}s"
-    if minutes < 10:
-        return _two(minutes, "m", seconds % 60, "s")
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return _two(hours, "h", minutes % 60, "m")
-    if hours < 48:
-        return f"{hours}h"
-    if days < 8:
-        return _two(days, "d", hours % 24, "h")
-    if days < 730:
-        return f"{days}d"
-    if days < 365 * 8:
-        return _two(days // 365, "y", days % 365, "d")
-    return f"{days // 365}y"
-
-
-def _two(large: int, unit: str, small: int, below: str) -> str:
-    return f"{large}{unit}{small}{below}" if small else f"{large}{unit}"
 
 
 VERBS: Verbs = {Events: events}

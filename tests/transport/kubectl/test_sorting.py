@@ -2,8 +2,8 @@
 
 import pytest
 
+from breakglass.kubectl_age import human_duration
 from breakglass.simulator.kubernetes.objects import Object
-from breakglass.transport.kubectl.verb_events import human_duration
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import pod
 from tests.transport.kubectl.support import client
