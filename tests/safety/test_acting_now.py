@@ -295,7 +295,7 @@ async def test_what_only_looks_like_the_text_does_not_confirm(acting: Acting, ty
     assert typed != TYPED
     assert not match_words(typed, TYPED).startswith("matches")
     async with acting(typed=TYPED) as incident:
-        with pytest.raises(CommandRefusedError, match="nothing sent"):
+        with pytest.raises(CommandRefusedError, match="Nothing sent"):
             await walk(incident.engine, c.Confirm(typed, "oncall"))
         assert not events_of(incident.engine.state, e.Confirmed)
         assert incident.changes == []

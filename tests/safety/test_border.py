@@ -118,7 +118,8 @@ def test_any_exception_of_a_transport_is_a_fault(
 
 BORDER = {
     "ssh": [
-        "socket.create_connection",
+        "socket.getaddrinfo",
+        "socket.socket.connect_ex",
         "paramiko.Transport.start_client",
         "paramiko.Transport.open_channel",
         "paramiko.Channel.exec_command",
