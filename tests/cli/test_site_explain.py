@@ -1,6 +1,8 @@
 """`site explain`: how one gets in, under the names of `ssh -G`, with the place of each value."""
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -123,3 +125,17 @@ def test_what_stops_is_told_beside_the_values(
     answer = explained(capsys, "web1", "--site", str(site))
     assert answer["hostname"] == "10.0.0.1" and "hops" not in answer
     assert "ssh_config sets knownhostscommand /bin/keys %H" in answer["stops"]
+
+
+def test_ssh_is_asked_once_for_each_host_on_the_way(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, program = tmp_path / "asked", tmp_path / "bin" / "ssh"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nfor last; do :; done\necho "$last" >> {asked}\nexec {shutil.which("ssh")} "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    explained(capsys, "web1", "--site", str(site))
+    assert sorted(asked.read_text().split()) == ["gate", "host", "web1"]

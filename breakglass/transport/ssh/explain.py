@@ -53,12 +53,12 @@ def explain_host(site: Site, host: Host, places: Places) -> list[Fact]:
         )
     if facts[0].place == DEFAULT:
         facts[0] = Fact("hostname", facts[0].value, places("address"))
-    return [*facts, _hops(site, host)]
+    return [*facts, _hops(site, host, settings)]
 
 
-def _hops(site: Site, host: Host) -> Fact:
+def _hops(site: Site, host: Host, settings: ClientSettings) -> Fact:
     try:
-        words = tuple(hop.words for hop in route_to(site, host))
+        words = tuple(hop.words for hop in route_to(site, host, settings))
     except RouteError as error:
         return Fact("stops", str(error), "")
     return Fact("hops", words, tuple("" for _ in words))

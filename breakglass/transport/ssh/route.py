@@ -89,18 +89,18 @@ def via_of(route: Route) -> str:
     return ", ".join(hop.name for hop in route[:-1])
 
 
-def route_to(site: Site, host: Host) -> Route:
-    """The hops to a host of the site. Runs `ssh -G` and reads files. Raises RouteError."""
+def route_to(site: Site, host: Host, settings: ClientSettings | None = None) -> Route:
+    """The hops to a host of the site. Runs `ssh -G` and reads files. settings: what it said of the host
+    itself, where it has been asked. Raises RouteError."""
     try:
-        return _route(site, host, 0)
+        return _route(site, host, 0, settings or _settings(host))
     except ClientConfigError as error:
         raise RouteError(f"host {host.name}: {error}") from error
 
 
-def _route(site: Site, host: Host, depth: int) -> Route:
+def _route(site: Site, host: Host, depth: int, settings: ClientSettings) -> Route:
     if depth > MOST_HOPS:
         raise RouteError(f"host {host.name}: the jump hosts lead in a circle; look at `jump` and ProxyJump")
-    settings = _settings(host)
     hop = _hop(host, settings)
     tokens = tokens_of(host.address, settings.values)
     jumps = [_of_site(site, host, name) for name in host.jump] or _of_config(host, settings, tokens)
@@ -110,7 +110,7 @@ def _route(site: Site, host: Host, depth: int) -> Route:
             return (hop,)
         return (replace(hop, proxy_command=tokens.expanded(command, "hnpr", "ProxyCommand")),)
     between = tuple(_hop(each, _settings(each)) for each in jumps[1:])
-    return (*_route(site, jumps[0], depth + 1), *between, hop)
+    return (*_route(site, jumps[0], depth + 1, _settings(jumps[0])), *between, hop)
 
 
 def _of_site(site: Site, host: Host, name: str) -> Host:
