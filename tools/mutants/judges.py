@@ -149,6 +149,7 @@ TARGETS = (
                 "breakglass/engine/signature.py",
             ),
             "breakglass/engine/change.py",
+            "breakglass/engine/prompts.py",
         ),
         (
             *("tests.engine.test_confirmation", "tests.engine.test_changes", "tests.engine.test_admission"),
@@ -156,13 +157,18 @@ TARGETS = (
             *("tests.engine.test_unknown_changes", "tests.engine.test_signature", "tests.engine.test_values"),
             *("tests.engine.test_dry_run", "tests.engine.test_drift", "tests.engine.test_redact"),
             *("tests.engine.test_resume", "tests.safety.test_acting_now"),
+            *("tests.engine.test_answers", "tests.engine.test_secret_answers"),
         ),
         (),
         (*_YAML, "cel_expr_python", "aiohttp", "kubernetes", "httpx"),
     ),
     Target(
         "asking",
-        ("breakglass/tui/dialogs/confirm.py", "breakglass/cli/plain.py", "breakglass/cli/terminal_input.py"),
+        (
+            "breakglass/tui/dialogs/confirm*.py",
+            "breakglass/cli/plain.py",
+            "breakglass/cli/terminal_input.py",
+        ),
         (
             "tests.cli.test_plain",
             "tests.cli.test_terminal_input",
