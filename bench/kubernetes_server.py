@@ -10,9 +10,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.hooks import PlainHooks
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.server import start_api_server
 from breakglass.simulator.kubernetes.store import ObjectStore
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from breakglass.kubernetes_objects import Object, labels_of, name_of, namespace_of, uid_of
 from breakglass.rehearsal.command_replies import CommandReplies, ReceivedCommand, not_found
 from breakglass.rehearsal.commands import read_words
 from breakglass.rehearsal.effects import address_of
@@ -36,7 +37,6 @@ from breakglass.simulator.kubernetes.hooks import (
     ServerFault,
 )
 from breakglass.simulator.kubernetes.kinds import Kinds, custom_kind
-from breakglass.simulator.kubernetes.objects import Object, labels_of, name_of, namespace_of, uid_of
 from breakglass.simulator.kubernetes.store import StoreEvent
 from breakglass.values import Json, Scope
 from breakglass.yamlio.position import Position

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from breakglass.kubernetes_objects import Object, name_of, namespace_of
 from breakglass.rehearsal.spec.effects import Effect, ObjectChange, RegistryChange
 from breakglass.rehearsal.world import World, WorldFaultError, overlaid
 from breakglass.runbook.expression import EvaluationError, evaluate
 from breakglass.runbook.template import Template, render, render_tree
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import Object, name_of, namespace_of
 from breakglass.simulator.kubernetes.statuses import ApiError
 from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.values import Json, Scope

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from breakglass.kubernetes_objects import name_of
 from breakglass.network_guard import Servers
 from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
 from breakglass.rehearsal.command_replies import CommandReplies
@@ -30,7 +31,6 @@ from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.http_server import HttpServer
 from breakglass.simulator.kubernetes.certificates import Authority, write_private
 from breakglass.simulator.kubernetes.controllers import Controllers
-from breakglass.simulator.kubernetes.objects import name_of
 from breakglass.simulator.kubernetes.server import ApiServer, start_api_server
 from breakglass.simulator.kubernetes.statuses import ApiError
 from breakglass.simulator.kubernetes.store import ObjectStore

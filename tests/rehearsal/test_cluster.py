@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.kubernetes_objects import at, objects, text
 from breakglass.rehearsal.rehearsal import Rehearsal
-from breakglass.simulator.kubernetes.objects import at, objects, text
 from breakglass.yamlio.position import InvalidFileError
 from tests.rehearsal.support import running, said
 from tests.simulator.kubernetes.python_package import PythonPackage

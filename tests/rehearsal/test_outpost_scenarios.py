@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from breakglass.kubernetes_objects import objects, text
 from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import Rehearsal, start_rehearsal
 from breakglass.rehearsal.traps import HttpMove, KubectlMove, Trap
@@ -15,7 +16,6 @@ from breakglass.runbook.expression import evaluate, holds
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import render
-from breakglass.simulator.kubernetes.objects import objects, text
 from breakglass.values import Json
 from tests.rehearsal.support import client_of
 from tests.simulator.kubernetes.python_package import PythonPackage

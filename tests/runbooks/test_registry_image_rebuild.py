@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from breakglass.journal import events as e
+from breakglass.kubernetes_objects import mapping, objects
 from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.load import load_runbook
-from breakglass.simulator.kubernetes.objects import mapping, objects
 from tests.runbooks.faults import check_injection, record_walk
 from tests.runbooks.support import (
     RUNBOOKS,

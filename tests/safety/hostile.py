@@ -9,9 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.server import start_api_server
 from breakglass.simulator.kubernetes.store import ObjectStore
 from tests.simulator.kubernetes.support import TestHooks, node, pod

@@ -19,9 +19,10 @@ from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import State
+from breakglass.kubernetes_objects import Object, uid_of
 from breakglass.simulator.kubernetes.access import ADMIN, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer
-from breakglass.simulator.kubernetes.objects import Object, copied, put, uid_of
+from breakglass.simulator.kubernetes.objects import copied, put
 from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
 from breakglass.tui.screens.walk.card import Subject, card_lines
 from breakglass.tui.theme import Appearance

@@ -19,8 +19,9 @@ import pytest
 
 from breakglass.engine import commands as c
 from breakglass.engine.session import Request
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.hooks import Denial, LogAnswer
-from breakglass.simulator.kubernetes.objects import Object, copied, put
+from breakglass.simulator.kubernetes.objects import copied, put
 from breakglass.tui.app import Cockpit
 from breakglass.tui.dialogs.questions import AskLine
 from breakglass.tui.screens.walk.screen import WalkScreen

@@ -24,6 +24,7 @@ from breakglass.engine.opening import open_session
 from breakglass.engine.session import Request
 from breakglass.journal import events as e
 from breakglass.journal.state import State
+from breakglass.kubernetes_objects import Object, name_of, objects, text, uid_of
 from breakglass.runbook.model import Runbook
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.command_result import CommandResult
@@ -39,15 +40,7 @@ from breakglass.simulator.kubernetes.hooks import (
     PodBirth,
     PodEnding,
 )
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    is_going,
-    name_of,
-    objects,
-    set_condition,
-    text,
-    uid_of,
-)
+from breakglass.simulator.kubernetes.objects import is_going, set_condition
 from breakglass.simulator.kubernetes.server import start_api_server
 from breakglass.simulator.kubernetes.store import ObjectStore, StoreEvent
 from breakglass.simulator.ssh_server import SshHost, SshServer, known_hosts_line, new_key

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from breakglass.simulator.kubernetes.objects import Object
+from breakglass.kubernetes_objects import Object
 
 
 @dataclass(frozen=True, slots=True)

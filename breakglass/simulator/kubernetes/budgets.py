@@ -1,18 +1,16 @@
 """How many pods a disruption budget wants, and how many there are."""
 
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
     condition_of,
-    is_finished,
-    is_going,
     labels_of,
     namespace_of,
     number,
-    owner_of,
     text,
     uid_of,
 )
+from breakglass.simulator.kubernetes.objects import is_finished, is_going, owner_of
 from breakglass.simulator.kubernetes.selectors import selects
 from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.values import Json

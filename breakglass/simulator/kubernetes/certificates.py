@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from breakglass.simulator.kubernetes.objects import Object
+from breakglass.kubernetes_objects import Object
 
 
 @dataclass(frozen=True, slots=True)

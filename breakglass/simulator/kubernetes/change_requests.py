@@ -6,10 +6,11 @@ from typing import cast
 import yaml
 from aiohttp import web
 
+from breakglass.kubernetes_objects import Object, name_of, namespace_of, text
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.addresses import Address
 from breakglass.simulator.kubernetes.deletion import delete_options
-from breakglass.simulator.kubernetes.objects import Object, copied, name_of, namespace_of, text
+from breakglass.simulator.kubernetes.objects import copied
 from breakglass.simulator.kubernetes.operations import Caller, Operations, RequestTarget
 from breakglass.simulator.kubernetes.patching import PatchType, patched
 from breakglass.simulator.kubernetes.protobuf import CONTENT_TYPE, ProtobufError, decode

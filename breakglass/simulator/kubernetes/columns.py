@@ -4,16 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 
 from breakglass.kubectl_age import human_duration
-from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
     condition_of,
     flag,
-    is_going,
     labels_of,
     mapping,
-    moment,
     name_of,
     number,
     objects,
@@ -21,6 +18,8 @@ from breakglass.simulator.kubernetes.objects import (
     text,
     texts,
 )
+from breakglass.simulator.kubernetes.kinds import ResourceKind
+from breakglass.simulator.kubernetes.objects import is_going, moment
 from breakglass.simulator.kubernetes.pod_status import pod_ready, pod_restarts, pod_status
 from breakglass.simulator.kubernetes.tables import Cell, Column, age, custom_columns, since
 from breakglass.values import Json

@@ -5,19 +5,9 @@ import ipaddress
 from collections.abc import Callable
 from datetime import datetime
 
+from breakglass.kubernetes_objects import Object, at, mapping, name_of, objects, text, texts, uid_of
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    at,
-    mapping,
-    name_of,
-    objects,
-    put,
-    set_condition,
-    text,
-    texts,
-    uid_of,
-)
+from breakglass.simulator.kubernetes.objects import put, set_condition
 from breakglass.values import Json
 
 PVC_PROTECTION = "kubernetes.io/pvc-protection"

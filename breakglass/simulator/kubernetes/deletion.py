@@ -7,26 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from breakglass.simulator.kubernetes import statuses
-from breakglass.simulator.kubernetes.defaults import DEFAULT_GRACE
-from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
-    copied,
-    is_finished,
-    is_going,
     mapping,
-    moment,
     name_of,
     namespace_of,
     number,
-    put,
     text,
     texts,
-    timestamp,
     uid_of,
 )
+from breakglass.simulator.kubernetes import statuses
+from breakglass.simulator.kubernetes.defaults import DEFAULT_GRACE
+from breakglass.simulator.kubernetes.kinds import ResourceKind
+from breakglass.simulator.kubernetes.objects import copied, is_finished, is_going, moment, put, timestamp
 from breakglass.simulator.kubernetes.store import ObjectStore
 
 ORPHAN = "orphan"

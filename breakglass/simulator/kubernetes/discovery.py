@@ -4,8 +4,8 @@ The OpenAPI documents hold no schemas. They name, for each resource, the query p
 `fieldValidation` of its patch: that is what `kubectl` looks up before it asks for a server-side dry run.
 """
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.kinds import Kinds, ResourceKind
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.values import Json
 
 VERSION: Object = {

@@ -10,18 +10,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
+from breakglass.kubernetes_objects import Object, condition_of, mapping, name_of, objects, text
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.hooks import CutConnectionError, ExecAnswer, ExecCall, Hooks, Stdin
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    condition_of,
-    is_finished,
-    mapping,
-    name_of,
-    objects,
-    text,
-)
+from breakglass.simulator.kubernetes.objects import is_finished
 from breakglass.simulator.kubernetes.store import ObjectStore
 
 Stream: TypeAlias = Literal["stdout", "stderr", "error"]

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Literal, Protocol, TypeAlias
 
 from breakglass.errors import SimulatorError
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import Object
 
 Verb: TypeAlias = Literal["create", "update", "patch", "delete", "evict", "scale"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from breakglass.simulator.kubernetes.objects import Object, text
+from breakglass.kubernetes_objects import Object, text
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from breakglass.kubernetes_objects import Object, mapping, name_of, number, objects, text
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.exec import check_reachable, chosen_container
 from breakglass.simulator.kubernetes.hooks import LogLine
-from breakglass.simulator.kubernetes.objects import (
-    NOTHING,
-    Object,
-    mapping,
-    moment,
-    name_of,
-    number,
-    objects,
-    text,
-)
+from breakglass.simulator.kubernetes.objects import moment
 from breakglass.simulator.kubernetes.store import ObjectStore
 
 
@@ -74,7 +66,7 @@ def _whole(name: str, query: Mapping[str, str], key: str, least: int = 0) -> int
 
 def _check_written(pod: Object, container: str, *, previous: bool) -> None:
     entries = [*objects(pod, "status", "containerStatuses"), *objects(pod, "status", "initContainerStatuses")]
-    entry = next((entry for entry in entries if entry.get("name") == container), NOTHING)
+    entry = next((entry for entry in entries if entry.get("name") == container), Object())
     if previous:
         if not number(entry, "restartCount") and not mapping(entry, "lastState", "terminated"):
             message = f'previous terminated container "{container}" in pod "{name_of(pod)}" not found'

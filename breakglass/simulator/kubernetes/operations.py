@@ -8,28 +8,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from breakglass.simulator.kubernetes import deletion, statuses, validation
-from breakglass.simulator.kubernetes.budgets import budget_counts
-from breakglass.simulator.kubernetes.deletion import DeleteOptions
-from breakglass.simulator.kubernetes.hooks import Change, Denial, Hooks, Verb
-from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
-    copied,
-    is_finished,
-    is_going,
-    is_ready,
     labels_of,
     mapping,
     name_of,
     namespace_of,
     number,
-    put,
     text,
-    timestamp,
     uid_of,
 )
+from breakglass.simulator.kubernetes import deletion, statuses, validation
+from breakglass.simulator.kubernetes.budgets import budget_counts
+from breakglass.simulator.kubernetes.deletion import DeleteOptions
+from breakglass.simulator.kubernetes.hooks import Change, Denial, Hooks, Verb
+from breakglass.simulator.kubernetes.kinds import ResourceKind
+from breakglass.simulator.kubernetes.objects import copied, is_finished, is_going, is_ready, put, timestamp
 from breakglass.simulator.kubernetes.patching import PatchType, patched
 from breakglass.simulator.kubernetes.selectors import selects
 from breakglass.simulator.kubernetes.store import ObjectStore

@@ -3,7 +3,7 @@
 import copy
 
 from breakglass.errors import SimulatorError
-from breakglass.simulator.kubernetes.objects import objects
+from breakglass.kubernetes_objects import objects
 from breakglass.values import Json
 
 

@@ -7,8 +7,8 @@ A patch that does not fit is told with 422, where the same object in an update i
 import json
 from typing import Literal, TypeAlias
 
+from breakglass.kubernetes_objects import Object, text
 from breakglass.simulator.kubernetes import statuses, validation
-from breakglass.simulator.kubernetes.objects import Object, text
 from breakglass.simulator.kubernetes.patches import PatchError, json_patch, merge_patch, strategic_patch
 from breakglass.values import Json
 

@@ -6,18 +6,8 @@ Source: `printPod` in `pkg/printers/internalversion/printers.go` of Kubernetes 1
 from datetime import datetime
 
 from breakglass.kubectl_age import human_duration
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    condition_of,
-    flag,
-    is_finished,
-    is_going,
-    mapping,
-    moment,
-    number,
-    objects,
-    text,
-)
+from breakglass.kubernetes_objects import Object, condition_of, flag, mapping, number, objects, text
+from breakglass.simulator.kubernetes.objects import is_finished, is_going, moment
 from breakglass.values import Json
 
 

@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from aiohttp import WSMsgType, web
 
+from breakglass.kubernetes_objects import Object, text, uid_of
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.exec import check_reachable
-from breakglass.simulator.kubernetes.objects import Object, text, uid_of
 from breakglass.simulator.kubernetes.store import ObjectStore
 
 PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from breakglass.errors import SimulatorError
-from breakglass.simulator.kubernetes.objects import Object, put, timestamp
+from breakglass.kubernetes_objects import Object
+from breakglass.simulator.kubernetes.objects import put, timestamp
 from breakglass.values import Json
 
 MAGIC = b"k8s\x00"

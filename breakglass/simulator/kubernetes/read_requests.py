@@ -8,13 +8,13 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from breakglass.kubernetes_objects import Object, name_of, namespace_of
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.addresses import Address
 from breakglass.simulator.kubernetes.columns import columns_of
 from breakglass.simulator.kubernetes.hooks import Hooks, LogCall
 from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.logs import chosen_lines, log_request, written
-from breakglass.simulator.kubernetes.objects import Object, name_of, namespace_of
 from breakglass.simulator.kubernetes.operations import scale_of
 from breakglass.simulator.kubernetes.selectors import list_filter
 from breakglass.simulator.kubernetes.store import ObjectStore

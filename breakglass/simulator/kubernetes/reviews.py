@@ -1,7 +1,8 @@
 """Access reviews: what a user is told about what it may do."""
 
+from breakglass.kubernetes_objects import Object, mapping, text
 from breakglass.simulator.kubernetes.access import User
-from breakglass.simulator.kubernetes.objects import Object, copied, mapping, text
+from breakglass.simulator.kubernetes.objects import copied
 
 
 def access_review(body: Object, user: User) -> Object:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
+from breakglass.kubernetes_objects import Object, at, labels_of, objects, strings, text, texts
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import Object, at, labels_of, objects, strings, text, texts
 from breakglass.values import Json
 
 LabelTest: TypeAlias = Callable[[Mapping[str, str]], bool]

@@ -7,8 +7,8 @@ import json
 from collections.abc import Sequence
 
 from breakglass.errors import SimulatorError
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.values import Json
 
 

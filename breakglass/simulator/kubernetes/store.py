@@ -7,23 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from breakglass.kubernetes_objects import Object, labels_of, name_of, namespace_of, number, text, uid_of
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes import statuses
 from breakglass.simulator.kubernetes.defaults import fill_in, fill_in_template
 from breakglass.simulator.kubernetes.kinds import Kinds, ResourceKind
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    copied,
-    labels_of,
-    name_of,
-    namespace_of,
-    number,
-    put,
-    remove,
-    text,
-    timestamp,
-    uid_of,
-)
+from breakglass.simulator.kubernetes.objects import copied, put, remove, timestamp
 from breakglass.simulator.kubernetes.patches import merge_patch
 from breakglass.values import Json
 

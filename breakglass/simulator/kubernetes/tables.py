@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import TypeAlias
 
 from breakglass.kubectl_age import human_duration
+from breakglass.kubernetes_objects import Object, at, mapping, objects, text
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import Object, at, mapping, moment, objects, text
+from breakglass.simulator.kubernetes.objects import moment
 from breakglass.values import Json
 
 Cell: TypeAlias = Callable[[Object, datetime], Json]

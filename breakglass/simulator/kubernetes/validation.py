@@ -8,22 +8,20 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from breakglass.simulator.kubernetes import statuses
-from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
-    copied,
-    is_going,
     labels_of,
     mapping,
     name_of,
     number,
     objects,
-    remove,
     text,
     texts,
 )
+from breakglass.simulator.kubernetes import statuses
+from breakglass.simulator.kubernetes.kinds import ResourceKind
+from breakglass.simulator.kubernetes.objects import copied, is_going, remove
 from breakglass.simulator.kubernetes.selectors import selects
 from breakglass.values import Json
 

@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
+from breakglass.kubernetes_objects import Object, namespace_of
 from breakglass.simulator.kubernetes.kinds import ResourceKind
-from breakglass.simulator.kubernetes.objects import Object, namespace_of
 from breakglass.simulator.kubernetes.store import ObjectStore, StoreEvent
 
 BOOKMARK_EVERY = 60.0

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from breakglass.simulator.kubernetes.objects import Object
+from breakglass.kubernetes_objects import Object
 from breakglass.values import Json
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"

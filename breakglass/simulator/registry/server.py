@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from aiohttp import web
 
-from breakglass.simulator.kubernetes.objects import Object, objects, text, texts
+from breakglass.kubernetes_objects import Object, objects, text, texts
 from breakglass.simulator.registry.images import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST, Blob, digest_of
 from breakglass.simulator.registry.store import RegistryStore
 from breakglass.values import Json

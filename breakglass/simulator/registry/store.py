@@ -16,7 +16,7 @@ Source: registry/storage/garbagecollect.go and the handlers of distribution 2.8.
 
 from collections.abc import Callable, Iterable
 
-from breakglass.simulator.kubernetes.objects import Object, mapping, strings, texts
+from breakglass.kubernetes_objects import Object, mapping, strings, texts
 from breakglass.simulator.registry.images import DOCKER_LIST, OCI_INDEX, Blob, ImageSpec, build
 from breakglass.values import Json
 

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import cast
 
+from breakglass.kubernetes_objects import at
 from breakglass.policy.kubectl.operations import Get, KubectlCommand, Selection, Target
 from breakglass.site.model import Cluster, KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError
@@ -35,7 +36,6 @@ from breakglass.transport.kubectl.binary import can_dry_run, choice_of_kubectl, 
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import one
 from breakglass.transport.kubectl.forward import Forward, ForwardError
-from breakglass.transport.kubectl.objects import at
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.transport.kubectl.run import KubectlRun, Verbs
 

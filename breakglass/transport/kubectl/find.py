@@ -2,21 +2,13 @@
 
 from collections.abc import Mapping
 
+from breakglass.kubernetes_objects import Object, at, condition_of, mapping, name_of, objects, text
 from breakglass.policy.kubectl.operations import Selection, Target
 from breakglass.transport.kubectl.api import Query
 from breakglass.transport.kubectl.faults import misused, refused_here
-from breakglass.transport.kubectl.objects import (
-    Object,
-    at,
-    condition,
-    mapping,
-    name_of,
-    objects,
-    selector_text,
-    text,
-)
 from breakglass.transport.kubectl.resources import WELL_KNOWN, Resource
 from breakglass.transport.kubectl.run import KubectlRun
+from breakglass.values import Json
 
 PAGE = 500
 """Objects of a list that are asked for at once, as kubectl does."""
@@ -96,7 +88,7 @@ async def pods_behind(run: KubectlRun, target: Target) -> list[Object]:
     if resource.plural == "pods" and not resource.group:
         return [value]
     selector = at(value, "spec", "selector")
-    labels = selector_text(selector)
+    labels = _selector_text(selector)
     if resource.kind in ("Service", "ReplicationController"):
         labels = ",".join(f"{name}={value}" for name, value in sorted(mapping(selector).items()))
     if not labels:
@@ -116,15 +108,35 @@ async def pods_behind(run: KubectlRun, target: Target) -> list[Object]:
     return found
 
 
+def _selector_text(selector: Json) -> str:
+    """A label selector of an object's spec in the form of a query."""
+    parts = [f"{name}={value}" for name, value in sorted(mapping(selector, "matchLabels").items())]
+    for each in objects(selector, "matchExpressions"):
+        values = at(each, "values")
+        listed = ",".join(str(value) for value in values) if isinstance(values, list) else ""
+        key = text(each, "key")
+        match text(each, "operator"):
+            case "In":
+                parts.append(f"{key} in ({listed})")
+            case "NotIn":
+                parts.append(f"{key} notin ({listed})")
+            case "Exists":
+                parts.append(key)
+            case "DoesNotExist":
+                parts.append(f"!{key}")
+            case _:
+                pass
+    return ",".join(parts)
+
+
 def pod_order(pod: Object) -> tuple[bool, bool, bool, str, str]:
     """Pods that are of use come first."""
-    ready = condition(pod, "Ready")
-    is_ready = ready is not None and text(ready, "status") == "True"
+    ready = condition_of(pod, "Ready")
     return (
         not text(pod, "spec", "nodeName"),
         text(pod, "status", "phase") != "Running",
-        not is_ready,
-        text(ready, "lastTransitionTime") if ready else "",
+        text(ready, "status") != "True",
+        text(ready, "lastTransitionTime"),
         name_of(pod),
     )
 

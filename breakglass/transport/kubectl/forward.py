@@ -12,13 +12,13 @@ from typing import cast
 import aiohttp
 
 from breakglass.errors import UserError
+from breakglass.kubernetes_objects import Object, at, condition_of, name_of, number, objects, text
 from breakglass.policy.kubectl.operations import Get, KubectlCommand, Selection, Target
 from breakglass.site.model import PortForward
 from breakglass.transport.base import Fault, KubectlRequest
 from breakglass.transport.kubectl.api import Api
 from breakglass.transport.kubectl.faults import KubectlFaultError, misused, refused_here
 from breakglass.transport.kubectl.find import one, pods_behind
-from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, objects, text
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.transport.kubectl.run import KubectlRun
 
@@ -148,8 +148,7 @@ async def _up(reader: asyncio.StreamReader, socket: aiohttp.ClientWebSocketRespo
 
 
 def _is_ready(pod: Object) -> bool:
-    ready = condition(pod, "Ready")
-    return ready is not None and text(ready, "status") == "True"
+    return text(condition_of(pod, "Ready"), "status") == "True"
 
 
 def _target_port(service: Object, pod: Object, asked: PortForward) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeAlias, TypeVar
 
+from breakglass.kubernetes_objects import Object, at
 from breakglass.transport.kubectl.faults import refused_here
-from breakglass.transport.kubectl.objects import Object, at
 from breakglass.transport.kubectl.run import KubectlRun
 from breakglass.values import Json
 

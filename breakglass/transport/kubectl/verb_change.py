@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import cast
 
+from breakglass.kubernetes_objects import Object, at, mapping, name_of, namespace_of, number, text, uid_of
 from breakglass.policy.kubectl.operations import (
     Cordon,
     CreateJob,
@@ -15,16 +16,6 @@ from breakglass.policy.kubectl.operations import (
 )
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import NODES, many, one, place
-from breakglass.transport.kubectl.objects import (
-    Object,
-    at,
-    mapping,
-    name_of,
-    namespace_of,
-    number,
-    text,
-    uid_of,
-)
 from breakglass.transport.kubectl.printing import as_json, as_yaml, bare
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from breakglass.kubernetes_objects import Object, text, uid_of
 from breakglass.policy.kubectl.operations import Delete
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import place, selected
-from breakglass.transport.kubectl.objects import Object, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.waiting import Pace, condition_not_met, is_gone

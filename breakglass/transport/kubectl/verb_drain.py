@@ -7,11 +7,11 @@ for again; every other refusal ends the drain.
 import asyncio
 import time
 
+from breakglass.kubernetes_objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
 from breakglass.policy.kubectl.operations import Drain, Selection
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, many
-from breakglass.transport.kubectl.objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.verb_change import mark, nodes_of
 from breakglass.transport.kubectl.waiting import Pace, is_gone

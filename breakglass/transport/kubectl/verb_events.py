@@ -6,9 +6,9 @@ Source: `staging/src/k8s.io/kubectl/pkg/cmd/events` of Kubernetes 1.34.
 from datetime import UTC, datetime
 
 from breakglass.kubectl_age import human_duration
+from breakglass.kubernetes_objects import Object, mapping, namespace_of, number, text
 from breakglass.policy.kubectl.operations import Events, Selection
 from breakglass.transport.kubectl.find import many
-from breakglass.transport.kubectl.objects import Object, mapping, namespace_of, number, text
 from breakglass.transport.kubectl.printing import table
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 

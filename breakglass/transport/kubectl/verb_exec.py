@@ -10,12 +10,12 @@ from typing import cast
 
 import aiohttp
 
+from breakglass.kubernetes_objects import name_of, namespace_of, objects, text
 from breakglass.policy.kubectl.operations import Exec
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Query, Sending
 from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, container_of, pods_behind
-from breakglass.transport.kubectl.objects import name_of, namespace_of, objects, text
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.values import parse_json
 

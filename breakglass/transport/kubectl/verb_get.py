@@ -2,10 +2,10 @@
 
 from typing import cast
 
+from breakglass.kubernetes_objects import Object, mapping, name_of, objects
 from breakglass.policy.kubectl.operations import Get, Target
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import many, one, pages, place
-from breakglass.transport.kubectl.objects import Object, mapping, name_of, objects
 from breakglass.transport.kubectl.printing import (
     as_json,
     as_list,

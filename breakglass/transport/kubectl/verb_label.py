@@ -6,10 +6,10 @@ Source: `staging/src/k8s.io/kubectl/pkg/cmd/{label,annotate,taint}` of Kubernete
 from collections.abc import Mapping
 from typing import cast
 
+from breakglass.kubernetes_objects import Object, mapping, name_of, objects, text
 from breakglass.policy.kubectl.operations import NodeTaint, Relabel, Taint
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import NODES, one, selected
-from breakglass.transport.kubectl.objects import Object, mapping, name_of, objects, text
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.verb_change import nodes_of, patched, print_changed

@@ -2,10 +2,10 @@
 
 import math
 
+from breakglass.kubernetes_objects import Object, name_of, namespace_of, objects, text
 from breakglass.policy.kubectl.operations import Logs
 from breakglass.transport.kubectl.api import PIECE
 from breakglass.transport.kubectl.find import PODS, container_of, many, pods_behind
-from breakglass.transport.kubectl.objects import Object, name_of, namespace_of, objects, text
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 
 LONGEST_LINE = 1024 * 1024

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from breakglass.kubernetes_objects import Object, at, condition_of, name_of, number, text, uid_of
 from breakglass.policy.kubectl.operations import CanI, RolloutStatus, Wait
 from breakglass.transport.base import Fault
 from breakglass.transport.kubectl.api import Sending
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import one, place, selected
-from breakglass.transport.kubectl.objects import Object, at, condition, name_of, number, text, uid_of
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
 from breakglass.transport.kubectl.waiting import Pace, condition_not_met
@@ -57,8 +57,8 @@ async def _look(run: KubectlRun, request: Wait, resource: Resource, path: str, n
 
 
 def _is_met(request: Wait, value: Object) -> bool:
-    found = condition(value, request.condition) if request.until == "condition" else None
-    if found is None or _is_old(found, value):
+    found = condition_of(value, request.condition) if request.until == "condition" else {}
+    if not found or _is_old(found, value):
         return False
     return text(found, "status").lower() == (request.status or "True").lower()
 
@@ -112,8 +112,7 @@ def _deployment(value: Object) -> RolloutProgress:
     name = name_of(value)
     if _is_unseen(value):
         return RolloutProgress("Waiting for deployment spec update to be observed...")
-    progressing = condition(value, "Progressing")
-    if progressing is not None and text(progressing, "reason") == "ProgressDeadlineExceeded":
+    if text(condition_of(value, "Progressing"), "reason") == "ProgressDeadlineExceeded":
         return RolloutProgress(f'deployment "{name}" exceeded its progress deadline', failed=True)
     wanted = number(value, "spec", "replicas", default=1)
     there, updated = number(value, "status", "replicas"), number(value, "status", "updatedReplicas")

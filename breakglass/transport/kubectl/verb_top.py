@@ -5,10 +5,10 @@ Source: `staging/src/k8s.io/kubectl/pkg/{cmd/top,metricsutil}` of Kubernetes 1.3
 
 from decimal import ROUND_CEILING, Decimal
 
+from breakglass.kubernetes_objects import Object, mapping, name_of, namespace_of, objects
 from breakglass.policy.kubectl.operations import Selection, Target, Top
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import NODES, many, one, place
-from breakglass.transport.kubectl.objects import Object, mapping, name_of, namespace_of, objects
 from breakglass.transport.kubectl.printing import table
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from breakglass.kubernetes_objects import uid_of
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import KubectlFaultError
-from breakglass.transport.kubectl.objects import uid_of
 from breakglass.transport.kubectl.resources import Resource
 from breakglass.transport.kubectl.run import KubectlRun
 from breakglass.values import Json

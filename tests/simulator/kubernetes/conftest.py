@@ -4,9 +4,9 @@ from typing import Protocol
 
 import pytest
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.access import ADMIN, User
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.port_forward import Dial
 from breakglass.simulator.kubernetes.server import start_api_server
 from breakglass.simulator.kubernetes.store import ObjectStore

@@ -9,7 +9,7 @@ from typing import cast
 
 import aiohttp
 
-from breakglass.simulator.kubernetes.objects import text
+from breakglass.kubernetes_objects import text
 from breakglass.values import Json
 from tests.simulator.kubernetes.support import Cluster
 

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from breakglass.kubernetes_objects import Object, name_of, namespace_of
 from breakglass.simulator.clock import SteppedClock
 from breakglass.simulator.kubernetes import deletion
 from breakglass.simulator.kubernetes.controllers import Controllers
 from breakglass.simulator.kubernetes.deletion import DeleteOptions, Propagation
-from breakglass.simulator.kubernetes.objects import Object, is_ready, name_of, namespace_of
+from breakglass.simulator.kubernetes.objects import is_ready
 from breakglass.simulator.kubernetes.store import ObjectStore
 from tests.simulator.kubernetes.support import TestHooks, node
 

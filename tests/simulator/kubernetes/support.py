@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from breakglass.kubernetes_objects import Object, name_of
 from breakglass.simulator.clock import SimulatedClock
 from breakglass.simulator.kubernetes.hooks import (
     Change,
@@ -22,7 +23,6 @@ from breakglass.simulator.kubernetes.hooks import (
     RequestInfo,
     ServerFault,
 )
-from breakglass.simulator.kubernetes.objects import Object, name_of
 from breakglass.simulator.kubernetes.server import ApiServer
 from breakglass.simulator.kubernetes.store import ObjectStore
 from tests.support.debian_kubectl import debian_kubectl, is_debians

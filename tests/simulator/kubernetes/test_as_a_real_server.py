@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, at, objects, text, texts
 from breakglass.simulator.kubernetes.access import User
 from breakglass.simulator.kubernetes.hooks import PodEnding
-from breakglass.simulator.kubernetes.objects import Object, at, moment, objects, text, texts
+from breakglass.simulator.kubernetes.objects import moment
 from breakglass.values import Json
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.raw import raw

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breakglass.simulator.kubernetes.objects import at
+from breakglass.kubernetes_objects import at
 from breakglass.simulator.kubernetes.protobuf import MAGIC, ProtobufError, decode
 
 

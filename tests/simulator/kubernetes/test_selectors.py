@@ -2,8 +2,8 @@
 
 import pytest
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.kinds import Kinds
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.simulator.kubernetes.selectors import field_selector, label_selector, selects
 from breakglass.simulator.kubernetes.statuses import ApiError
 from breakglass.values import Json

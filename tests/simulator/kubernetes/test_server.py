@@ -8,6 +8,7 @@ from datetime import timedelta
 import aiohttp
 import pytest
 
+from breakglass.kubernetes_objects import Object, at, objects, text
 from breakglass.simulator.kubernetes.access import READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import (
     ExecAnswer,
@@ -17,7 +18,6 @@ from breakglass.simulator.kubernetes.hooks import (
     PodEnding,
     ServerFault,
 )
-from breakglass.simulator.kubernetes.objects import Object, at, objects, text
 from breakglass.values import Json
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.raw import Raw, raw

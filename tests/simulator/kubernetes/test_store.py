@@ -2,8 +2,9 @@
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, at, number, text
 from breakglass.simulator.clock import SteppedClock
-from breakglass.simulator.kubernetes.objects import Object, at, number, put, text
+from breakglass.simulator.kubernetes.objects import put
 from breakglass.simulator.kubernetes.statuses import ApiError
 from breakglass.simulator.kubernetes.store import HISTORY, ObjectStore, StoreEvent
 from tests.simulator.kubernetes.support import deployment, pod

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from breakglass.kubectl_age import human_duration
+from breakglass.kubernetes_objects import Object, at
 from breakglass.simulator.kubernetes.columns import columns_of
 from breakglass.simulator.kubernetes.kinds import BUILT_IN, ResourceKind
-from breakglass.simulator.kubernetes.objects import Object, at, timestamp
+from breakglass.simulator.kubernetes.objects import timestamp
 from breakglass.simulator.kubernetes.pod_status import pod_ready, pod_restarts, pod_status
 from breakglass.simulator.kubernetes.tables import table
 from breakglass.values import Json

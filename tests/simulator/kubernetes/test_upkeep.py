@@ -2,20 +2,10 @@
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, condition_of, name_of, number, objects, text, texts, uid_of
 from breakglass.simulator.kubernetes.hooks import JobRun, PodBirth, PodEnding
 from breakglass.simulator.kubernetes.kinds import custom_kind
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    condition_of,
-    is_going,
-    name_of,
-    number,
-    objects,
-    put,
-    text,
-    texts,
-    uid_of,
-)
+from breakglass.simulator.kubernetes.objects import is_going, put
 from tests.simulator.kubernetes.resting import Resting, rest
 from tests.simulator.kubernetes.support import (
     TestHooks,

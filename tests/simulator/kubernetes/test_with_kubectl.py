@@ -3,10 +3,10 @@
 import json
 from collections.abc import Callable
 
+from breakglass.kubernetes_objects import Object, number, text, uid_of
 from breakglass.simulator.kubernetes.access import READ_ONLY, User
 from breakglass.simulator.kubernetes.hooks import ExecAnswer, LogAnswer, PodBirth, PodEnding, RequestInfo
 from breakglass.simulator.kubernetes.kinds import custom_kind
-from breakglass.simulator.kubernetes.objects import Object, number, text, uid_of
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import (
     Cluster,

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, at, number, objects, text, uid_of
 from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, PodBirth, PodEnding, ServerFault
-from breakglass.simulator.kubernetes.objects import Object, at, number, objects, text, uid_of
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.python_package import PythonPackage, delete_options
 from tests.simulator.kubernetes.support import (

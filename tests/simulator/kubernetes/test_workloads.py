@@ -2,11 +2,9 @@
 
 import pytest
 
-from breakglass.simulator.kubernetes.hooks import PodBirth, PodEnding
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     condition_of,
-    is_going,
     labels_of,
     mapping,
     name_of,
@@ -15,6 +13,8 @@ from breakglass.simulator.kubernetes.objects import (
     text,
     uid_of,
 )
+from breakglass.simulator.kubernetes.hooks import PodBirth, PodEnding
+from breakglass.simulator.kubernetes.objects import is_going
 from tests.simulator.kubernetes.resting import Resting, rest
 from tests.simulator.kubernetes.support import (
     TestHooks,

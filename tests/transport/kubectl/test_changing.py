@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, at, number, text, uid_of
 from breakglass.policy.kubectl import operations
 from breakglass.policy.kubectl.operations import Operation
 from breakglass.simulator.kubernetes.access import READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, PodEnding
-from breakglass.simulator.kubernetes.objects import Object, at, number, text, uid_of
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl import VERBS
 from tests.simulator.kubernetes.conftest import Start

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, name_of
 from breakglass.simulator.kubernetes.access import RbacRule, User
 from breakglass.simulator.kubernetes.hooks import PodBirth
-from breakglass.simulator.kubernetes.objects import Object, name_of
 from breakglass.site.model import KubernetesSecret, PortForward
 from breakglass.site.secrets import SecretError
 from breakglass.transport.kubectl import ForwardError

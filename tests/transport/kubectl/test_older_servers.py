@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from breakglass.simulator.kubernetes.objects import Object, text
+from breakglass.kubernetes_objects import Object, text
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import from_status, warnings
 from breakglass.transport.kubectl.resources import Resources

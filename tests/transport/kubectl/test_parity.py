@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.access import ADMIN, READ_ONLY, User
 from breakglass.simulator.kubernetes.hooks import Denial, ExecAnswer, LogAnswer
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.values import Json
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import (

@@ -1,8 +1,8 @@
 """Scaling an object of a pinned version: what has changed since is not looked at anew and scaled all the
 same."""
 
+from breakglass.kubernetes_objects import number, text
 from breakglass.simulator.kubernetes.hooks import RequestInfo
-from breakglass.simulator.kubernetes.objects import number, text
 from breakglass.transport.base import Delivery
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import Cluster, TestHooks, deployment

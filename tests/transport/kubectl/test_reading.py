@@ -6,10 +6,10 @@ import json
 import pytest
 import yaml
 
+from breakglass.kubernetes_objects import Object
 from breakglass.simulator.kubernetes.access import READ_ONLY, User
 from breakglass.simulator.kubernetes.hooks import LogAnswer, PodBirth, PodEnding, ServerFault
 from breakglass.simulator.kubernetes.kinds import custom_kind
-from breakglass.simulator.kubernetes.objects import Object
 from breakglass.transport.base import Delivery
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import TestHooks, deployment, pod, stateful_set, storage_class

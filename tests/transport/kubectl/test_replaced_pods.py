@@ -4,8 +4,8 @@ from typing import cast
 
 import pytest
 
+from breakglass.kubernetes_objects import Object, at, text, uid_of
 from breakglass.simulator.kubernetes.hooks import RequestInfo
-from breakglass.simulator.kubernetes.objects import Object, at, text, uid_of
 from breakglass.transport.kubectl.run import KubectlRun
 from breakglass.transport.kubectl.waiting import is_gone
 from tests.simulator.kubernetes.conftest import Start

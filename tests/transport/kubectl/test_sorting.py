@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.kubectl_age import human_duration
-from breakglass.simulator.kubernetes.objects import Object
+from breakglass.kubernetes_objects import Object
 from tests.simulator.kubernetes.conftest import Start
 from tests.simulator.kubernetes.support import pod
 from tests.transport.kubectl.support import client

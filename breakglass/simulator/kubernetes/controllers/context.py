@@ -6,26 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from breakglass.simulator.clock import SimulatedClock, Timer
-from breakglass.simulator.kubernetes import deletion
-from breakglass.simulator.kubernetes.deletion import DeleteOptions, Propagation
-from breakglass.simulator.kubernetes.hooks import Hooks
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     condition_of,
-    copied,
-    is_going,
     labels_of,
     mapping,
     name_of,
     namespace_of,
     objects,
-    owner_of,
-    put,
     text,
-    timestamp,
     uid_of,
 )
+from breakglass.simulator.clock import SimulatedClock, Timer
+from breakglass.simulator.kubernetes import deletion
+from breakglass.simulator.kubernetes.deletion import DeleteOptions, Propagation
+from breakglass.simulator.kubernetes.hooks import Hooks
+from breakglass.simulator.kubernetes.objects import copied, is_going, owner_of, put, timestamp
 from breakglass.simulator.kubernetes.operations import GENERATED, generated
 from breakglass.simulator.kubernetes.selectors import selects
 from breakglass.simulator.kubernetes.store import ObjectStore

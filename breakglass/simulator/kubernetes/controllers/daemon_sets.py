@@ -1,21 +1,17 @@
 """DaemonSets: one pod on every node that fits the node selector, cordoned or not."""
 
-from breakglass.simulator.kubernetes.controllers.context import ControllerContext, generated_hash
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
-    copied,
-    is_finished,
-    is_going,
-    is_ready,
     labels_of,
     mapping,
     name_of,
     namespace_of,
     number,
-    put,
     strings,
     text,
 )
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext, generated_hash
+from breakglass.simulator.kubernetes.objects import copied, is_finished, is_going, is_ready, put
 
 REVISION = "controller-revision-hash"
 

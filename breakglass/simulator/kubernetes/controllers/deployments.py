@@ -2,6 +2,19 @@
 
 from datetime import timedelta
 
+from breakglass.kubernetes_objects import (
+    Object,
+    at,
+    condition_of,
+    flag,
+    labels_of,
+    mapping,
+    name_of,
+    namespace_of,
+    number,
+    text,
+    uid_of,
+)
 from breakglass.simulator.kubernetes.budgets import whole_or_percent
 from breakglass.simulator.kubernetes.controllers.context import (
     ControllerContext,
@@ -9,27 +22,16 @@ from breakglass.simulator.kubernetes.controllers.context import (
     owner_reference,
 )
 from breakglass.simulator.kubernetes.objects import (
-    Object,
-    at,
-    condition_of,
     copied,
-    flag,
     is_finished,
     is_going,
     is_ready,
-    labels_of,
-    mapping,
     moment,
-    name_of,
-    namespace_of,
-    number,
     owner_of,
     put,
     remove,
     set_condition,
-    text,
     timestamp,
-    uid_of,
 )
 from breakglass.simulator.kubernetes.selectors import selects
 

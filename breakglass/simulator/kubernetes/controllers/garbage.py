@@ -1,21 +1,10 @@
 """What is no longer owned goes; owners that wait for what they own go after it; closing namespaces empty."""
 
+from breakglass.kubernetes_objects import Object, name_of, namespace_of, objects, text, texts, uid_of
 from breakglass.simulator.kubernetes import deletion
 from breakglass.simulator.kubernetes.controllers.context import ControllerContext
 from breakglass.simulator.kubernetes.deletion import FOREGROUND, ORPHAN
-from breakglass.simulator.kubernetes.objects import (
-    Object,
-    copied,
-    is_going,
-    name_of,
-    namespace_of,
-    objects,
-    put,
-    remove,
-    text,
-    texts,
-    uid_of,
-)
+from breakglass.simulator.kubernetes.objects import copied, is_going, put, remove
 
 
 def resolve_owners(world: ControllerContext) -> None:

@@ -6,31 +6,33 @@ makes another, which comes to the same for an operator.
 
 from datetime import datetime, timedelta
 
-from breakglass.simulator.kubernetes.controllers.context import ControllerContext, owner_reference
-from breakglass.simulator.kubernetes.controllers.cron import CronScheduleError, next_after
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
     condition_of,
-    copied,
     flag,
-    is_finished,
-    is_going,
-    is_ready,
     labels_of,
     mapping,
-    moment,
     name_of,
     namespace_of,
     number,
     objects,
+    text,
+    uid_of,
+)
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext, owner_reference
+from breakglass.simulator.kubernetes.controllers.cron import CronScheduleError, next_after
+from breakglass.simulator.kubernetes.objects import (
+    copied,
+    is_finished,
+    is_going,
+    is_ready,
+    moment,
     owner_of,
     put,
     remove,
     set_condition,
-    text,
     timestamp,
-    uid_of,
 )
 
 FIRST_RETRY = 10.0

@@ -3,27 +3,29 @@
 import hashlib
 from datetime import datetime
 
-from breakglass.simulator.kubernetes import deletion
-from breakglass.simulator.kubernetes.controllers.context import ControllerContext
-from breakglass.simulator.kubernetes.hooks import PodBirth
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     condition_of,
-    copied,
     flag,
-    is_finished,
-    is_going,
     mapping,
     name_of,
     namespace_of,
     number,
     objects,
+    text,
+    uid_of,
+)
+from breakglass.simulator.kubernetes import deletion
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
+from breakglass.simulator.kubernetes.hooks import PodBirth
+from breakglass.simulator.kubernetes.objects import (
+    copied,
+    is_finished,
+    is_going,
     owner_of,
     put,
     set_condition,
-    text,
     timestamp,
-    uid_of,
 )
 
 EVICTED_AFTER = 300.0

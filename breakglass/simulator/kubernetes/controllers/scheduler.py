@@ -6,22 +6,19 @@ claims. Resources are not counted.
 
 from collections import Counter
 
-from breakglass.simulator.kubernetes.controllers.context import ControllerContext
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     condition_of,
     flag,
-    is_finished,
-    is_going,
     labels_of,
     name_of,
     namespace_of,
     objects,
-    put,
-    set_condition,
     strings,
     text,
 )
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
+from breakglass.simulator.kubernetes.objects import is_finished, is_going, put, set_condition
 from breakglass.simulator.kubernetes.selectors import selects
 
 

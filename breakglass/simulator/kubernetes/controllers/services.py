@@ -1,13 +1,8 @@
 """Endpoints follow the ready pods that a Service selects; disruption budgets count theirs."""
 
-from breakglass.simulator.kubernetes.budgets import budget_counts
-from breakglass.simulator.kubernetes.controllers.context import ControllerContext
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
-    copied,
-    is_finished,
-    is_ready,
     labels_of,
     mapping,
     name_of,
@@ -18,6 +13,9 @@ from breakglass.simulator.kubernetes.objects import (
     text,
     uid_of,
 )
+from breakglass.simulator.kubernetes.budgets import budget_counts
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
+from breakglass.simulator.kubernetes.objects import copied, is_finished, is_ready
 from breakglass.simulator.kubernetes.selectors import selects
 from breakglass.simulator.kubernetes.store import matching
 from breakglass.values import Json

@@ -1,25 +1,21 @@
 """StatefulSets: pods with fixed names, in order, on claims that outlive them."""
 
-from breakglass.simulator.kubernetes.controllers.context import (
-    ControllerContext,
-    generated_hash,
-    owner_reference,
-)
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
-    copied,
-    is_finished,
-    is_going,
-    is_ready,
     labels_of,
     mapping,
     name_of,
     namespace_of,
     number,
     objects,
-    put,
     text,
 )
+from breakglass.simulator.kubernetes.controllers.context import (
+    ControllerContext,
+    generated_hash,
+    owner_reference,
+)
+from breakglass.simulator.kubernetes.objects import copied, is_finished, is_going, is_ready, put
 
 REVISION = "controller-revision-hash"
 

@@ -1,24 +1,20 @@
 """Claims and volumes: binding, provisioning, the protection of what is in use, and what is left over."""
 
-from breakglass.simulator.kubernetes import deletion
-from breakglass.simulator.kubernetes.controllers.context import ControllerContext
-from breakglass.simulator.kubernetes.defaults import PV_PROTECTION, PVC_PROTECTION
-from breakglass.simulator.kubernetes.objects import (
+from breakglass.kubernetes_objects import (
     Object,
     at,
-    copied,
-    is_finished,
-    is_going,
     mapping,
     name_of,
     namespace_of,
     objects,
-    put,
-    remove,
     text,
     texts,
     uid_of,
 )
+from breakglass.simulator.kubernetes import deletion
+from breakglass.simulator.kubernetes.controllers.context import ControllerContext
+from breakglass.simulator.kubernetes.defaults import PV_PROTECTION, PVC_PROTECTION
+from breakglass.simulator.kubernetes.objects import copied, is_finished, is_going, put, remove
 
 NOTICED_AFTER = 0.5
 """Seconds until the protection controller acts on a claim."""
