@@ -7,21 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.policy.commands import judge_kubectl
-from breakglass.policy.kubectl.flags import cluster_flag
-from breakglass.policy.kubectl.operations import (
-    CanI,
+from breakglass.policy.kubectl.changes import (
     Cordon,
     CreateJob,
     Delete,
     Drain,
     Exec,
+    Patch,
+    RolloutRestart,
+    Scale,
+)
+from breakglass.policy.kubectl.flags import cluster_flag
+from breakglass.policy.kubectl.operations import (
+    CanI,
     Get,
     Logs,
     Operation,
-    Patch,
-    RolloutRestart,
     RolloutStatus,
-    Scale,
     Selection,
     Target,
     Wait,

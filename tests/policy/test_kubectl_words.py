@@ -4,21 +4,23 @@ import shlex
 
 import pytest
 
-from breakglass.policy.kubectl.flags import KubectlSyntaxError, go_duration
-from breakglass.policy.kubectl.operations import (
-    CanI,
+from breakglass.policy.kubectl.changes import (
     Cordon,
     CreateJob,
     Delete,
     Drain,
     Exec,
+    Patch,
+    RolloutRestart,
+    Scale,
+)
+from breakglass.policy.kubectl.flags import KubectlSyntaxError, go_duration
+from breakglass.policy.kubectl.operations import (
+    CanI,
     Get,
     Logs,
     Operation,
-    Patch,
-    RolloutRestart,
     RolloutStatus,
-    Scale,
     Selection,
     Target,
     Wait,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from breakglass.policy.kubectl.changes import Exec
 from breakglass.policy.kubectl.flags import KubectlSyntaxError, cluster_flag
-from breakglass.policy.kubectl.operations import Exec
 from breakglass.policy.kubectl.parse import parse
 from breakglass.policy.placeholders import shown
 from breakglass.runbook.actions import Action, KubectlAction, ProbeAction

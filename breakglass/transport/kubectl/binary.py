@@ -16,8 +16,9 @@ from dataclasses import replace
 from itertools import pairwise
 
 from breakglass.network_guard import simulated
+from breakglass.policy.kubectl.changes import RolloutRestart
 from breakglass.policy.kubectl.flags import cluster_flag
-from breakglass.policy.kubectl.operations import KubectlCommand, RolloutRestart
+from breakglass.policy.kubectl.operations import KubectlCommand
 from breakglass.runbook.faults import FaultKind
 from breakglass.site.model import Cluster
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Result, Sink, Stream

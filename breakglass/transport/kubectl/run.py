@@ -11,7 +11,8 @@ from typing import Any, TypeAlias, cast
 
 import aiohttp
 
-from breakglass.policy.kubectl.operations import Exec, Operation, Target
+from breakglass.policy.kubectl.changes import Exec
+from breakglass.policy.kubectl.operations import Operation, Target
 from breakglass.runbook.faults import FaultKind
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Sink
 from breakglass.transport.kubectl.api import Api, Method, Query, Sending

@@ -4,16 +4,8 @@ from datetime import datetime
 from typing import cast
 
 from breakglass.kubernetes_objects import Object, at, mapping, name_of, namespace_of, number, text, uid_of
-from breakglass.policy.kubectl.operations import (
-    Cordon,
-    CreateJob,
-    Output,
-    Patch,
-    RolloutRestart,
-    Scale,
-    Selection,
-    Target,
-)
+from breakglass.policy.kubectl.changes import Cordon, CreateJob, Patch, RolloutRestart, Scale
+from breakglass.policy.kubectl.operations import Output, Selection, Target
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import NODES, many, one, place
 from breakglass.transport.kubectl.printing import as_json, as_yaml, bare

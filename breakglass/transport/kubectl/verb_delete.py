@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from breakglass.kubernetes_objects import Object, text, uid_of
-from breakglass.policy.kubectl.operations import Delete
+from breakglass.policy.kubectl.changes import Delete
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from breakglass.transport.kubectl.find import place, selected
 from breakglass.transport.kubectl.resources import Resource

@@ -8,7 +8,8 @@ import asyncio
 import time
 
 from breakglass.kubernetes_objects import Object, mapping, name_of, namespace_of, objects, text, uid_of
-from breakglass.policy.kubectl.operations import Drain, Selection
+from breakglass.policy.kubectl.changes import Drain
+from breakglass.policy.kubectl.operations import Selection
 from breakglass.transport.base import Delivery
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import PODS, many

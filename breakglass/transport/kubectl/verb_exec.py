@@ -11,7 +11,7 @@ from typing import cast
 import aiohttp
 
 from breakglass.kubernetes_objects import name_of, namespace_of, objects, text
-from breakglass.policy.kubectl.operations import Exec
+from breakglass.policy.kubectl.changes import Exec
 from breakglass.transport.base import Delivery, Fault
 from breakglass.transport.kubectl.api import Query, Sending
 from breakglass.transport.kubectl.faults import NEXT, KubectlFaultError, refused_here

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from breakglass.kubernetes_objects import Object, mapping, name_of, objects, text
-from breakglass.policy.kubectl.operations import NodeTaint, Relabel, Taint
+from breakglass.policy.kubectl.changes import NodeTaint, Relabel, Taint
 from breakglass.transport.kubectl.faults import KubectlFaultError, refused_here
 from breakglass.transport.kubectl.find import NODES, one, selected
 from breakglass.transport.kubectl.resources import Resource

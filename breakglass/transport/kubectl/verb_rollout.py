@@ -7,7 +7,8 @@ Source: `staging/src/k8s.io/kubectl/pkg/polymorphichelpers/{rollback,history}.go
 from typing import cast
 
 from breakglass.kubernetes_objects import Object, at, mapping, namespace_of, objects, text, uid_of
-from breakglass.policy.kubectl.operations import RolloutHistory, RolloutUndo, Selection, Target
+from breakglass.policy.kubectl.changes import RolloutUndo
+from breakglass.policy.kubectl.operations import RolloutHistory, Selection, Target
 from breakglass.transport.kubectl.faults import misused, refused_here
 from breakglass.transport.kubectl.find import many, one
 from breakglass.transport.kubectl.resources import Resource

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from breakglass.kubernetes_objects import Object, at, number, text, uid_of
-from breakglass.policy.kubectl import operations
+from breakglass.policy.kubectl import changes, operations
 from breakglass.policy.kubectl.operations import Operation
 from breakglass.simulator.kubernetes.access import READ_ONLY, RbacRule, User
 from breakglass.simulator.kubernetes.hooks import Denial, PodEnding
@@ -335,5 +335,6 @@ async def test_a_stateful_sets_pods_come_one_at_a_time(start: Start) -> None:
 
 
 def test_every_verb_that_is_understood_is_carried_out() -> None:
-    understood = {each for each in vars(operations).values() if isinstance(each, type)}
+    known = {**vars(operations), **vars(changes)}
+    understood = {each for each in known.values() if isinstance(each, type)}
     assert set(VERBS) == {each for each in understood if issubclass(each, Operation)} - {Operation}
