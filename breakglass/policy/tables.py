@@ -197,11 +197,21 @@ def _mapping(text: str) -> Mapping[str, object]:
 
 def _usages(value: object, name: str, above: Usage) -> tuple[Usage, ...]:
     if isinstance(value, list):
-        return tuple(usage for each in cast("list[object]", value) for usage in _usages(each, name, above))
+        found = [
+            (each, usage) for each in cast("list[object]", value) for usage in _usages(each, name, above)
+        ]
+        # What hands a command on reads no option behind that command's name, whichever usage is meant.
+        strict = any(usage.strict for _, usage in found)
+        return tuple(usage if _may_follow(each) else replace(usage, strict=strict) for each, usage in found)
     if isinstance(value, dict):
         given = cast("Mapping[str, object]", value)
         return usages(str(given["as"])) if list(given) == ["as"] else (_usage(given, name, above),)
     return (_usage(value, name, above),)
+
+
+def _may_follow(usage: object) -> bool:
+    """Whether a usage says that its options may stand behind operands though those of another may not."""
+    return isinstance(usage, dict) and cast("Mapping[str, object]", usage).get("strict") == "false"
 
 
 def _usage(value: object, name: str, above: Usage) -> Usage:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,39 @@ def test_a_program_has_one_table() -> None:
 def test_a_table_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(TableError):
         tables.built(text)
+
+
+def handing_on() -> dict[str, set[str]]:
+    """The names of all options of each program, and subcommand, that can hand a command on."""
+    found: dict[str, set[str]] = {}
+    for program in tables.programs():
+        by_name: dict[str, list[Usage]] = {}
+        for name, usage in usages_of(program):
+            by_name.setdefault(name, []).append(usage)
+        for name, usages in by_name.items():
+            if any(slot.form in tables.HANDED_ON for usage in usages for slot in usage.slots):
+                found[name] = {option for usage in usages for option in usage.options}
+    return found
+
+
+def test_an_option_behind_a_command_that_is_handed_on_makes_it_no_read() -> None:
+    """It is that command's: `sudo umount /srv -l` unmounts, and lists nothing."""
+    for program, options in handing_on().items():
+        if program in ("su", "runuser"):
+            continue  # these two read their options behind operands: `su ops -c id` runs id
+        for option, before in product(sorted(options), ([], ["--"], ["5"], ["web"])):
+            words = [*program.split(), *before, "umount", "/srv", option]
+            assert judge_command(words).risk is not Risk.READ, words
+            assert judge_command([*words, "id"]).risk is not Risk.READ, words
+
+
+def test_where_one_usage_ends_options_at_an_operand_all_do_but_one_that_says_otherwise() -> None:
+    for_each = tables.built("x: [{needs: -l, usage: -l any...}, <command>]")
+    assert [usage.strict for usage in for_each] == [True, True]
+    but_one = tables.built("x: [{needs: -c, usage: -c= any..., strict: false}, <command>]")
+    assert [usage.strict for usage in but_one] == [False, True]
+    none = tables.built("x: [{needs: -l, usage: -l any...}, any]")
+    assert [usage.strict for usage in none] == [False, False]
 
 
 def test_every_form_is_used_and_every_pattern_is_one() -> None:
