@@ -37,10 +37,8 @@ def run(arguments: Namespace) -> int:
     site = load_site(arguments.site)
     explained = _explained(site, arguments.name, arguments.site)
     if not explained:
-        there = ", ".join((*site.hosts, *site.clusters)) or "none"
-        raise NotOfTheSiteError(
-            f"site {site.name} has no host and no cluster {arguments.name!r}; it has: {there}"
-        )
+        names = (*site.hosts, *site.clusters)
+        raise NotOfTheSiteError(site.lacks("host and no cluster", arguments.name, names))
     for kind, facts in explained:
         if arguments.json:
             print(json.dumps(_json(kind, arguments.name, site, facts), ensure_ascii=False))

@@ -175,7 +175,7 @@ def _kubectl(
 ) -> Prepared:
     name = action.cluster or _only(site.clusters, "cluster", site)
     if name not in site.clusters:
-        raise PreparationError(_missing("cluster", name, site.clusters, site))
+        raise PreparationError(site.lacks("cluster", name, site.clusters))
     cluster = site.clusters[name]
     command = understood(render_words(action.words, scope))
     judgement = judged_kubectl(command.argv, site.says, fed=action.stdin is not None)
@@ -204,7 +204,7 @@ def _kubectl(
 def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepared:
     name = render_values(action.host, scope)
     if name not in site.hosts:
-        raise PreparationError(_missing("host", name, site.hosts, site))
+        raise PreparationError(site.lacks("host", name, site.hosts))
     host = site.hosts[name]
     if action.shell:
         script = render_shell(action.words[0], scope)
@@ -227,7 +227,7 @@ def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepare
 
 def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepared:
     if action.endpoint not in site.endpoints:
-        raise PreparationError(_missing("endpoint", action.endpoint, site.endpoints, site))
+        raise PreparationError(site.lacks("endpoint", action.endpoint, site.endpoints))
     endpoint = site.endpoints[action.endpoint]
     headers = {name: render_header(value, scope) for name, value in action.headers.items()}
     body = render_body(action.body, action.headers, scope) if action.body is not None else None
@@ -269,11 +269,6 @@ def _only(names: Mapping[str, object], what: str, site: Site) -> str:
     raise PreparationError(
         f"site {site.name} has {len(names)} {what}s ({', '.join(names) or 'none'}); the step must name one"
     )
-
-
-def _missing(what: str, name: str, known: Mapping[str, object], site: Site) -> str:
-    there = ", ".join(known) or "none"
-    return f"site {site.name} has no {what} {name!r}; it has: {there}"
 
 
 def _inline(value: Json) -> str:

@@ -66,8 +66,7 @@ async def run_probe(
     name = str(arguments["endpoint"])
     endpoint = site.endpoints.get(name)
     if endpoint is None:
-        there = ", ".join(site.endpoints) or "none"
-        message = f"site {site.name} has no endpoint {name!r}; it has: {there}"
+        message = site.lacks("endpoint", name, site.endpoints)
         return Result(Delivery.NOT_SENT, 0.0, fault=Fault("configuration", message))
     from breakglass.probe.registry_walk import probe_registry
 

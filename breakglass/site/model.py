@@ -5,7 +5,7 @@ written in a file, once: see `breakglass.yamlio.record`.
 """
 
 import ipaddress
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -352,6 +352,10 @@ class Site:
     reads: tuple[ReadPattern, ...] = key(READS_HELP, READS, default=())
     source: str = field(default="", repr=False, compare=False)
     """The text that was loaded."""
+
+    def lacks(self, what: str, name: str, names: Iterable[str]) -> str:
+        """What is told of a name that it does not have. what: such as `host`. names: those that it has."""
+        return f"site {self.name} has no {what} {name!r}; it has: {', '.join(names) or 'none'}"
 
     @property
     def says(self) -> SiteRules:

@@ -65,8 +65,7 @@ class SecretStore:
         """The value of the site's secret with this name. Raises SecretError."""
         secret = self._site.secrets.get(name)
         if secret is None:
-            there = ", ".join(self._site.secrets) or "none"
-            raise SecretError(f"site {self._site.name} has no secret {name!r}; it has: {there}")
+            raise SecretError(self._site.lacks("secret", name, self._site.secrets))
         value = await self._value(name, secret)
         if len(value) < SHORTEST_SECRET:
             what = "is empty" if not value else f"is shorter than {SHORTEST_SECRET} characters"

@@ -168,9 +168,8 @@ class Http:
     async def _call(self, http: HttpRequest) -> HttpCall:
         endpoint = self._site.endpoints.get(http.endpoint)
         if endpoint is None:
-            there = ", ".join(self._site.endpoints) or "none"
-            message = f"site {self._site.name} has no endpoint {http.endpoint!r}; it has: {there}"
-            raise HttpNotSentError("configuration", message)
+            lacks = self._site.lacks("endpoint", http.endpoint, self._site.endpoints)
+            raise HttpNotSentError("configuration", lacks)
         headers = headers_of(endpoint, http)
         if not http.anonymous and "authorization" not in headers:
             authorization = await authorization_of(endpoint, self._secrets)

@@ -82,8 +82,7 @@ class Kubectl:
         asked = cast(KubectlRequest, request)
         cluster = self._site.clusters.get(asked.cluster)
         if cluster is None:
-            there = ", ".join(self._site.clusters) or "none"
-            return _not_sent(f"site {self._site.name} has no cluster {asked.cluster!r}; it has: {there}")
+            return _not_sent(self._lacks(asked.cluster))
         if asked.driver == "binary" and (not asked.dry_run or can_dry_run(asked.command)):
             try:
                 choice = await in_thread(lambda: choice_of_kubectl(cluster, os.environ))
@@ -100,9 +99,7 @@ class Kubectl:
         named = f"secret {secret.name} in namespace {secret.namespace}"
         cluster = self._site.clusters.get(secret.cluster)
         if cluster is None:
-            raise SecretError(
-                f"site {self._site.name} has no cluster {secret.cluster!r}, which has the {named}"
-            )
+            raise SecretError(f"{named}: {self._lacks(secret.cluster)}")
         target = Target("secrets", secret.name, secret.namespace)
         command = KubectlCommand((), Get(Selection((target,))))
         request = KubectlRequest(secret.cluster, command, SECRET_TIMEOUT)
@@ -128,8 +125,7 @@ class Kubectl:
             if forward not in self._addresses:
                 cluster = self._site.clusters.get(forward.cluster)
                 if cluster is None:
-                    message = f"site {self._site.name} has no cluster {forward.cluster!r}"
-                    raise ForwardError(Fault("configuration", message))
+                    raise ForwardError(Fault("configuration", self._lacks(forward.cluster)))
                 kept = self._kept(cluster)
                 opened = Forward(forward, kept.api, kept.resources)
                 self._addresses[forward] = await opened.open()
@@ -154,6 +150,9 @@ class Kubectl:
         if cluster.name not in self._open:
             self._open[cluster.name] = _Open(Api(cluster), Resources())
         return self._open[cluster.name]
+
+    def _lacks(self, cluster: str) -> str:
+        return self._site.lacks("cluster", cluster, self._site.clusters)
 
     def _run(self, cluster: Cluster, request: KubectlRequest, sink: Sink) -> KubectlRun:
         kept = self._kept(cluster)

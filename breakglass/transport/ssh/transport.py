@@ -147,10 +147,7 @@ class Ssh:
         """The host of a request. Raises SshFaultError for one that the site does not have."""
         host = self._site.hosts.get(request.host)
         if host is None:
-            there = ", ".join(self._site.hosts) or "none"
-            raise SshFaultError(
-                "configuration", f"site {self._site.name} has no host {request.host!r}; it has: {there}"
-            )
+            raise SshFaultError("configuration", self._site.lacks("host", request.host, self._site.hosts))
         return host
 
     async def _session(self, host: Host, patience: _Patience) -> tuple[Connection, paramiko.Channel]:
