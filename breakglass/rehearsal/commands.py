@@ -5,8 +5,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from breakglass.policy.commands import handed_on
 from breakglass.policy.login_shell import argv_of
 from breakglass.runbook.shell_text import with_values
+
+WRAPPERS = ("sudo", "timeout", "nice", "ionice", "env")
+"""Programs that run the command behind them on the same machine. Their options stand in `policy/programs`."""
 
 _OPERATORS = re.compile(r"[|;&<>`\n]|\$\(")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd]?)")
@@ -65,19 +69,12 @@ def _unwrapped(text: str, words: list[str]) -> CommandLine:
     inner: CommandLine | None = None
     while rest:
         head = rest[0].rpartition("/")[2]
-        if head == "sudo":
-            sudo = True
-            rest = _after_options(rest[1:], {"-u", "-g", "-p", "-C"})
-        elif head == "timeout":
-            rest = _after_options(rest[1:], {"-k", "--kill-after", "-s", "--signal"})
-            limit = _shorter(limit, _seconds(rest[0]) if rest else None)
-            rest = rest[1:]
-        elif head in ("nice", "ionice"):
-            rest = _after_options(rest[1:], {"-n", "-c", "-p"})
-        elif head == "env":
-            rest = rest[1:]
-            while rest and "=" in rest[0]:
-                rest = rest[1:]
+        behind = _behind(rest) if head in WRAPPERS else []
+        if behind:
+            sudo = sudo or head == "sudo"
+            if head == "timeout":
+                limit = _shorter(limit, _seconds(rest[-len(behind) - 1]))
+            rest = behind
         elif head in ("sh", "bash", "ash") and len(rest) >= 3 and rest[1] in ("-c", "-ec", "-lc"):
             inner = _reader(with_values(rest[2], rest[4:]).strip())
             break
@@ -99,14 +96,12 @@ def _shorter(one: float | None, other: float | None) -> float | None:
     return min(limits) if limits else None
 
 
-def _after_options(words: list[str], with_value: set[str]) -> list[str]:
-    while words and words[0].startswith("-"):
-        option, words = words[0], words[1:]
-        if option == "--":
-            break
-        if option in with_value:
-            words = words[1:]
-    return words
+def _behind(words: list[str]) -> list[str]:
+    """The command that a wrapper runs, which is what stands at its end; empty where it runs none."""
+    for each in handed_on(words):
+        if words[-len(each) :] == list(each):
+            return list(each)
+    return []
 
 
 def _seconds(text: str) -> float | None:
