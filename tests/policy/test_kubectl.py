@@ -143,7 +143,7 @@ def test_a_line_becomes_a_request(line: str, request_: Operation) -> None:
     ("line", "message", "word"),
     [
         ("", "names no verb", 0),
-        ("describe pod x", "kubectl describe is not built in: use `driver: binary`", 0),
+        ("explain pod", "kubectl explain is not built in: use `driver: binary`", 0),
         ("rollout pause deployment/x", "kubectl rollout pause is not built in: use `driver: binary`", 0),
         ("-n web explain pods", "kubectl explain is not built in", 2),
         ("get pods --watch", "kubectl get --watch is not built in: use `driver: binary`", 2),
@@ -317,7 +317,7 @@ READ_STEP = "- {id: a, title: x, kubectl: %s}\n"
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("§describe pod x", "kubectl describe is not built in: use `driver: binary`"),
+        ("§explain pod", "kubectl explain is not built in: use `driver: binary`"),
         ("rollout status deployment/web §--revision=2", "kubectl rollout status --revision is not built in"),
         ("get pods §--watch", "kubectl get --watch is not built in"),
         ("get pods §--context=other", "--context is the site's to say"),
@@ -329,12 +329,12 @@ def test_the_linter_points_at_what_is_not_built_in(line: str, message: str) -> N
 
 
 def test_the_linter_lets_the_program_do_the_rest() -> None:
-    good(with_steps("- {id: a, title: x, kubectl: {run: describe pod x, driver: binary}}\n"))
+    good(with_steps("- {id: a, title: x, kubectl: {run: explain pod, driver: binary}}\n"))
 
 
 def test_the_linter_lets_no_line_choose_another_cluster() -> None:
     expect_at_marks(
-        with_steps("- {id: a, title: x, kubectl: {run: describe pod x §--context=y, driver: binary}}\n"),
+        with_steps("- {id: a, title: x, kubectl: {run: explain pod §--context=y, driver: binary}}\n"),
         "--context=y is the site's to say",
     )
 

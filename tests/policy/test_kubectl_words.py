@@ -345,6 +345,8 @@ RIGHTS: list[tuple[str, bool, bool, list[tuple[str, str, str, str]]]] = [
     ("get pods -A", False, False, [("list", "pods", "", "*")]),
     ("top pods -n a", False, False, [("list", "pods.metrics.k8s.io", "", "a")]),
     ("top nodes", False, False, [("list", "nodes.metrics.k8s.io", "", ""), ("list", "nodes", "", "")]),
+    ("describe pod x -n a", False, False, [("get", "pod", "", "a"), ("list", "events", "", "a")]),
+    ("describe pods -n a --show-events=false", False, False, [("list", "pods", "", "a")]),
     ("logs x -n a", False, False, [("get", "pods", "log", "a")]),
     ("exec x -n a -- ls", False, False, [("get", "pods", "exec", "a"), ("create", "pods", "exec", "a")]),
     ("delete pod x -n a", True, True, [("delete", "pod", "", "a")]),
@@ -384,7 +386,7 @@ def test_what_a_line_can_be_asked_bound_to_and_has_to_be_allowed(
     assert list(operation.needs()) == needs
 
 
-@pytest.mark.parametrize("line", ["version", "api-resources", "describe pod x", "apply -f x"])
+@pytest.mark.parametrize("line", ["version", "api-resources", "explain pod", "apply -f x"])
 def test_a_line_that_only_the_program_understands_cannot_be_asked_what_it_would_do(line: str) -> None:
     command = understood(shlex.split(line))
     assert command.operation is None and not command.takes_dry_run

@@ -92,6 +92,23 @@ class Get(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class Describe(Operation):
+    """Objects with what belongs to them, for a person to read; with their events, unless `events` is off."""
+
+    selection: Selection
+    events: bool = True
+
+    @property
+    def about(self) -> Target | None:
+        return self.selection.target
+
+    def needs(self) -> Iterator[Needed]:
+        yield from self.selection.needs("list", of_named="get")
+        if self.events:
+            yield "list", "events", "", self.selection.place
+
+
+@dataclass(frozen=True, slots=True)
 class Top(Operation):
     """What pods, or nodes where `of_nodes`, use."""
 

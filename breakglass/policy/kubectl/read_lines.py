@@ -20,6 +20,7 @@ from breakglass.policy.kubectl.line import (
 )
 from breakglass.policy.kubectl.operations import (
     CanI,
+    Describe,
     Events,
     Get,
     Logs,
@@ -40,6 +41,11 @@ def _get(line: KubectlLine) -> Get:
     output = output_of(line, "wide", "json", "yaml", "name")
     sort_by = _field_path(line) if line.has("sort-by") else ()
     return Get(selection_of(line), output, line.on("ignore-not-found"), not line.on("no-headers"), sort_by)
+
+
+def _describe(line: KubectlLine) -> Describe:
+    only_arguments(line)
+    return Describe(selection_of(line), line.on("show-events", default=True))
 
 
 def _field_path(line: KubectlLine) -> tuple[str | int, ...]:
@@ -180,6 +186,7 @@ VERBS: VerbParsers = {
         ),
         _get,
     ),
+    "describe": ((LABELS, EVERYWHERE, Flag("show-events", takes="nothing")), _describe),
     "events": (
         (EVERYWHERE, Flag("for"), Flag("types"), Flag("no-headers", takes="nothing")),
         _events,

@@ -21,6 +21,7 @@ from breakglass.transport.base import Delivery, Fault, KubectlRequest, Request, 
 from breakglass.transport.kubectl import (
     verb_change,
     verb_delete,
+    verb_describe,
     verb_drain,
     verb_events,
     verb_exec,
@@ -46,6 +47,7 @@ SECRET_TIMEOUT = 15.0
 
 VERBS: Verbs = {
     **verb_get.VERBS,
+    **verb_describe.VERBS,
     **verb_events.VERBS,
     **verb_logs.VERBS,
     **verb_exec.VERBS,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from breakglass.kubernetes_objects import Object, at, condition_of, mapping, name_of, objects, text
+from breakglass.kubernetes_objects import Object, at, condition_of, mapping, name_of, objects, text, texts
 from breakglass.policy.kubectl.operations import Selection, Target
 from breakglass.transport.kubectl.api import Query
 from breakglass.transport.kubectl.faults import misused, refused_here
@@ -88,7 +88,7 @@ async def pods_behind(run: KubectlRun, target: Target) -> list[Object]:
     if resource.plural == "pods" and not resource.group:
         return [value]
     selector = at(value, "spec", "selector")
-    labels = _selector_text(selector)
+    labels = selector_text(selector)
     if resource.kind in ("Service", "ReplicationController"):
         labels = ",".join(f"{name}={value}" for name, value in sorted(mapping(selector).items()))
     if not labels:
@@ -108,25 +108,21 @@ async def pods_behind(run: KubectlRun, target: Target) -> list[Object]:
     return found
 
 
-def _selector_text(selector: Json) -> str:
-    """A label selector of an object's spec in the form of a query."""
-    parts = [f"{name}={value}" for name, value in sorted(mapping(selector, "matchLabels").items())]
+def selector_text(selector: Json) -> str:
+    """A label selector of an object's spec in the form of a query, its parts in the order of their names."""
+    parts = [(name, f"{name}={value}") for name, value in mapping(selector, "matchLabels").items()]
     for each in objects(selector, "matchExpressions"):
-        values = at(each, "values")
-        listed = ",".join(str(value) for value in values) if isinstance(values, list) else ""
-        key = text(each, "key")
-        match text(each, "operator"):
-            case "In":
-                parts.append(f"{key} in ({listed})")
-            case "NotIn":
-                parts.append(f"{key} notin ({listed})")
-            case "Exists":
-                parts.append(key)
-            case "DoesNotExist":
-                parts.append(f"!{key}")
-            case _:
-                pass
-    return ",".join(parts)
+        key, operator = text(each, "key"), text(each, "operator")
+        listed = ",".join(sorted(texts(each, "values")))
+        words = {
+            "In": f"{key} in ({listed})",
+            "NotIn": f"{key} notin ({listed})",
+            "Exists": key,
+            "DoesNotExist": f"!{key}",
+        }
+        # One that is not known stays, so that the server refuses it and no more is selected than is meant.
+        parts.append((key, words.get(operator, f"{key} {operator} ({listed})")))
+    return ",".join(words for _, words in sorted(parts, key=lambda part: part[0]))
 
 
 def pod_order(pod: Object) -> tuple[bool, bool, bool, str, str]:

@@ -5,9 +5,9 @@ Source: `staging/src/k8s.io/kubectl/pkg/cmd/events` of Kubernetes 1.34.
 
 from datetime import UTC, datetime
 
-from breakglass.kubectl_age import human_duration
-from breakglass.kubernetes_objects import Object, mapping, namespace_of, number, text
+from breakglass.kubernetes_objects import Object, mapping, namespace_of, text
 from breakglass.policy.kubectl.operations import Events, Selection
+from breakglass.transport.kubectl.event_times import interval, moment
 from breakglass.transport.kubectl.find import many
 from breakglass.transport.kubectl.printing import table
 from breakglass.transport.kubectl.run import KubectlRun, VerbResult, Verbs
@@ -47,7 +47,7 @@ def _row(event: Object, now: datetime, with_namespace: bool) -> list[str]:
     about = mapping(event, "involvedObject")
     return [
         *([namespace_of(event)] if with_namespace else []),
-        _interval(event, now),
+        interval(event, now),
         text(event, "type"),
         text(event, "reason"),
         f"{text(about, 'kind')}/{text(about, 'name')}",
@@ -60,30 +60,8 @@ def _last(event: Object) -> float:
     named = (
         text(event, "series", "lastObservedTime") or text(event, "lastTimestamp") or text(event, "eventTime")
     )
-    at = _time(named)
+    at = moment(named)
     return at.timestamp() if at is not None else 0.0
-
-
-def _interval(event: Object, now: datetime) -> str:
-    first = _since(text(event, "eventTime") or text(event, "firstTimestamp"), now)
-    series, count = mapping(event, "series"), number(event, "count")
-    if series:
-        return f"{_since(text(series, 'lastObservedTime'), now)} (x{number(series, 'count')} over {first})"
-    if count > 1:
-        return f"{_since(text(event, 'lastTimestamp'), now)} (x{count} over {first})"
-    return first
-
-
-def _since(written: str, now: datetime) -> str:
-    at = _time(written)
-    return human_duration((now - at).total_seconds()) if at is not None else "<unknown>"
-
-
-def _time(written: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(written) if written else None
-    except ValueError:
-        return None
 
 
 VERBS: Verbs = {Events: events}

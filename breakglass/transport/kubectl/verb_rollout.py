@@ -46,9 +46,9 @@ async def undo(run: KubectlRun, request: RolloutUndo) -> VerbResult:
             "cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again"
         )
         raise refused_here("rejected", f"{run.where}: {said}", f"error: {said}")
-    template = _without_hash(mapping(revisions[chosen], "spec", "template"))
+    template = without_hash(mapping(revisions[chosen], "spec", "template"))
     name = f"{resource.qualified}/{request.target.name}"
-    if template == _without_hash(mapping(found, "spec", "template")):
+    if template == without_hash(mapping(found, "spec", "template")):
         run.out(f"{name} skipped rollback (current template already matches revision {request.to})\n")
         return VerbResult()
     now, then = (
@@ -104,7 +104,7 @@ async def _revisions(run: KubectlRun, resource: Resource, deployment: Object) ->
     return found
 
 
-def _without_hash(template: Object) -> Object:
+def without_hash(template: Object) -> Object:
     """A pod template without the label that tells ReplicaSets apart."""
     metadata = mapping(template, "metadata")
     labels = {name: value for name, value in mapping(metadata, "labels").items() if name != HASH}
