@@ -166,10 +166,11 @@ def _show_change(asked: e.Asked, state: State, lines: TerminalInput) -> None:
             lines.say(f"  {name:9} {value.replace(NEW_LINE, UNDER_THE_VALUE)}")
     attempts = state.steps[asked.step].attempts if asked.step in state.steps else ()
     for time, need in attempts[-1].needs if attempts else ():
-        seen = visible_line(", ".join(f"{name} = {value}" for name, value in need.observed.items()))
-        held = "holds" if need.holds else "DOES NOT HOLD"
-        held += f", READ ({visible_line(need.because)})" if need.because else ""
-        lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {need.that}: {seen or '-'}  {held}")
+        seen = ", ".join(f"{name} = {value}" for name, value in need.observed.items())
+        found = need.means or f"{need.that}: {seen or '-'}  holds"
+        words = found if need.holds else f"DOES NOT HOLD: {need.message} ({seen})"
+        words += f", READ ({need.because})" if need.because else ""
+        lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {visible_line(words)}")
 
 
 async def _signature(asked: e.Asked, state: State, lines: TerminalInput, by: str) -> Given:

@@ -14,7 +14,8 @@ from breakglass.runbook.command_text import command_of
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
-from breakglass.runbook.steps import Step
+from breakglass.runbook.steps import Expectation, Guard, Step
+from breakglass.runbook.template import meant
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -60,18 +61,27 @@ def _step(number: int, step: Step) -> Iterator[str]:
     for words in vouched_words(step):
         yield f"       risk    {words}"
     for expectation in step.expect:
-        yield f"       expect  {expectation.that.source}"
+        yield f"       expect  {meant(expectation.means, expectation.that)}"
+    if step.wait:
+        yield f"       wait    {meant(step.wait.means, step.wait.until)} within {step.wait.within:.0f} s"
     for need in step.needs:
         yield f"       needs   {need}, read again"
+    for guard in step.guards:
+        yield f"       guard   {meant(guard.means, guard.that)}"
     if step.impact:
         yield f"       breaks  {step.impact.source}"
     if step.undo:
         yield f"       undo    {step.undo.say.source}"
     if step.verify:
-        yield f"       verify  {step.verify.until.source} within {step.verify.within:.0f} s"
+        verify = step.verify
+        yield f"       verify  {meant(verify.means, verify.until)} within {verify.within:.0f} s"
     for way in step.next:
         condition = f"when {way.when.source}: " if way.when else ""
         yield f"       next    {condition}{way.goto}"
+
+
+def _condition(condition: Expectation | Guard) -> dict[str, str]:
+    return {"means": meant(condition.means, condition.that), "that": condition.that.source}
 
 
 def row_of(runbook: Runbook) -> dict[str, object]:
@@ -92,6 +102,8 @@ def row_of(runbook: Runbook) -> dict[str, object]:
                 "vouched": vouched_words(step),
                 "command": command_of(step),
                 "needs": list(step.needs),
+                "expect": [_condition(each) for each in step.expect],
+                "guards": [_condition(each) for each in step.guards],
             }
             for step in runbook.steps
         ],

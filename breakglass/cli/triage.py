@@ -131,7 +131,8 @@ def _seen(finding: Finding) -> str:
     values = ", ".join(
         f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in finding.seen.items()
     )
-    return "; ".join(each for each in (values, finding.message) if each) or "none of its conditions holds"
+    found = finding.means or values
+    return "; ".join(each for each in (found, finding.message) if each) or "none of its conditions holds"
 
 
 def code_of(rows: Iterable[Triage], *, broken: bool) -> ExitCode:

@@ -26,7 +26,14 @@ from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.http_text import render_body, render_header, render_path
 from breakglass.runbook.risk import HARMLESS, judged_kubectl, judged_ssh
 from breakglass.runbook.shell_text import render_shell
-from breakglass.runbook.template import Template, render, render_tree, render_values, with_templates
+from breakglass.runbook.template import (
+    Template,
+    render,
+    render_known,
+    render_tree,
+    render_values,
+    with_templates,
+)
 from breakglass.site.model import Endpoint, Site
 from breakglass.site.redaction import MARK, Redactor, texts_of
 from breakglass.site.secrets import SecretError
@@ -281,6 +288,13 @@ def words_of(template: Template, scopes: Scopes) -> str:
     Raises EvaluationError.
     """
     return shortened(render(scopes.shown_template(template), scopes.shown), LONGEST_WORDS)
+
+
+def known_words(template: Template | None, scopes: Scopes) -> str:
+    """A template for people, with the values that are there; see `render_known`. Empty for none."""
+    if template is None:
+        return ""
+    return shortened(render_known(scopes.shown_template(template), scopes.shown), LONGEST_WORDS)
 
 
 def text_or_reason(template: Template | None, scopes: Scopes) -> str:

@@ -4,11 +4,12 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, TypeVar
 
 from breakglass.engine.gateway import Response
-from breakglass.engine.prepare import Prepared, Preparer, text_or_reason
+from breakglass.engine.prepare import Prepared, Preparer, known_words, text_or_reason
 from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.scope import Scopes, base_scope
 from breakglass.errors import PreparationError
@@ -107,7 +108,8 @@ class PollOutcome:
 @dataclass(frozen=True, slots=True)
 class _Signal:
     """A signal at one moment: what came back, the command, whether the condition holds, and by what values.
-    `saw` is False where it could not be seen how it stands. `because` is whose word made a read of it."""
+    `saw` is False where it could not be seen how it stands. `because` is whose word made a read of it;
+    `means` says what was found where it holds."""
 
     look: ResultValue
     command: str = ""
@@ -116,6 +118,7 @@ class _Signal:
     seen: dict[str, Json] = field(default_factory=dict[str, Json])
     message: str = ""
     because: str = ""
+    means: str = ""
 
 
 class Reader:
@@ -226,6 +229,8 @@ class Reader:
         verification = Verification(
             action=step.action,
             until=wait.until,
+            means=wait.means,
+            otherwise=wait.otherwise,
             every=wait.every,
             within=wait.within,
             soak=wait.soak,
@@ -267,6 +272,7 @@ class Reader:
                         observed=signal.seen,
                         message=signal.message,
                         because=signal.because,
+                        means=signal.means,
                     )
                 )
             if signal.holds:
@@ -319,11 +325,12 @@ class Reader:
         saw = shows_signal(response.result, step, verification)
         try:
             held = saw and holds(verification.until, inner.real)
-            message = "" if held or fault is None else fault.message
+            message = "" if held else _not_yet(verification, inner, fault)
         except EvaluationError as error:
             saw = held = False
             message = fault.message if fault else inner.why_not(verification.until, error)
-        return _Signal(look, shown.command, held, saw, seen, message, found.vouched)
+        means = known_words(verification.means, _with_captures(verification, inner)) if held else ""
+        return _Signal(look, shown.command, held, saw, seen, message, found.vouched, means)
 
     async def capture(
         self, step: Step, attempt: int, scope: Scopes, captures: Mapping[str, Expression]
@@ -375,10 +382,18 @@ class Reader:
             if not read.holds and not refusal:
                 refusal = read.message
         for guard in step.guards:
-            judged = judged_expectation(step.id, attempt, Expectation(guard.that, guard.otherwise), fresh)
+            condition = Expectation(guard.that, guard.otherwise, guard.means)
+            judged = judged_expectation(step.id, attempt, condition, fresh)
             await self._writer.record(
                 e.NeedRead(
-                    step.id, attempt, "guard", judged.that, judged.holds, judged.observed, {}, judged.message
+                    step.id,
+                    attempt,
+                    "guard",
+                    judged.that,
+                    judged.holds,
+                    judged.observed,
+                    message=judged.message,
+                    means=judged.means,
                 )
             )
             if not judged.holds and not refusal:
@@ -433,7 +448,8 @@ class Reader:
             return replace(
                 read, observed=seen, message=f"{need.id} no longer holds: {failing.message}"
             ), overlay
-        return replace(read, holds=True, observed=seen), overlay
+        means = ". ".join(each.means for each in judged if each.means)
+        return replace(read, holds=True, observed=seen, means=means), overlay
 
     def _seen_before(self, need: Step) -> dict[str, Json]:
         view = self._writer.state.steps.get(need.id)
@@ -476,9 +492,22 @@ def judged_expectation(step: str, attempt: int, expectation: Expectation, scope:
         why = "" if held else text_or_reason(expectation.otherwise, scope)
     except EvaluationError as error:
         held, why = False, scope.why_not(that, error)
-    return e.Judged(
-        step, attempt, that.source, held, seen, why or ("" if held else f"expected {that.source}")
-    )
+    if held:
+        return e.Judged(step, attempt, that.source, held, seen, means=known_words(expectation.means, scope))
+    return e.Judged(step, attempt, that.source, held, seen, why or f"expected {that.source}")
+
+
+def _not_yet(verification: Verification, scope: Scopes, fault: Fault | None) -> str:
+    """What to say of a signal that does not hold."""
+    return fault.message if fault is not None else known_words(verification.otherwise, scope)
+
+
+def _with_captures(verification: Verification, scope: Scopes) -> Scopes:
+    """The scope with those captures of a verification that have a value."""
+    for name, expression in verification.capture.items():
+        with suppress(EvaluationError):
+            scope = scope.plus(**{name: scope.evaluated(expression)})
+    return scope
 
 
 def shown_values(expression: Expression, scope: Scope) -> dict[str, Json]:

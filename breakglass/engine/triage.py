@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from breakglass.engine.admission import require_read
 from breakglass.engine.gateway import Gateway
-from breakglass.engine.prepare import prepare
+from breakglass.engine.prepare import known_words, prepare
 from breakglass.engine.read import shown_values
 from breakglass.engine.scope import Scopes, alike, base_scope
 from breakglass.engine.session import missing_uses, operator_name
@@ -48,8 +48,8 @@ WORST_FIRST: tuple[Verdict, ...] = ("confirmed", "suspect", "unknown", "ok")
 class Finding:
     """What one check says of the incident.
 
-    seen: the values that its conditions read. message: what came back as a fault, or why nothing is known.
-    fault: the kind of that fault.
+    means: what was found, as one would say it. seen: the values that its conditions read. message: what came
+    back as a fault, or why nothing is known. fault: the kind of that fault.
     """
 
     step: str
@@ -58,6 +58,7 @@ class Finding:
     seen: Mapping[str, Json] = field(default_factory=dict[str, Json])
     message: str = ""
     fault: str = ""
+    means: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,27 +156,28 @@ async def _finding(
     fault = response.result.fault
     if fault is not None and fault.kind not in step.tolerate:
         return Finding(step.id, step.title, message=fault.message, fault=fault.kind)
-    verdict, seen, wrong = judged(step, check, scope.plus(result=(response.value, response.shown)))
+    finding = judged(step, check, scope.plus(result=(response.value, response.shown)))
     if fault is not None and response.result.status is None and response.result.exit is None:
-        return Finding(step.id, step.title, verdict, seen, fault.message, fault.kind)
-    return Finding(step.id, step.title, verdict, seen, wrong)
+        return replace(finding, message=fault.message, fault=fault.kind)
+    return finding
 
 
-def judged(step: Step, check: TriageCheck, scope: Scopes) -> tuple[Verdict, dict[str, Json], str]:
-    """The first verdict whose condition holds, the values that it was judged by, and what could not be
-    judged. `ok` only stands where every condition before it could be."""
+def judged(step: Step, check: TriageCheck, scope: Scopes) -> Finding:
+    """The first verdict whose condition holds, and otherwise what could not be judged. `ok` only stands where
+    every condition before it could be."""
     captured = captured_of(step, scope)
     inner = scope.plus(**captured)
     seen: dict[str, Json] = {}
     wrong = ""
     for verdict, condition in check.verdicts.items():
-        seen |= _seen(condition, inner, captured.keys())
+        seen |= _seen(condition.that, inner, captured.keys())
         try:
-            if holds(condition, inner.real) and not (wrong and verdict == "ok"):
-                return verdict, _seen(condition, inner, captured.keys()), ""
+            if holds(condition.that, inner.real) and not (wrong and verdict == "ok"):
+                seen = _seen(condition.that, inner, captured.keys())
+                return Finding(step.id, step.title, verdict, seen, means=known_words(condition.means, inner))
         except EvaluationError as error:
-            wrong = wrong or inner.why_not(condition, error)
-    return "unknown", seen, wrong
+            wrong = wrong or inner.why_not(condition.that, error)
+    return Finding(step.id, step.title, "unknown", seen, wrong)
 
 
 def captured_of(step: Step, scope: Scopes) -> dict[str, tuple[Json, Json]]:

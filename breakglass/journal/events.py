@@ -128,6 +128,8 @@ class NeedRead:
     message: str = ""
     because: str = ""
     """By whose word the command counts as a read, where its words are not known."""
+    means: str = ""
+    """What was found, as one would say it; empty where it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,8 @@ class VerifyPolled:
     message: str = ""
     because: str = ""
     """By whose word the command counts as a read, where its words are not known."""
+    means: str = ""
+    """What was found, as one would say it; empty where it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,8 @@ class Judged:
     holds: bool
     observed: dict[str, Json]
     message: str = ""
+    means: str = ""
+    """What was found, as one would say it; empty where it does not hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,9 @@ def _causes(state: State) -> str:
         for judged in last.judged if last else ():
             seen = ", ".join(f"{key} = {value}" for key, value in judged.observed.items())
             held = "held" if judged.holds else "did not hold"
-            lines.append(f"- {name}: {code(judged.that)} {held} ({inline(seen)})")
+            evidence = f"{code(judged.that)} {held} ({inline(seen)})"
+            found = judged.means or judged.message
+            lines.append(f"- {name}: {inline(found)} · {evidence}" if found else f"- {name}: {evidence}")
     return "\n".join([*lines, "", "## Contributing factors", "", f"- {TO_FILL}", ""])
 
 

@@ -75,9 +75,9 @@ def _words(event: e.Event) -> tuple[str, int] | None:
                 return None
             return f"{event.risk.upper()} ({event.because}): {event.command}", 1
         case e.NeedRead():
-            held = "holds" if event.holds else f"REFUSED: {event.message}"
+            held = event.means or f"{event.that} holds" if event.holds else f"REFUSED: {event.message}"
             vouched = f", READ ({event.because})" if event.because else ""
-            return f"read again {event.need} ({event.that}): {held}{vouched}", 1 if event.holds else 2
+            return f"read again {event.need}: {held}{vouched}", 1 if event.holds else 2
         case e.Asked():
             asked = f"asked to {event.question}" if event.question != "decide" else "waiting for a decision"
             return f"{asked}: {event.text}".rstrip(": "), 1 if event.question in ("confirm", "accept") else 0
@@ -90,16 +90,19 @@ def _words(event: e.Event) -> tuple[str, int] | None:
         case e.ActionFinished():
             return _finished(event)
         case e.VerifyPolled():
-            held = "holds" if event.holds else f"not yet ({event.message})" if event.message else "not yet"
+            found = event.means or "holds"
+            held = found if event.holds else f"not yet ({event.message})" if event.message else "not yet"
             vouched = f", READ ({event.because})" if event.because else ""
             words = f"after {event.elapsed:.0f} s of {event.within:.0f} s: {held}{vouched}"
             return words, 1 if event.because else 0
         case e.Captured():
             return "captured " + ", ".join(event.values), 0
         case e.Judged():
-            seen = ", ".join(f"{name} = {value}" for name, value in event.observed.items())
-            held = "holds" if event.holds else f"DOES NOT HOLD: {event.message}"
-            return f"expected {event.that}; observed {seen or 'nothing'}: {held}", 1
+            if event.means:
+                return event.means, 1
+            if not event.holds:
+                return f"NOT AS EXPECTED: {event.message}", 1
+            return f"{event.that} holds ({_observed(event) or 'nothing read'})", 1
         case e.StepFinished(state="cancelled"):
             return event.say, 0
         case e.StepFinished():
@@ -121,6 +124,10 @@ def _words(event: e.Event) -> tuple[str, int] | None:
         case e.Happened():
             what = event.kind if event.kind == event.name else f"{event.kind} {event.name}"
             return f"[simulated] {what}: {event.say}".rstrip(": "), 2 if event.kind == "trap" else 1
+
+
+def _observed(event: e.Judged) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in event.observed.items())
 
 
 def _finished(event: e.ActionFinished) -> tuple[str, int]:

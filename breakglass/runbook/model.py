@@ -13,6 +13,7 @@ from breakglass.regex import compile_pattern
 from breakglass.runbook.actions import InputType, StepId
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.steps import Step
+from breakglass.runbook.template import Template
 from breakglass.runbook.written import PATTERN
 from breakglass.values import Json
 from breakglass.yamlio.position import Position, Problem
@@ -116,13 +117,21 @@ INPUTS: Shape[tuple[Input, ...]] = made(
 VerdictName: TypeAlias = Literal["confirmed", "suspect", "ok"]
 
 
+@record("condition", short="that")
+class Condition:
+    """A condition on what a check has read, and what it means when it holds."""
+
+    that: Expression = key("The condition.")
+    means: Template | None = key("What it means when it holds, as one would say it.", default=None)
+
+
 @record("verdict", what="`verdict`")
 class _Verdicts:
     """Conditions, tried in this order; where none holds, it is unknown."""
 
-    confirmed: Expression | None = key("It is this incident.", default=None)
-    suspect: Expression | None = key("It may be this incident.", default=None)
-    ok: Expression | None = key("It is not this incident.", default=None)
+    confirmed: Condition | None = key("It is this incident.", default=None)
+    suspect: Condition | None = key("It may be this incident.", default=None)
+    ok: Condition | None = key("It is not this incident.", default=None)
 
     def checked(self, given: Given) -> "_Verdicts":
         if isinstance(given.node, MappingNode) and not given.node.entries:
@@ -130,8 +139,8 @@ class _Verdicts:
         return self
 
     @property
-    def conditions(self) -> dict[VerdictName, Expression]:
-        conditions: dict[VerdictName, Expression | None] = {
+    def conditions(self) -> dict[VerdictName, Condition]:
+        conditions: dict[VerdictName, Condition | None] = {
             "confirmed": self.confirmed,
             "suspect": self.suspect,
             "ok": self.ok,
@@ -144,10 +153,10 @@ class TriageCheck:
     """A read that says, before the walk, whether this runbook is the right one."""
 
     step: StepId = key("A read step of this runbook.", named="use")
-    verdicts: Mapping[VerdictName, Expression] = key(
+    verdicts: Mapping[VerdictName, Condition] = key(
         "What its result says.",
         made(shape_of(_Verdicts), lambda verdicts: verdicts.conditions),
-        instead=dict[VerdictName, Expression](),
+        instead=dict[VerdictName, Condition](),
         named="verdict",
     )
     position: Position = derived(lambda given: given.at("use"))

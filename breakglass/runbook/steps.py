@@ -110,10 +110,11 @@ Captures: TypeAlias = Annotated[
 
 @record("expectation", short="that")
 class Expectation:
-    """A condition on what was seen, and what to say when it does not hold."""
+    """A condition on what was seen, and what to say when it holds and when it does not."""
 
     that: Expression = key("The condition.")
     otherwise: Template | None = key("What to say when it does not hold.", default=None, named="else")
+    means: Template | None = key("What it means when it holds, as one would say it.", default=None)
 
 
 _EXPECT: Shape[tuple[Expectation, ...]] = by_kind(
@@ -129,6 +130,7 @@ class Guard:
 
     that: Expression = key("The condition.")
     otherwise: Template = key("What to say when it does not hold.", named="else")
+    means: Template | None = key("What it means when it holds, as one would say it.", default=None)
 
 
 @record("way on", short="goto", kw_only=True)
@@ -162,6 +164,8 @@ class Poll:
     """Repeat the step's read until a condition holds."""
 
     until: Expression = key("Done when this holds.")
+    means: Template | None = key("What it means when it holds, as one would say it.", default=None)
+    otherwise: Template | None = key("What to say while it does not hold.", default=None, named="else")
     every: Pause = key("The pause between two looks.", default=2.0)
     within: Pause = key("How long to keep looking.")
     soak: Seconds = key("How long the signal must keep holding.", default=0.0)
@@ -187,6 +191,8 @@ class Verification:
 
     action: Action = one_of(REACHING)
     until: Expression = key("Done when this holds.")
+    means: Template | None = key("What it means when it holds, as one would say it.", default=None)
+    otherwise: Template | None = key("What to say while it does not hold.", default=None, named="else")
     every: Pause = key("The pause between two looks.", default=2.0)
     within: Pause = key("How long to keep looking.")
     soak: Seconds = key("How long the signal must keep holding.", default=0.0)

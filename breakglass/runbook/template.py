@@ -5,8 +5,10 @@ it is written in an argument, in shell text, in JSON and in a URL is said by the
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from types import MappingProxyType
 from typing import TypeAlias, TypeVar, cast
 
 from breakglass.policy.placeholders import VALUE
@@ -191,9 +193,16 @@ def render(template: Template, scope: Scope) -> str:
     return "".join(part if isinstance(part, str) else text_of(part, scope) for part in template.parts)
 
 
+_UNKNOWN = "\0"
+_UNKNOWN_ASIDE = re.compile(r" ?\([^()]*\0[^()]*\)")
+
+
 def render_known(template: Template, scope: Scope) -> str:
-    """The template for people before all of its values are there: one that is not known yet stands as
-    `<its expression>`."""
+    """The template for people before all of its values are there.
+
+    Brackets that hold a value that is not known yet are left out: `/dev/shm is full (${{ used }} %)` reads
+    `/dev/shm is full`. Elsewhere such a value stands as `…`.
+    """
 
     def known(part: str | Expression) -> str:
         if isinstance(part, str):
@@ -201,9 +210,14 @@ def render_known(template: Template, scope: Scope) -> str:
         try:
             return text_of(part, scope)
         except EvaluationError:
-            return f"<{part.source}>"
+            return _UNKNOWN
 
-    return "".join(map(known, template.parts))
+    return _UNKNOWN_ASIDE.sub("", "".join(map(known, template.parts))).replace(_UNKNOWN, "…")
+
+
+def meant(means: Template | None, condition: Expression, scope: Scope = MappingProxyType({})) -> str:
+    """What a condition means, with the values that are there; itself where its author does not say."""
+    return condition.source if means is None else render_known(means, scope)
 
 
 def text_of(expression: Expression, scope: Scope) -> str:

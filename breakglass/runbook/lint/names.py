@@ -81,11 +81,12 @@ class _Names:
         yield from self._action(step.action, acting | {"item"} if step.foreach is not None else acting)
         yield from self._action(step.preview, known | {"secrets"})
         if step.wait is not None:
-            yield from self._expression(step.wait.until, known | {"result"})
+            wait = step.wait
+            yield from self._each([wait.until, wait.means, wait.otherwise], known | {"result"})
         yield from self._captures(step.capture, known | results)
         seen = known | results | frozenset(_captures_of(step))
         for expectation in step.expect:
-            yield from self._each([expectation.that, expectation.otherwise], seen)
+            yield from self._each([expectation.that, expectation.means, expectation.otherwise], seen)
         for following in step.next:
             yield from self._each([following.when, following.say], seen)
         yield from self._change(step, known, results)
@@ -101,13 +102,15 @@ class _Names:
             templates.append(step.undo.say)
         yield from self._each(templates, known)
         for guard in step.guards:
-            yield from self._each([guard.that, guard.otherwise], known)
+            yield from self._each([guard.that, guard.means, guard.otherwise], known)
         for value in step.assume.values():
             yield from self._each(templates_in(value), known)
         if step.verify is not None:
             yield from self._action(step.verify.action, known | results | {"secrets"})
-            yield from self._expression(step.verify.until, known | results | {"result"})
-            yield from self._captures(step.verify.capture, known | results | {"result"})
+            verify, polled = step.verify, known | results | {"result"}
+            yield from self._each([verify.until, verify.otherwise], polled)
+            yield from self._captures(verify.capture, polled)
+            yield from self._each([verify.means], polled | frozenset(verify.capture))
 
     def _assumptions(self, step: Step) -> Iterator[Problem]:
         captured = _captures_of(step)
@@ -130,7 +133,9 @@ class _Names:
                 words = ", ".join(missing)
                 message = f"triage reads {triage.step!r} before anything else, so it cannot use {words}"
                 yield Problem(triage.position, message)
-        yield from self._each(triage.verdicts.values(), ALWAYS | {"result"} | frozenset(captures))
+        seen = ALWAYS | {"result"} | frozenset(captures)
+        for condition in triage.verdicts.values():
+            yield from self._each([condition.that, condition.means], seen)
 
     def _captures(self, captures: Mapping[str, Expression], known: frozenset[str]) -> Iterator[Problem]:
         for name, expression in captures.items():

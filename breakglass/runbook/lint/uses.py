@@ -46,8 +46,10 @@ class _Uses:
             for expression in _expressions(step):
                 yield from self._expression(expression)
         for check in self._triage:
-            for expression in check.verdicts.values():
-                yield from self._expression(expression)
+            for condition in check.verdicts.values():
+                yield from self._expression(condition.that)
+                for expression in expressions_in(condition.means) if condition.means else ():
+                    yield from self._expression(expression)
         for kind, names in self._declared.items():
             if kind in self._open:
                 continue
@@ -127,7 +129,7 @@ def _parts(step: Step) -> Iterator[Expression | Template | None]:
     yield from (step.when, step.impact, step.unknown)
     yield from step.capture.values()
     for each in (*step.expect, *step.guards):
-        yield from (each.that, each.otherwise)
+        yield from (each.that, each.means, each.otherwise)
     for following in step.next:
         yield from (following.when, following.say)
     for tree in step.assume.values():
@@ -135,9 +137,9 @@ def _parts(step: Step) -> Iterator[Expression | Template | None]:
     if step.foreach is not None:
         yield step.foreach.items
     if step.wait is not None:
-        yield step.wait.until
+        yield from (step.wait.until, step.wait.means, step.wait.otherwise)
     if step.verify is not None:
-        yield step.verify.until
+        yield from (step.verify.until, step.verify.means, step.verify.otherwise)
         yield from step.verify.capture.values()
     if step.pin is not None:
         yield from (step.pin.uid, step.pin.resource_version)

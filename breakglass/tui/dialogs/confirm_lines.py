@@ -64,7 +64,8 @@ def _needs(asked: e.Asked, state: State, width: int, look: Appearance) -> list[T
         mark = look.mark("ok" if need.holds else "failed")
         named = f"{plain(need.need)}: " if need.need not in ("guard", "uid") else ""
         vouched = plain(f"   READ ({need.because})") if need.because else ""
-        words = f"{named}{plain(need.that)}   {shown_values(need.observed)}{held}{vouched}"
+        found = plain(need.means) or f"{plain(need.that)}   {shown_values(need.observed)}"
+        words = f"{named}{found}{held}{vouched}"
         style = look.mark_style("ok") if need.holds else f"bold {look.style('failed')}"
         indent = cell_len(mark) + 3
         lines += labelled(f"  {mark}", words, width, indent=indent, style=style, label_style=style)

@@ -14,7 +14,7 @@ from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.assessed import vouched_words
 from breakglass.runbook.command_text import command_of
 from breakglass.runbook.steps import Step
-from breakglass.runbook.template import render_known
+from breakglass.runbook.template import meant, render_known
 from breakglass.tui.theme import Appearance
 from breakglass.tui.walk_text import verdict
 from breakglass.tui.widgets.text import columns, folded, labelled, plain, seconds, shown_values, size
@@ -47,6 +47,11 @@ class Subject:
     def scope(self) -> Scope:
         """The values that are known by now, for what is said before the step has been read."""
         return {**self.state.values, "inputs": dict(self.state.inputs)}
+
+    @property
+    def before(self) -> Scope:
+        """The same without what the step itself has found: what is expected is said without it."""
+        return {name: value for name, value in self.scope.items() if name not in self.step.capture}
 
     @property
     def asked(self) -> e.Asked | None:
@@ -184,12 +189,12 @@ def _needs(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     label = "NEEDS"
     for time, need in latest.values():
         name = need.that if need.need in ("guard", "uid") else need.need
-        words = f"{look.mark('ok')} {plain(name)}: holds, read again {time:%H:%M:%S}Z"
+        words = f"{look.mark('ok')} {plain(need.means or f'{name}: holds')}, read again {time:%H:%M:%S}Z"
         if not need.holds:
             then = f" (it was: {shown_values(need.before)})" if need.before else ""
             words = (
                 f"{look.mark('failed')} {plain(name)}: DOES NOT HOLD, read again {time:%H:%M:%S}Z: "
-                f"{plain(need.message)} {plain(need.that)}: {shown_values(need.observed)}{then}"
+                f"{plain(need.message)} {shown_values(need.observed)}{then}"
             )
         yield from _labelled(label, words, width, look, "" if need.holds else f"bold {look.style('failed')}")
         label = ""
@@ -228,15 +233,13 @@ def _judgement(subject: Subject, width: int, look: Appearance) -> Iterator[Text]
 
 
 def _expected(subject: Subject) -> list[str]:
-    step = subject.step
-    expected = [plain(each.that.source) for each in step.expect]
-    if step.wait is not None:
-        expected.append(plain(f"{step.wait.until.source}, within {seconds(step.wait.within)}"))
-    if step.verify is not None:
-        held = f", held for {seconds(step.verify.soak)}" if step.verify.soak else ""
-        expected.append(
-            plain(f"verify: {step.verify.until.source}, within {seconds(step.verify.within)}{held}")
-        )
+    step, scope = subject.step, subject.before
+    expected = [plain(meant(each.means, each.that, scope)) for each in step.expect]
+    for signal in (step.wait, step.verify):
+        if signal is not None:
+            held = f", and holds for {seconds(signal.soak)}" if signal.soak else ""
+            words = meant(signal.means, signal.until, scope)
+            expected.append(plain(f"{words}, within {seconds(signal.within)}{held}"))
     return expected
 
 
@@ -246,30 +249,26 @@ def _observed(subject: Subject, look: Appearance) -> Iterator[tuple[str, str]]:
         return
     for judged in attempt.judged:
         mark = "ok" if judged.holds else "failed"
-        words = "holds" if judged.holds else "DOES NOT HOLD"
-        seen = shown_values(judged.observed) or "nothing"
-        yield f"{look.mark(mark)} {seen}: {words}", f"bold {look.mark_style(mark)}"
+        seen = shown_values(judged.observed) or "nothing read"
+        words = plain(judged.means) or f"{seen}: holds"
+        if not judged.holds:
+            words = plain(judged.message)
+            # Without words of its own the runbook has named the condition alone: the values say the rest.
+            words = f"{seen}: DOES NOT HOLD" if words.startswith("expected ") else words
+        yield f"{look.mark(mark)} {words}", f"bold {look.mark_style(mark)}"
     poll = attempt.last_poll
     if poll is not None:
         mark = "ok" if poll.holds else "waiting" if attempt.state is None else "failed"
-        words = "holds" if poll.holds else "not yet" if attempt.state is None else "DOES NOT HOLD"
-        seen = shown_values(poll.observed) or plain(poll.message) or "nothing"
-        yield (
-            f"{look.mark(mark)} {seen}: {words} after {seconds(poll.elapsed)}",
-            f"bold {look.mark_style(mark)}",
-        )
+        seen = shown_values(poll.observed) or "nothing read"
+        words = plain(poll.means) or f"{seen}: holds"
+        if not poll.holds:
+            words = f"{'not yet' if attempt.state is None else 'NOT SO'}: {plain(poll.message) or seen}"
+        yield f"{look.mark(mark)} {words} ({seconds(poll.elapsed)})", f"bold {look.mark_style(mark)}"
 
 
 def _if_not(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
     attempt = subject.attempt
-    failed = [judged for judged in attempt.judged if not judged.holds] if attempt is not None else []
-    if failed:
-        for judged in failed:
-            yield from _labelled(
-                "SAYS", judged.message or IF_NOT, width, look, f"bold {look.style('suspect')}"
-            )
-        return
-    if attempt is not None and attempt.state is not None:
+    if attempt is not None and (attempt.state is not None or not all(each.holds for each in attempt.judged)):
         return
     if subject.step.unknown is not None or subject.step.verify is not None:
         unknown = (

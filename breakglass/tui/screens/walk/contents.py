@@ -1,7 +1,7 @@
 """What the lower pane shows: the output of an attempt, live or stored; the timeline; the captured values."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from breakglass.journal.state import Attempt, State
@@ -10,7 +10,7 @@ from breakglass.transport.output import open_output, shortened
 from breakglass.tui.output_lines import FixedLines, Joined, LineSource
 from breakglass.tui.screens.walk.card import finished_words
 from breakglass.tui.session_view import SessionView
-from breakglass.tui.widgets.text import clock, plain, shown_value
+from breakglass.tui.widgets.text import clock, plain, seconds, shown_value, shown_values
 
 MOST_KEPT_OPEN = 16
 """Stored outputs that are kept open; each holds a file and an index."""
@@ -83,10 +83,22 @@ def timeline_lines(state: State) -> list[str]:
     ]
 
 
-def value_lines(state: State) -> list[str]:
-    """The inputs and the captured values in scope."""
+def value_lines(state: State, attempt: Attempt | None) -> list[str]:
+    """The conditions of an attempt with what they read, the inputs, and the captured values in scope."""
+    conditions = list(_conditions(attempt)) if attempt is not None else []
     inputs = [f"inputs.{plain(name)} = {shown_value(value)}" for name, value in state.inputs.items()]
     return [
+        *conditions,
         *inputs,
         *(f"{plain(name)} = {shortened(shown_value(value))}" for name, value in state.values.items()),
     ]
+
+
+def _conditions(attempt: Attempt) -> Iterator[str]:
+    for each in (*(need for _, need in attempt.needs), *attempt.judged):
+        held = "holds" if each.holds else "DOES NOT HOLD"
+        yield f"{held}: {plain(each.that)}   {shown_values(each.observed)}".rstrip()
+    poll = attempt.last_poll
+    if poll is not None:
+        held = "holds" if poll.holds else "DOES NOT HOLD"
+        yield f"{held}: {shown_values(poll.observed)} ({seconds(poll.elapsed)})"

@@ -57,7 +57,7 @@ class LowerPane(Container):
         if self.content == "output":
             self._update_output(step, view, attempt)
         else:
-            self._update_written(state)
+            self._update_written(state, step, attempt)
         self.pane.poll()
 
     def _update_output(self, step: str, view: StepView | None, attempt: Attempt | None) -> None:
@@ -70,11 +70,12 @@ class LowerPane(Container):
         self.pane.show(f"output{number}", source, follow=attempt is not None and attempt.state is None)
         self._key, self._shown = key, "output"
 
-    def _update_written(self, state: State) -> None:
-        key = (self.content, len(state.timeline))
+    def _update_written(self, state: State, step: str, attempt: Attempt | None) -> None:
+        key = (self.content, len(state.timeline), step, attempt.number if attempt is not None else 0)
         if key == self._key:
             return
-        lines = FixedLines(timeline_lines(state) if self.content == "timeline" else value_lines(state))
+        timeline = self.content == "timeline"
+        lines = FixedLines(timeline_lines(state) if timeline else value_lines(state, attempt))
         if self._shown == self.content:
             self.pane.viewport.source = lines
         else:
