@@ -168,7 +168,7 @@ def _show_change(asked: e.Asked, state: State, lines: TerminalInput) -> None:
     for time, need in attempts[-1].needs if attempts else ():
         seen = ", ".join(f"{name} = {value}" for name, value in need.observed.items())
         found = need.means or f"{need.that}: {seen or '-'}  holds"
-        words = found if need.holds else f"DOES NOT HOLD: {need.message} ({seen})"
+        words = found if need.holds else f"DOES NOT HOLD: {need.message or need.that} ({seen or '-'})"
         words += f", READ ({need.because})" if need.because else ""
         lines.say(f"  NEED      {time.strftime('%H:%M:%SZ')}  {visible_line(words)}")
 

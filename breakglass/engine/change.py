@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from breakglass.engine import commands as c
 from breakglass.engine.confirmation import ConfirmationTextError, text_to_type
 from breakglass.engine.gateway import Response
-from breakglass.engine.prepare import Pinned, Prepared, Preparer, text_or_reason
+from breakglass.engine.prepare import Pinned, Prepared, Preparer, known_words, text_or_reason
 from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.read import (
     ActionEnd,
@@ -283,7 +283,7 @@ class Changer:
                 impact=impact,
                 undo=text_or_reason(step.undo.say, scope) if step.undo else "NONE",
                 server_says="; ".join(dict.fromkeys(each for each in says if each)),
-                then=then_words(step),
+                then=then_words(step, scope),
                 earlier=earlier_words(step, earlier),
                 typed=ready.typed,
                 approvals=step.approve,
@@ -450,15 +450,15 @@ def nothing_to_do(step: Step) -> ChangeOutcome:
     return ChangeOutcome("nothing-to-do", f"{step.foreach.items.source} is empty, so nothing was sent")
 
 
-def then_words(step: Step) -> str:
+def then_words(step: Step, scope: Scopes) -> str:
     """What happens after sending, in one line."""
     if step.verify is None:
         return "No automatic check. Verify by hand"
-    soak = f", and to hold for {step.verify.soak:.0f} s" if step.verify.soak else ""
+    soak = f", and holds for {step.verify.soak:.0f} s" if step.verify.soak else ""
     vouched = step.verify.assessed.vouched
-    said = f", READ ({vouched})" if vouched else ""
-    within = f"verify within {step.verify.within:.0f} s{soak}{said}"
-    return f"{within}: {step.verify.until.source}. If not: stop and call"
+    said = f". READ ({vouched})" if vouched else ""
+    until = known_words(step.verify.means, scope) or step.verify.until.source
+    return f"verify: {until}, within {step.verify.within:.0f} s{soak}{said}. If not: stop and call"
 
 
 def earlier_words(step: Step, earlier: Attempt | None) -> str:

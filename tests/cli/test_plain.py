@@ -169,8 +169,11 @@ async def test_what_was_read_again_for_a_change_is_shown_with_its_time() -> None
     assert said.endswith(
         "  ON        main\n"
         f"  NEED      {times[0]}  used > 1: used = 2, free = 1  holds\n"
-        f"  NEED      {times[1]}  used > 1: -  DOES NOT HOLD, READ (the site's word)\n"
+        f"  NEED      {times[1]}  DOES NOT HOLD: used > 1 (-), READ (the site's word)\n"
     )
+    meant = replace(held, means="/dev/shm is full (2 %)")
+    said = await shown(ASKED, state_of(begun[0], replace(meant, attempt=1)))
+    assert said.endswith("Z  /dev/shm is full (2 %)\n")
     assert "NEED" not in await shown(replace(ASKED, step="other"), state_of(*begun))
 
 

@@ -21,6 +21,7 @@ from breakglass.engine.change import (
 )
 from breakglass.engine.gateway import Response
 from breakglass.engine.prepare import Pinned
+from breakglass.engine.scope import alike
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt
 from breakglass.policy.risk import Risk
@@ -49,12 +50,19 @@ def step_of(folder: Path, text: str) -> Step:
 
 
 def test_what_follows_a_change_is_said_before_it(tmp_path: Path) -> None:
-    assert then_words(replace(step_of(tmp_path, CHANGE), verify=None)) == "No automatic check. Verify by hand"
-    assert then_words(step_of(tmp_path, CHANGE)) == (
-        "verify within 90 s: result.status == 200. If not: stop and call"
+    def said(step: Step) -> str:
+        return then_words(step, alike({"site": {"name": "lab"}}))
+
+    assert said(replace(step_of(tmp_path, CHANGE), verify=None)) == "No automatic check. Verify by hand"
+    assert said(step_of(tmp_path, CHANGE)) == (
+        "verify: result.status == 200, within 90 s. If not: stop and call"
     )
-    assert then_words(step_of(tmp_path, CHANGE + VERIFIED % ", soak: 30s")) == (
-        "verify within 90 s, and to hold for 30 s: result.status == 200. If not: stop and call"
+    assert said(step_of(tmp_path, CHANGE + VERIFIED % ", soak: 30s")) == (
+        "verify: result.status == 200, within 90 s, and holds for 30 s. If not: stop and call"
+    )
+    meant = ', means: "The app of ${{ site.name }} answers (${{ result.status }})"'
+    assert said(step_of(tmp_path, CHANGE + VERIFIED % meant)) == (
+        "verify: The app of lab answers, within 90 s. If not: stop and call"
     )
 
 

@@ -84,7 +84,7 @@ async def test_the_question_shows_all_that_a_tired_person_must_see(tmp_path: Pat
     assert question.typed == "web-1"
     assert question.server_says == "dry run accepted"
     assert question.risk == "destructive"
-    assert "verify within 10 s" in question.then
+    assert ", within 10 s" in question.then
 
 
 async def test_nothing_is_sent_when_the_operator_goes_back(tmp_path: Path) -> None:

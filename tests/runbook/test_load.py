@@ -76,7 +76,7 @@ def test_inputs_have_types_defaults_patterns_and_choices(everything: Runbook):
 def test_triage_verdicts_keep_their_conditions(everything: Runbook):
     (check,) = everything.triage
     assert check.step == "app"
-    assert {name: each.source for name, each in check.verdicts.items()} == {
+    assert {name: each.that.source for name, each in check.verdicts.items()} == {
         "confirmed": "result.status == 503",
         "suspect": "result.status >= 500",
         "ok": "code == 200",

@@ -150,9 +150,25 @@ def test_stand_ins_show_the_form_of_a_command() -> None:
     assert placeholder_words(split_words("delete pod ${{ p }}", PLACE)) == ("delete", "pod", VALUE)
 
 
-def test_for_people_a_value_that_is_not_known_yet_stands_as_its_expression() -> None:
+def test_for_people_a_value_that_is_not_known_yet_stands_as_a_gap() -> None:
     template = parse_template("uid ${{ uid }}, ${{ used }} % of ${{ size }}", PLACE)
-    assert render_known(template, {"uid": "a1", "size": None}) == "uid a1, <used> % of <size>"
+    assert render_known(template, {"uid": "a1", "size": None}) == "uid a1, … % of …"
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({}, "full, on node (not local)"),
+        ({"used": 97}, "full (97 %), on node (not local)"),
+        ({"used": 97, "free": "(none)"}, "full (97 %), on node (not local) (free (none))"),
+        ({"free": "(none)"}, "full, on node (not local) (free (none))"),
+    ],
+)
+def test_brackets_around_a_value_that_is_not_known_yet_are_left_out(
+    known: dict[str, Json], words: str
+) -> None:
+    source = "full (${{ used }} %), on node (not local) (free ${{ free }})"
+    assert render_known(parse_template(source, PLACE), known) == words
 
 
 def test_a_template_that_is_changed_keeps_its_place() -> None:

@@ -23,6 +23,7 @@ from breakglass.tui.screens.walk.screen import WalkScreen
 START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)
 POD = "ak-outpost-7c9d8bf64-x2x4q"
 UID = "5f1c0b8e-7c1d-4a53-9d0e-2b6a6a1f03e2"
+FULL = "/dev/shm is full (100 %)"
 RUNBOOK = Path(__file__).parent / "outpost.yaml"
 DELETE = f"kubectl delete pod {POD} -n authentik --grace-period=30"
 DF = """Filesystem     1K-blocks  Used Available Use% Mounted on
@@ -130,7 +131,14 @@ def diagnosed(session: ToldSession) -> None:
     read(session, "pod", "kubectl get pods -n authentik -o json", AS, exit=0, output_bytes=5120)
     session.tell(
         e.Captured("pod", 1, {"pod": POD, "uid": UID}),
-        e.Judged("pod", 1, "size(result.json.items) == 1", True, {"size": 1}),
+        e.Judged(
+            "pod",
+            1,
+            "size(result.json.items) == 1",
+            True,
+            {"size": 1},
+            means=f"One outpost pod is running ({POD})",
+        ),
         e.StepFinished("pod", 1, "ok", goto="shm"),
     )
     read(
@@ -144,7 +152,7 @@ def diagnosed(session: ToldSession) -> None:
     )
     session.tell(
         e.Captured("shm", 1, {"used": 100}),
-        e.Judged("shm", 1, "used >= 95", True, {"used": 100}),
+        e.Judged("shm", 1, "used >= 95", True, {"used": 100}, means=FULL),
     )
 
 
@@ -172,7 +180,7 @@ def asked_to_purge(folder: Path, *, mode: e.Mode = "live", typed: str = POD, **a
         e.Decided("shm", "continue", "oncall", goto="purge"),
         e.StepStarted("purge", 1),
         e.ActionPrepared("purge", 1, "kubectl", DELETE, AS, "destructive" if typed else "change", 45.0),
-        e.NeedRead("purge", 1, "shm", "used >= 95", True, {"used": 100}, {"used": 100}),
+        e.NeedRead("purge", 1, "shm", "used >= 95", True, {"used": 100}, {"used": 100}, means=FULL),
         e.NeedRead("purge", 1, "uid", "uid is the one diagnosed", True, {"uid": UID}, {"uid": UID}),
         confirmation(typed=typed, **asked),
     )
@@ -189,7 +197,7 @@ def confirmation(*, typed: str = POD, **fields: object) -> e.Asked:
         "impact": "Logins in flight are lost; sites answer 401 or 5xx for about 10 s.",
         "undo": "NONE",
         "server_says": "dry run accepted",
-        "then": "verify within 60 s: a new uid is Running. If not: stop and call",
+        "then": "verify: A pod with another uid is running, within 60 s. If not: stop and call",
         "typed": typed,
     }
     return e.Asked("purge", 1, "confirm", **{**values, **fields})  # type: ignore[arg-type]

@@ -123,7 +123,10 @@ async def test_a_failed_expectation_is_said_in_words_with_a_glyph(tmp_path: Path
     app = staged(failed_at_shm(tmp_path))
     async with app.run_test(size=(120, 40)) as pilot:
         text = await drawn(app, pilot)
-        assert "✗ used = 12: DOES NOT HOLD" in text
+        assert "✗ /dev/shm is at 12 %, so this is not the cause." in text
+        assert "/dev/shm is full │" in text
+        await pilot.press("v")
+        assert "DOES NOT HOLD: used >= 95 used = 12" in await drawn(app, pilot)
         assert "VERDICT ✗ failed: /dev/shm is at 12 %, so this is not the cause." in text
         assert "failed 1 unknown 0" in text
 
@@ -440,7 +443,7 @@ async def test_attempts_are_looked_at_one_by_one(tmp_path: Path) -> None:
         await pilot.press("left_square_bracket")
         text = await drawn(app, pilot)
         assert "attempt 1 of 2" in text
-        assert "DOES NOT HOLD" in text
+        assert "✗ /dev/shm is at 12 %" in text
         await pilot.press("right_square_bracket")
         assert "attempt 2 of 2" in await drawn(app, pilot)
 
