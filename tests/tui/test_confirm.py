@@ -546,7 +546,7 @@ def test_what_counts_stands_in_one_order(tmp_path: Path) -> None:
     assert [label for label in labels if label in ORDER] == ORDER
     text = "\n".join(lines)
     assert "re-read 14:01:07Z" in text
-    assert "used >= 95   used = 100" in text
+    assert "shm: /dev/shm is full (100 %)" in text
     assert AS in text
 
 
