@@ -114,7 +114,7 @@ TARGETS = (
     Target(
         "tables",
         ("breakglass/policy/programs/*.yaml",),
-        _policy("known_changes", "cases", "tables"),
+        _policy("known_changes", "option_values", "cases", "tables"),
         _SLOW,
         _YAML,
     ),
