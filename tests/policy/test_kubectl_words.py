@@ -1,6 +1,7 @@
 """Each word of a kubectl line means one thing: forms of flags, values at their limits, arguments too many."""
 
 import shlex
+from itertools import product
 
 import pytest
 
@@ -10,19 +11,26 @@ from breakglass.policy.kubectl.changes import (
     Delete,
     Drain,
     Exec,
+    NodeTaint,
     Patch,
+    Relabel,
     RolloutRestart,
+    RolloutUndo,
     Scale,
+    Taint,
 )
 from breakglass.policy.kubectl.flags import KubectlSyntaxError, go_duration
 from breakglass.policy.kubectl.operations import (
     CanI,
+    Events,
     Get,
     Logs,
     Operation,
+    RolloutHistory,
     RolloutStatus,
     Selection,
     Target,
+    Top,
     Wait,
 )
 from breakglass.policy.kubectl.parse import parse, understood
@@ -149,12 +157,109 @@ SAME: list[tuple[str, Operation]] = [
     ("exec a --stdin -- sh", Exec(Target("pods", "a"), ("sh",), stdin=True)),
     ("exec a --container=c -- sh -- x", Exec(Target("pods", "a"), ("sh", "--", "x"), "c")),
     ("exec pod/a -ic=c -- sh", Exec(Target("pod", "a"), ("sh",), "c", True)),
+    # events, the newest verbs that look, and sorting
+    ("events", Events()),
+    ("events -n a --no-headers", Events("a", headers=False)),
+    ("events -A", Events(None, True)),
+    ("events -n a --for pod/x", Events("a", of=Target("pod", "x", "a"))),
+    ("events --types=Warning", Events(types=("Warning",))),
+    ("events --types=normal,WARNING", Events(types=("normal", "WARNING"))),
+    ("events --types Normal --types Warning", Events(types=("Normal", "Warning"))),
+    *(
+        (f"top {kind}", Top(Selection((), (name,)), name == "nodes"))
+        for name, kinds in (("pods", ("pods", "pod", "po")), ("nodes", ("nodes", "node", "no")))
+        for kind in kinds
+    ),
+    ("top pods -n a", Top(Selection((), ("pods",), "a"))),
+    ("top pod x -n a --containers", Top(Selection((Target("pods", "x", "a"),), (), "a"), containers=True)),
+    ("top pods -A -l a=b --no-headers", Top(Selection((), ("pods",), None, True, "a=b"), headers=False)),
+    ("top nodes -l a=b -n x", Top(Selection((), ("nodes",), labels="a=b"), True)),
+    ("top node n --no-headers", Top(Selection((Target("nodes", "n"),)), True, headers=False)),
+    ("rollout history deploy/x -n a", RolloutHistory(Target("deploy", "x", "a"))),
+    *(
+        (f"get pods --sort-by={path}", Get(Selection((), ("pods",)), sort_by=("status", "phase")))
+        for path in ("status.phase", ".status.phase", "{status.phase}", "{.status.phase}")
+    ),
+    (
+        "get pods --sort-by=.status.containerStatuses[10].restartCount",
+        Get(Selection((), ("pods",)), sort_by=("status", "containerStatuses", 10, "restartCount")),
+    ),
+    (
+        "get pods --sort-by='.metadata.labels.app\\.kubernetes\\.io/na_me-1'",
+        Get(Selection((), ("pods",)), sort_by=("metadata", "labels", "app.kubernetes.io/na_me-1")),
+    ),
+    # labels, annotations and taints
+    ("label pod a x=1", Relabel("labels", POD, {"x": "1"})),
+    ("annotate pod a x=1", Relabel("annotations", POD, {"x": "1"})),
+    ("label pod a x=1 y= z-", Relabel("labels", POD, {"x": "1", "y": "", "z": None})),
+    ("label pod/a x=a=b- --overwrite", Relabel("labels", POD, {"x": "a=b-"}, True)),
+    ("label pods -l a=b x=1", Relabel("labels", Selection((), ("pods",), labels="a=b"), {"x": "1"})),
+    ("label pods --all x-", Relabel("labels", Selection((), ("pods",), everything=True), {"x": None})),
+    (
+        "label pods --field-selector a=b x-",
+        Relabel("labels", Selection((), ("pods",), fields="a=b"), {"x": None}),
+    ),
+    *(
+        (f"annotate pod a x- -o {form}", Relabel("annotations", POD, {"x": None}, output=form))
+        for form in ("name", "json", "yaml")
+    ),  # type: ignore[arg-type]
+    ("label pod a x- --dry-run=server", Relabel("labels", POD, {"x": None}, dry_run=True)),
+    *(
+        (f"taint {nodes} k=v:{effect}", Taint(("n",), add=(NodeTaint("k", "v", effect),)))
+        for nodes in ("nodes n", "node n", "no n", "node/n", "nodes/n", "no/n")
+        for effect in ("NoSchedule", "PreferNoSchedule", "NoExecute")
+    ),
+    (
+        "taint nodes n k:NoSchedule --overwrite",
+        Taint(("n",), add=(NodeTaint("k", "", "NoSchedule"),), overwrite=True),
+    ),
+    ("taint nodes n k-", Taint(("n",), remove=(NodeTaint("k"),))),
+    ("taint nodes n k:NoExecute-", Taint(("n",), remove=(NodeTaint("k", "", "NoExecute"),))),
+    (
+        "taint nodes -l a=b k=v:NoExecute q:NoSchedule- --dry-run=server",
+        Taint(
+            (), "a=b", (NodeTaint("k", "v", "NoExecute"),), (NodeTaint("q", "", "NoSchedule"),), dry_run=True
+        ),
+    ),
+    ("taint nodes a b k-", Taint(("a", "b"), remove=(NodeTaint("k"),))),
+    ("rollout undo deploy/x", RolloutUndo(Target("deploy", "x"))),
+    ("rollout undo deploy/x --to-revision=0", RolloutUndo(Target("deploy", "x"))),
+    ("rollout undo deploy/x --to-revision=3", RolloutUndo(Target("deploy", "x"), 3)),
+    ("rollout undo deploy/x --dry-run=server", RolloutUndo(Target("deploy", "x"), dry_run=True)),
+    ("drain a --pod-selector=x=y --dry-run=server", Drain(("a",), pods="x=y", dry_run=True)),
+    ("drain a --timeout=1m", Drain(("a",), timeout=60.0)),
+    ("wait --for=delete pod/a --timeout=-1s", Wait(POD, "delete", timeout=604800.0)),
+    ("wait --for=delete pod/a --timeout=0", Wait(POD, "delete", timeout=0.0)),
+    (
+        "wait --for=delete pods --all -A",
+        Wait(Selection((), ("pods",), None, True, everything=True), "delete"),
+    ),
+    ("auth can-i get pods/x", CanI("get", "pods", "x")),
+    ("auth can-i get pods --subresource=log -A", CanI("get", "pods", subresource="log", all_namespaces=True)),
+    ("auth can-i get pods -n a", CanI("get", "pods", namespace="a")),
+    (
+        "logs a --since=2m --timestamps --prefix",
+        Logs(Selection((Target("pods", "a"),)), since=120.0, timestamps=True, prefix=True),
+    ),
+    (
+        "logs a --all-containers -p",
+        Logs(Selection((Target("pods", "a"),)), all_containers=True, previous=True),
+    ),
 ]
 
 
 @pytest.mark.parametrize(("line", "request_"), SAME, ids=[line for line, _ in SAME])
 def test_a_line_is_the_request_that_kubectl_would_make(line: str, request_: Operation) -> None:
     assert read(line) == request_
+
+
+AFTER_DASHES = (
+    *("events", "top pods", "top nodes", "logs a", "rollout history deploy/x", "rollout status deploy/x"),
+    *("wait --for=delete pod/a", "auth can-i get pods", "patch pod a -p {}", "label pod a x=1"),
+    *("annotate pod a x-", "taint nodes n k-", "scale rs/a --replicas=1", "rollout restart rs/a"),
+    *("rollout undo deploy/x", "cordon a", "uncordon a", "drain a", "create job x --from=cj/y"),
+)
+"""A line of each verb that takes no command."""
 
 
 @pytest.mark.parametrize(
@@ -234,6 +339,45 @@ def test_a_line_is_the_request_that_kubectl_would_make(line: str, request_: Oper
         ("get pods -l --", "has no value before --", 2),
         ("get pods --client-key=x", "--client-key is the site's to say", 2),
         ("get pods -Ax", "kubectl get -x is not built in", 2),
+        *((f"{line} -- x", "nothing may stand after --", 0) for line in AFTER_DASHES),
+        ("events x", "'x' is one argument too many", 1),
+        *((f"events --for={of}", "--for takes TYPE/NAME", 1) for of in ("pod", "/x", "pod/", "/")),
+        ("events --types=Normal,Loud", "--types is Normal, Warning, or both", 1),
+        ("events --types=Normal --types=", "--types is Normal, Warning, or both", 2),
+        ("top pods a b", "'b' is one argument too many", 3),
+        ("top pods a -l x=y", "a name and a selector do not go together", 2),
+        ("top pods a -A", "a name and a selector do not go together", 2),
+        ("top nodes -A", "kubectl top nodes -A is not built in", 2),
+        ("top nodes --containers", "kubectl top nodes --containers is not built in", 2),
+        *(
+            (f"get pods --sort-by='{path}'", "is not one field", 2)
+            for path in ("{.a", ".a}", "..a", ".a[*]", ".a[-1]", "[0]", "a b", "{.a}{.b}", ".a.", "")
+        ),
+        ("label pod a", "says nothing to change", 0),
+        ("label x=1 pod a", "the objects stand before what is changed", 1),
+        ("label pod x=1 a", "the objects stand before what is changed", 2),
+        ("label pods x=1", "names no object", 0),
+        ("label pods -A x=1", "kubectl label -A is not built in", 2),
+        ("label pod a =1", "is no change, or one of two", 3),
+        ("label pod a -", "is no change, or one of two", 3),
+        ("label pod a x=1 x-", "is no change, or one of two", 4),
+        ("label pod a x=1 -o wide", "kubectl label -o wide is not built in", 5),
+        ("taint nodes n", "names no taint", 0),
+        ("taint k=v:NoSchedule", "takes nodes", 0),
+        ("taint pods n k=v:NoSchedule", "takes nodes", 0),
+        ("taint nodes k=v:NoSchedule", "one of the two", 0),
+        ("taint nodes n -l a=b k=v:NoSchedule", "one of the two", 0),
+        *(
+            (f"taint nodes n {taint}", "is not KEY=VALUE:EFFECT", 3)
+            for taint in ("k=v", "k=v:Never", ":NoSchedule", ":NoSchedule-", "k:Never-", "=v:NoSchedule")
+        ),
+        ("rollout undo deploy/x --to-revision=-1", "--to-revision cannot be below 0", 3),
+        ("rollout undo deploy/x deploy/y", "takes one object", 3),
+        ("rollout history deploy", "needs one TYPE/NAME", 0),
+        ("rollout history deploy/x deploy/y", "takes one object", 3),
+        ("cordon pod/a", "is no node", 1),
+        ("delete pod a --dry-run", "does not ask the server", 3),
+        ("delete pod a --dry-run=client", "does not ask the server", 3),
     ],
 )
 def test_what_is_not_understood_is_refused_at_its_place(line: str, message: str, word: int) -> None:
@@ -287,6 +431,21 @@ def test_a_duration_is_read_as_go_reads_it(text: str, seconds: float | None) -> 
         ("drain a b", None),
         ("drain -l a=b", None),
         ("delete pods --all", None),
+        ("events --for=pod/x", Target("pod", "x")),
+        ("events", None),
+        ("top pod x", Target("pods", "x")),
+        ("label pod a x=1", Target("pod", "a")),
+        ("label pods -l a=b x=1", None),
+        ("taint nodes n k-", Target("nodes", "n")),
+        ("taint nodes a b k-", None),
+        ("taint nodes -l a=b k-", None),
+        ("rollout history deploy/x", Target("deploy", "x")),
+        ("rollout undo deploy/x", Target("deploy", "x")),
+        ("create job x --from=cj/y", Target("cj", "y")),
+        ("patch pod a -p {}", Target("pod", "a")),
+        ("exec a -- ls", Target("pods", "a")),
+        ("uncordon a", Target("nodes", "a")),
+        ("drain a", Target("nodes", "a")),
     ],
 )
 def test_which_one_object_a_line_is_about(line: str, target: Target | None) -> None:
@@ -326,6 +485,9 @@ def test_what_the_server_can_try_beforehand() -> None:
         "scale rs/a --replicas=VALUE",
         "wait --for=VALUE pod/a",
         "create job x --from=VALUE",
+        "events --for=VALUE",
+        "events --types=VALUE",
+        "taint nodes n VALUE:",
         "delete pod VALUE",
     ],
 )
@@ -347,6 +509,25 @@ RIGHTS: list[tuple[str, bool, bool, list[tuple[str, str, str, str]]]] = [
     ("top nodes", False, False, [("list", "nodes.metrics.k8s.io", "", ""), ("list", "nodes", "", "")]),
     ("describe pod x -n a", False, False, [("get", "pod", "", "a"), ("list", "events", "", "a")]),
     ("describe pods -n a --show-events=false", False, False, [("list", "pods", "", "a")]),
+    ("top node n", False, False, [("get", "nodes.metrics.k8s.io", "", ""), ("get", "nodes", "", "")]),
+    ("top pods -A", False, False, [("list", "pods.metrics.k8s.io", "", "*")]),
+    ("events -n a", False, False, [("list", "events", "", "a")]),
+    ("events -A", False, False, [("list", "events", "", "*")]),
+    ("events", False, False, [("list", "events", "", "")]),
+    ("logs -l a=b -n a", False, False, [("get", "pods", "log", "a"), ("list", "pods", "", "a")]),
+    (
+        "rollout history deploy/x -n a",
+        False,
+        False,
+        [("get", "deploy", "", "a"), ("list", "replicasets", "", "a")],
+    ),
+    (
+        "rollout undo deploy/x -n a",
+        True,
+        True,
+        [("list", "replicasets", "", "a"), ("patch", "deploy", "", "a")],
+    ),
+    ("rollout history deploy/x", False, False, [("get", "deploy", "", ""), ("list", "replicasets", "", "")]),
     ("logs x -n a", False, False, [("get", "pods", "log", "a")]),
     ("exec x -n a -- ls", False, False, [("get", "pods", "exec", "a"), ("create", "pods", "exec", "a")]),
     ("delete pod x -n a", True, True, [("delete", "pod", "", "a")]),
@@ -390,3 +571,87 @@ def test_what_a_line_can_be_asked_bound_to_and_has_to_be_allowed(
 def test_a_line_that_only_the_program_understands_cannot_be_asked_what_it_would_do(line: str) -> None:
     command = understood(shlex.split(line))
     assert command.operation is None and not command.takes_dry_run
+
+
+FLAGS = {
+    "get": """
+        --all-namespaces --field-selector= --ignore-not-found --namespace= --no-headers --output= --selector=
+        --sort-by= -A -l= -n= -o=
+    """,
+    "describe": """
+        --all-namespaces --namespace= --selector= --show-events -A -l= -n=
+    """,
+    "events": """
+        --all-namespaces --for= --namespace= --no-headers --types= -A -n=
+    """,
+    "top pods, top pod, top po": """
+        --all-namespaces --containers --namespace= --no-headers --selector= -A -l=
+        -n=
+    """,
+    "top nodes, top node, top no": """
+        --namespace= --no-headers --selector= -l= -n=
+    """,
+    "logs": """
+        --all-containers --container= --namespace= --prefix --previous --selector= --since=
+        --tail= --timestamps -c= -l= -n= -p
+    """,
+    "rollout history, rollout restart": """
+        --namespace= -n=
+    """,
+    "rollout status": """
+        --namespace= --timeout= --watch -n= -w
+    """,
+    "wait": """
+        --all --all-namespaces --field-selector= --for= --namespace= --selector= --timeout=
+        -A -l= -n=
+    """,
+    "auth can-i": """
+        --all-namespaces --namespace= --quiet --subresource= -A -n= -q
+    """,
+    "label, annotate": """
+        --all --dry-run[=] --field-selector= --namespace= --output= --overwrite --selector=
+        -l= -n= -o=
+    """,
+    "taint": """
+        --dry-run[=] --namespace= --overwrite --selector= -l= -n=
+    """,
+    "exec": """
+        --container= --namespace= --stdin -c= -i -n=
+    """,
+    "delete": """
+        --all --all-namespaces --cascade[=] --dry-run[=] --field-selector= --force --grace-period=
+        --ignore-not-found --namespace= --now --output= --selector= --timeout= --wait -A -l= -n= -o=
+    """,
+    "patch": """
+        --dry-run[=] --namespace= --output= --patch= --type= -n= -o=
+        -p=
+    """,
+    "scale": """
+        --current-replicas= --dry-run[=] --namespace= --replicas= -n=
+    """,
+    "rollout undo": """
+        --dry-run[=] --namespace= --to-revision= -n=
+    """,
+    "cordon, uncordon": """
+        --dry-run[=] --namespace= --selector= -l= -n=
+    """,
+    "drain": """
+        --delete-emptydir-data --delete-local-data --dry-run[=] --force --grace-period= --ignore-daemonsets
+        --namespace= --pod-selector= --selector= --timeout= -l= -n=
+    """,
+    "create job": """
+        --dry-run[=] --from= --namespace= --output= -n= -o=
+    """,
+}
+"""The flags of each verb: `=` takes a value, `[=]` may take one that is joined."""
+
+
+@pytest.mark.parametrize("verbs", FLAGS)
+def test_a_verb_has_the_flags_that_are_built_in_and_no_others(verbs: str) -> None:
+    own = {each.rstrip("=[]"): each for each in FLAGS[verbs].split()}
+    every = {each.rstrip("=[]") for flags in FLAGS.values() for each in flags.split()}
+    for verb, flag in product(verbs.split(", "), every | {"--x", "-x"}):
+        refused = understood([*verb.split(), flag]).refused
+        assert (f"{flag} is not built in" in refused) is (flag not in own), (verb, flag)
+        takes = own.get(flag, "").endswith("=")
+        assert (f"the flag {flag} needs a value" in refused) is takes, (verb, flag)
