@@ -6,6 +6,7 @@ import pty
 import select
 import sys
 import termios
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from io import StringIO
@@ -118,3 +119,68 @@ async def test_a_terminal_that_is_gone_is_said(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setattr(sys, "stdin", nothing)
         with pytest.raises(OSError, match="ioctl"):
             await TerminalInput(StringIO()).quiet()
+
+
+class Out(StringIO):
+    """What is written, and how much of it has been put on the screen."""
+
+    seen = ""
+
+    def flush(self) -> None:
+        self.seen = self.getvalue()
+
+
+async def test_a_prompt_is_seen_before_the_answer_and_the_answer_stands_beside_it(person: Person) -> None:
+    out = Out()
+    asking = asyncio.create_task(TerminalInput(out).ask("Number: \x1b"))
+    await asyncio.sleep(0)
+    assert out.seen == "Number: \\x1b"
+    os.write(person.keyboard, b" 1 \n")
+    assert await asking == " 1 "
+    TerminalInput(out).say("taken\x07")
+    assert out.seen == "Number: \\x1btaken\\x07\n"
+
+
+async def test_an_answer_that_never_comes_keeps_no_program_from_ending(person: Person) -> None:
+    before = set(threading.enumerate())
+    asking = asyncio.create_task(TerminalInput(StringIO()).ask("? "))
+    await asyncio.sleep(0)
+    reading = set(threading.enumerate()) - before
+    assert reading and all(each.daemon for each in reading)
+    os.write(person.keyboard, b"x\n")
+    await asking
+
+
+async def test_what_is_asked_unseen_is_not_shown_and_the_terminal_is_then_as_it_was(person: Person) -> None:
+    before = termios.tcgetattr(person.screen)
+    out = Out()
+    asking = asyncio.create_task(TerminalInput(out).ask_unseen("Password: "))
+    await asyncio.sleep(0)
+    echo = termios.tcgetattr(person.screen)[3] & termios.ECHO
+    os.write(person.keyboard, b"hunter2\n")
+    assert (await asking, echo) == ("hunter2", 0)
+    assert termios.tcgetattr(person.screen) == before
+    assert out.seen == "Password: \n"
+
+
+async def test_the_end_of_the_input_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        with pytest.raises(EOFError, match="the input has ended"):
+            await TerminalInput(StringIO()).ask("? ")
+        assert await TerminalInput(StringIO()).ask_secret("? ") == ""
+
+
+@pytest.mark.parametrize("ends", [0, 1, 2])
+def test_a_person_is_there_only_where_nothing_stands_between(
+    person: Person, monkeypatch: pytest.MonkeyPatch, ends: int
+) -> None:
+    with open(person.screen, "w", closefd=False) as screen, Path(os.devnull).open("w+") as pipe:
+        streams = [screen, screen, screen]
+        monkeypatch.setattr(sys, "stdin", streams[0])
+        monkeypatch.setattr(sys, "stdout", streams[1])
+        assert TerminalInput(screen).at_a_terminal
+        streams[ends] = pipe
+        monkeypatch.setattr(sys, "stdin", streams[0])
+        monkeypatch.setattr(sys, "stdout", streams[1])
+        assert not TerminalInput(streams[2]).at_a_terminal

@@ -1,5 +1,6 @@
 """The moment of acting: what confirms a change, and all that does not."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -427,6 +428,37 @@ async def test_a_name_that_shows_nothing_is_no_second_person(tmp_path: Path) -> 
 
 TO_SIGN = "breakglass: approve this change\nsite     main\nrun 1/1  kubectl delete pod x\nnonce    0123"
 SIGNATURE = "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----\n"
+
+
+async def test_a_second_person_gives_name_and_key_for_a_change_of_one_key(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path, approvals=2, typed="")
+    agreeing(session)
+    app = ConfirmStage(session)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await app.ask(pilot)
+        await app.type(pilot, "Y")
+        await app.until_confirmed(pilot)
+        while "has agreed" not in flat(app):
+            app.clock.time += QUIET * 2
+            await app.type(pilot, "left")
+        await app.type(pilot, *"Yd")
+        assert "> Yd_" in words(app) and len(confirmed(session)) == 1
+        await app.type(pilot, "enter", "Y")
+        while len(confirmed(session)) < 2:
+            await pilot.pause(0.01)
+        assert confirmed(session) == [c.Confirm("Y", "oncall"), c.Confirm("Y", "Yd")]
+
+
+async def test_a_terminal_that_is_gone_does_not_keep_the_dialog_from_opening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = (tmp_path / "terminal").open("w+")
+    gone.close()
+    app = ConfirmStage(asked_to_purge(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        monkeypatch.setattr(sys, "__stdin__", gone)
+        await app.ask(pilot)
+        assert "To run it, type" in flat(app)
 
 
 async def second(app: ConfirmStage, pilot: Pilot[int]) -> None:

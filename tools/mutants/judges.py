@@ -36,6 +36,8 @@ EXAMPLES = 8
 
 PATIENCE = 15.0
 """Seconds of the processor that the tests of one change may take in sum, with each line noted."""
+PATIENCE_ON_SCREEN = 90.0
+"""The same for tests that drive a screen: noting lines makes those take about six times longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Target:
     """Files whose changes the same tests judge, those that kill most of them first.
 
     unless: beginnings of names of tests that are left out, since they take long or are no judges of it.
-    preload: modules of others that the tests need, imported once.
+    preload: modules of others that the tests need, imported once. patience: as PATIENCE.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Target:
     tests: tuple[str, ...]
     unless: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
+    patience: float = PATIENCE
 
 
 _SLOW = (
@@ -172,11 +175,13 @@ TARGETS = (
         (
             "tests.cli.test_plain",
             "tests.cli.test_terminal_input",
+            "tests.tui.test_confirm_lines",
             "tests.tui.test_confirm",
             "tests.tui.test_typed_ahead",
         ),
         (),
         (*_YAML, "cel_expr_python", "aiohttp", "kubernetes", "httpx", "textual.app", "textual.pilot"),
+        PATIENCE_ON_SCREEN,
     ),
 )
 
@@ -338,7 +343,7 @@ class Seen:
     calls: tuple[Call, ...]
     imported: frozenset[int]
 
-    def that_could_find(self, lines: frozenset[int], file: str) -> list[Call]:
+    def that_could_find(self, lines: frozenset[int], file: str, patience: float) -> list[Call]:
         """The calls that go through one of these lines, the quickest first, as many as the patience is for.
         Without lines, all calls: first those that go through the file at all."""
         if lines and not lines & self.imported:
@@ -347,7 +352,7 @@ class Seen:
             # Here each module is imported anew, which takes longer than most tests: one after the other.
             found = self._by_module(Path(file).stem)
         spent = accumulate(each.seconds for each in found)
-        return [each for each, so_far in zip(found, spent, strict=True) if so_far <= PATIENCE]
+        return [each for each, so_far in zip(found, spent, strict=True) if so_far <= patience]
 
     def _by_module(self, stem: str) -> list[Call]:
         """All calls, those that go through the file first; of the module that is named after it, then of that

@@ -105,7 +105,9 @@ def judged(target: Target, seen: Seen, found: Iterable[Mutant]) -> Iterator[Verd
                     yield verdict
         os.waitpid(process, 0)
     for mutant in outer:
-        yield _judged(target, mutant, seen.that_could_find(mutant.lines, mutant.file), imported=False)
+        yield _judged(
+            target, mutant, seen.that_could_find(mutant.lines, mutant.file, target.patience), imported=False
+        )
 
 
 def _judge_functions(target: Target, seen: Seen, found: Sequence[Mutant], answer: BinaryIO) -> None:
@@ -114,7 +116,7 @@ def _judge_functions(target: Target, seen: Seen, found: Sequence[Mutant], answer
     judges.import_tests(target)
     for number, mutant in enumerate(found):
         possible = _exchanged(ROOT / mutant.file, mutant.make(), try_only=True)
-        calls = seen.that_could_find(mutant.lines, mutant.file)
+        calls = seen.that_could_find(mutant.lines, mutant.file, target.patience)
         verdict = _judged(target, mutant, calls, imported=True) if possible else None
         answer.write(f"{number}\n".encode() + pickle.dumps(verdict))
         answer.flush()

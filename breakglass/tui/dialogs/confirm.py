@@ -110,7 +110,7 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         _flush_terminal_input()
         self._begin()
-        self.watch(self.query_one("#confirm-body"), "scroll_y", self._draw_more, init=False)
+        self.watch(self.query_one("#confirm-body"), "scroll_y", self._draw_more)
 
     def _begin(self) -> None:
         """Start asking one person, deaf at first."""
