@@ -360,3 +360,70 @@ def test_the_digest_covers_what_is_not_shown() -> None:
     assert digest_of([prepared("tool", b"a")]) != digest_of([prepared("tool", b"b")])
     assert digest_of([prepared("x" * 2000 + "a")]) != digest_of([prepared("x" * 2000 + "b")])
     assert digest_of([prepared("a"), prepared("b")]) != digest_of([prepared("b"), prepared("a")])
+
+
+def test_the_text_names_all_that_is_approved(tmp_path: Path) -> None:
+    state = replace(
+        EMPTY, site="lab", mode="live", runbook="reset", session="s-1", operator="oncall", production=True
+    )
+    shown = [prepared("reboot"), prepared("poweroff")]
+    said = text_to_sign(state, "0123456789abcdef0123", "reset", 2, shown, "")
+    nonce = said.rpartition(" ")[2]
+    assert re.fullmatch("[0-9a-f]{32}", nonce)
+    digest = digest_of(shown)
+    where = shown[0].where
+    assert said.split("\n") == [
+        "breakglass: approve this change",
+        "site     lab (production), live",
+        "runbook  reset, sha256 0123456789abcdef",
+        "step     reset, attempt 2",
+        "session  s-1",
+        "asked by oncall",
+        "run 1/2  reboot",
+        *([f"on       {where}"] if where else ["on"]),
+        "run 2/2  poweroff",
+        *([f"on       {where}"] if where else ["on"]),
+        "breaks   not said",
+        f"sha256   {digest}",
+        f"nonce    {nonce}",
+    ]
+    other = text_to_sign(replace(state, production=False), "0" * 64, "reset", 1, shown, "all logins")
+    assert "site     lab, live" in other and "breaks   all logins" in other
+    assert other.rpartition(" ")[2] != nonce
+
+
+def test_the_digest_is_another_for_each_part_of_a_request() -> None:
+    one = prepared("reboot", b"x")
+    request = one.request
+    assert isinstance(request, SshRequest)
+    others = [
+        replace(one, where="elsewhere"),
+        replace(one, request=replace(request, host="node9")),
+        replace(one, request=replace(request, argv=("reboot", "--force"))),
+        replace(one, request=replace(request, stdin=b"y")),
+        replace(one, request=replace(request, timeout=request.timeout + 1)),
+    ]
+    digests = {digest_of([each]) for each in (one, *others)} | {digest_of([one, one]), digest_of([])}
+    assert len(digests) == len(others) + 3
+    assert digest_of([one]) == digest_of([prepared("reboot", b"x")])
+
+
+@pytest.mark.parametrize(
+    ("impact", "rows"),
+    [
+        ("x" * 67, ["breaks   " + "x" * 67]),
+        ("x" * 68, ["breaks   " + "x" * 67, "         x"]),
+        ("x" * 60 + " " + "y" * 10, ["breaks   " + "x" * 60, "          " + "y" * 10]),
+        ("x" * 30 + " " + "y" * 60, ["breaks   " + "x" * 30 + " " + "y" * 36, "         " + "y" * 24]),
+        ("a  b", ["breaks   a \\x20b"]),
+        (" a ", ["breaks   \\x20a\\x20"]),
+        ("a\tb\x7f\u00e9", ["breaks   a\\tb\\x7f\\xe9"]),
+    ],
+)
+def test_a_long_or_odd_value_is_broken_and_written_so_that_it_can_be_copied(
+    impact: str, rows: list[str]
+) -> None:
+    lines = text_to_sign(EMPTY, "", "s", 1, [], impact).split("\n")
+    begin = next(at for at, line in enumerate(lines) if line.startswith("breaks"))
+    assert lines[begin : begin + len(rows)] == rows
+    assert lines[begin + len(rows)].startswith("sha256")
