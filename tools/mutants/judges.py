@@ -85,7 +85,7 @@ TARGETS = (
         "shell",
         ("breakglass/policy/shell*.py",),
         (
-            *_policy("shell", "shell_corners", "word_lists", "cases", "injection"),
+            *_policy("parsed", "shell", "shell_corners", "word_lists", "cases", "injection"),
             "tests.runbook.test_shell_text",
         ),
         _SLOW,
