@@ -38,9 +38,10 @@ from breakglass.rehearsal.world import NAMES
 from breakglass.runbook.expression import Expression, check, expect
 from breakglass.runbook.template import Template
 from breakglass.values import Json
+from breakglass.yamlio.json_schema import schema_of
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.record import shape_of
-from breakglass.yamlio.shape import Unreadable, schema_of
+from breakglass.yamlio.shape import Unreadable
 from breakglass.yamlio.source import MappingNode, Node, ScalarNode, compose
 from breakglass.yamlio.text_file import ReadText, read_trusted_text
 

@@ -14,9 +14,10 @@ from breakglass.runbook.lint import lint
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.probes import KnownProbes
 from breakglass.values import Json
+from breakglass.yamlio.json_schema import schema_of
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.record import shape_of
-from breakglass.yamlio.shape import Unreadable, schema_of
+from breakglass.yamlio.shape import Unreadable
 from breakglass.yamlio.source import Node, compose
 from breakglass.yamlio.text_file import ReadText, read_text, read_trusted_text
 

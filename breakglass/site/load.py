@@ -23,9 +23,10 @@ from pathlib import Path
 
 from breakglass.site.model import Site
 from breakglass.values import Json
+from breakglass.yamlio.json_schema import schema_of
 from breakglass.yamlio.position import InvalidFileError, Problem
 from breakglass.yamlio.record import shape_of
-from breakglass.yamlio.shape import Unreadable, schema_of
+from breakglass.yamlio.shape import Unreadable
 from breakglass.yamlio.source import compose
 from breakglass.yamlio.text_file import read_trusted_text
 

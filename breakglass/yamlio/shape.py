@@ -25,7 +25,6 @@ from breakglass.yamlio.shape_base import (
     expected,
     meant,
     read_as,
-    schema_of,
 )
 from breakglass.yamlio.shape_values import (
     BOOLEAN,
@@ -75,7 +74,6 @@ __all__ = [
     "one_or_more",
     "plain",
     "read_as",
-    "schema_of",
     "text",
 ]
 

@@ -65,15 +65,6 @@ def read_as(shape: Shape[T], node: Node) -> T:
     return value
 
 
-def schema_of(shape: Shape[T], title: str) -> Schema:
-    """A whole JSON Schema (draft 2020-12) for files of this shape."""
-    definitions: Definitions = {}
-    body = shape.schema(definitions)
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    named: Json = {name: definitions[name] for name in sorted(definitions)}
-    return {"$schema": dialect, "title": title, **body, "$defs": named}
-
-
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant."""
     folded = {each.lower().replace("_", "-"): each for each in known}

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.values import Json
+from breakglass.yamlio.json_schema import schema_of
 from breakglass.yamlio.position import InvalidFileError, Position
 from breakglass.yamlio.record import (
     NOT_WRITTEN,
@@ -25,7 +26,6 @@ from breakglass.yamlio.shape import (
     list_of,
     mapping_of,
     read_as,
-    schema_of,
 )
 from breakglass.yamlio.source import parse
 from tests.runbook.format_support import place, unmarked

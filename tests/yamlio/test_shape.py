@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from breakglass.yamlio.json_schema import schema_of
 from breakglass.yamlio.position import InvalidFileError
 from breakglass.yamlio.record import key, record, shape_of
 from breakglass.yamlio.shape import (
@@ -19,7 +20,6 @@ from breakglass.yamlio.shape import (
     list_of,
     number,
     read_as,
-    schema_of,
     text,
 )
 from breakglass.yamlio.shape_base import nearest
