@@ -1,7 +1,7 @@
 """Which command a question takes, and what is told to those who look on, without a walk around it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ STARTED = e.SessionStarted(
 
 
 @asynccontextmanager
-async def writer(folder: Path) -> AsyncIterator[JournalWriter]:
+async def writer(folder: Path) -> AsyncGenerator[JournalWriter]:
     folder.mkdir(exist_ok=True)
     made = JournalWriter(open_journal(folder, create=True))
     await made.record(STARTED)
