@@ -100,7 +100,7 @@ class Scanner(ABC):
                 pieces.extend(self._double_quoted())
             elif self.peek() == "\\":
                 pieces.append(self._escaped())
-            elif self.peek() in ("$", "`") and self.peek():
+            elif self.peek() in ("$", "`"):
                 pieces.append(self._expansion(quoted=False))
             else:
                 break

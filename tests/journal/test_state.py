@@ -405,3 +405,10 @@ def test_a_trail_is_a_sequence_that_its_successors_leave_alone() -> None:
             one[beyond]
     assert one == Trail([first, second], 1) and one != two and two != other and one != [first]
     assert hash(one) == hash(Trail([first], 1))
+
+
+def test_what_an_attempt_comes_to_leaves_the_state_of_before_as_it_was() -> None:
+    before = state_of(e.StepStarted("purge", 1), intended(), polled(False))
+    kept = deepcopy(before)
+    after = reduce(apply, recorded([polled(True), finished("succeeded")]), before)
+    assert before == kept and after.steps["purge"] != before.steps["purge"]

@@ -167,3 +167,65 @@ def test_a_word_that_is_reserved_in_some_shell_is_no_programs_name(word: str) ->
 @pytest.mark.parametrize("text", ["time -p ls", "time time ls", "time -- ls"])
 def test_an_option_of_time_may_be_a_programs_name(text: str) -> None:
     assert "write /usr/bin/time" in str(refused(text))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "if",
+        "then",
+        "elif",
+        "else",
+        "fi",
+        "for",
+        "in",
+        "do",
+        "done",
+        "while",
+        "until",
+        "case",
+        "esac",
+        "{",
+        "}",
+        "!",
+        "function",
+        "select",
+        "coproc",
+    ],
+)
+def test_a_word_of_the_shells_own_is_no_pattern_of_a_case(word: str) -> None:
+    refused(f"case $x in {word}) ls;; esac")
+    assert parse(f"case $x in '{word}') ls;; esac")
+
+
+def test_a_comment_behind_the_words_of_a_loop_hides_what_it_holds() -> None:
+    (_, command) = parse("for x in a # b; do rm f\ndo ls; done")
+    assert command.words == ("ls",)
+    (_, command) = parse("for x in a#b; do ls; done")
+    assert command.words == ("ls",)
+
+
+@pytest.mark.parametrize("following", ["-a", "?", "*", "@", "#", "!", ".", "/"])
+def test_what_stands_behind_a_name_is_text_in_every_shell(following: str) -> None:
+    (command,) = parse(f"ls $x{following}")
+    assert len(command.words) == 2
+
+
+@pytest.mark.parametrize("following", ["{a,b}", "\u00e9", "\u20ac", "[1]", ":h"])
+def test_what_some_shell_reads_into_a_name_is_refused(following: str) -> None:
+    assert "what follows is read differently" in str(refused(f"ls $x{following}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"), [("ls <;", ";"), ("ls >|;", ";"), ("ls >&;", ";"), ("ls > )", ")")]
+)
+def test_a_redirection_without_a_file_is_no_process_substitution(text: str, sign: str) -> None:
+    assert "process substitution" not in str(refused(text))
+
+
+def test_how_to_write_what_a_dollar_cannot_stand_before_is_said() -> None:
+    for quote in ("'", '"'):
+        assert f"${quote}…{quote} is read differently by some shells" in str(refused(f"ls ${quote}a{quote}"))
+        assert "a $ that expands nothing" in str(refused('ls "$\'a"'))
+    assert "this form of ${…} is not understood" in str(refused("ls ${x@Q}"))
+    assert "a $ that expands nothing" in str(refused("ls $~"))
