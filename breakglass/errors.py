@@ -13,6 +13,7 @@
       * JournalUnwritableError: what must be on disk is not; nothing may be sent now
     * OutputStoreError: the output of a request could not be kept
     * SecretError: a secret that cannot be had
+    * LocalProgramError: a program of this machine that cannot or must not be run
     * RouteError, ClientConfigError: the way to an SSH host
     * ForwardError: a port-forward through a cluster
     * SiteFileError, ReportFileError, NotServedError: what `site`, `report` and `serve` were to make

@@ -5,6 +5,7 @@ What came back goes to standard output, everything else to standard error.
 examples:
   breakglass exec --site site.yaml kubectl get pods -n vault
   breakglass exec --site site.yaml ssh node2 -- uptime
+  breakglass exec --site site.yaml local vault status
   breakglass exec --site site.yaml http get vault /v1/sys/health
   breakglass exec --site site.yaml --dry-run kubectl delete pod vault-0 -n vault
 """
@@ -34,7 +35,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--cluster", help="a cluster of the site; needed where it has several")
     parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="default: 30")
     parser.add_argument("--dry-run", action="store_true", help="show a change, and ask the API server")
-    parser.add_argument("words", nargs=REMAINDER, metavar="ACTION", help="kubectl …, ssh HOST -- …, http …")
+    parser.add_argument(
+        "words", nargs=REMAINDER, metavar="ACTION", help="kubectl …, ssh HOST -- …, local …, http …"
+    )
 
 
 def run(arguments: Namespace) -> int:

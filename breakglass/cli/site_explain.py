@@ -1,4 +1,5 @@
-"""Say how the program would get into a host or a cluster, and from which file and line each value comes.
+"""Say how the program would get into a host or a cluster, or which file a program of this machine is, and
+from which file and line each value comes.
 
 For a host the names are those of `ssh -G`, which is asked where `ssh` is installed: so the commands of
 `Match exec` run, and names are looked up where CanonicalizeHostname says so. Nothing is connected to.
@@ -6,6 +7,7 @@ For a host the names are those of `ssh -G`, which is asked where `ssh` is instal
 examples:
   breakglass site explain pve --site site.yaml
   breakglass site explain main --site site.yaml --json
+  breakglass site explain vault --site site.yaml
 """
 
 import json
@@ -23,11 +25,11 @@ from breakglass.yamlio.source import MappingNode, parse
 
 
 class NotOfTheSiteError(UserError):
-    """The site has no host and no cluster of a name."""
+    """The site has no host, cluster or program of a name."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", help="a host or a cluster of the site")
+    parser.add_argument("name", help="a host, a cluster or a program of the site")
     parser.add_argument("--site", type=Path, required=True, help="the site file")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     parser.set_defaults(run_action=run)
@@ -37,8 +39,8 @@ def run(arguments: Namespace) -> int:
     site = load_site(arguments.site)
     explained = _explained(site, arguments.name, arguments.site)
     if not explained:
-        names = (*site.hosts, *site.clusters)
-        raise NotOfTheSiteError(site.lacks("host and no cluster", arguments.name, names))
+        names = (*site.hosts, *site.clusters, *site.local.programs)
+        raise NotOfTheSiteError(site.lacks("host, cluster or program", arguments.name, names))
     for kind, facts in explained:
         if arguments.json:
             print(json.dumps(_json(kind, arguments.name, site, facts), ensure_ascii=False))
@@ -49,7 +51,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _explained(site: Site, name: str, file: Path) -> list[tuple[str, list[Fact]]]:
-    """What there is of a name: mostly one, a host or a cluster."""
+    """What there is of a name: mostly one, a host, a cluster or a program."""
     found: list[tuple[str, list[Fact]]] = []
     if name in site.hosts:
         from breakglass.transport.ssh.explain import explain_host
@@ -61,6 +63,11 @@ def _explained(site: Site, name: str, file: Path) -> list[tuple[str, list[Fact]]
 
         places = _places(site, file, "clusters", name)
         found.append(("cluster", explain_cluster(site.clusters[name], places)))
+    if name in site.local.programs:
+        from breakglass.transport.local import explain_program
+
+        places = _places(site, file, "local", "programs")
+        found.append(("program", explain_program(name, site.local, places)))
     return found
 
 

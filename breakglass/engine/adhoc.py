@@ -14,7 +14,7 @@ from pathlib import Path
 from breakglass.errors import UserError
 from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.risk import Assessment, Risk
-from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, LocalAction, SshAction
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import Confirmation, Step
@@ -77,6 +77,9 @@ def _action(words: list[str], cluster: str | None) -> tuple[Action, str]:
         case ["ssh", host, "--", _, *_]:
             command = tuple(_literal(word) for word in words[3:])
             return SshAction(_literal(host), command, shell=False, position=HERE), host
+        case ["local", "--", program, *_] | ["local", program, *_] if not program.startswith("-"):
+            command = words[2:] if words[1] == "--" else words[1:]
+            return LocalAction(tuple(_literal(word) for word in command), shell=False, position=HERE), program
         case ["http", method, endpoint] if method.lower() in METHODS:
             return HttpAction(method.lower(), endpoint, HERE), endpoint
         case ["http", method, endpoint, path] if method.lower() in METHODS:
@@ -86,6 +89,7 @@ def _action(words: list[str], cluster: str | None) -> tuple[Action, str]:
                 f"{shlex.join(words)!r} is no action. Write one of:\n"
                 "  kubectl VERB …              as kubectl takes it\n"
                 "  ssh HOST -- COMMAND …       a host of the site; each word becomes one argument\n"
+                "  local PROGRAM …             a program of this machine that the site names\n"
                 "  http METHOD ENDPOINT [PATH] an endpoint of the site"
             )
 

@@ -22,10 +22,11 @@ from breakglass.runbook.actions import SshAction
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.rights import Right, rights_of
 from breakglass.runbook.steps import Step
-from breakglass.site.model import Endpoint, Host, PromptSecret, Site
+from breakglass.site.model import Endpoint, Host, LocalPrograms, PromptSecret, Site
 from breakglass.site.secrets import SecretError
 from breakglass.threads import in_thread
 from breakglass.transport.base import Fault, HttpRequest, KubectlRequest, SshRequest
+from breakglass.transport.local_program import LocalProgramError, look_at
 from breakglass.values import Json
 
 PATIENCE = 8.0
@@ -87,6 +88,7 @@ async def checks(
 def _looks(site: Site, runbooks: list[Runbook], gateway: Gateway, patience: float) -> list[Look]:
     clusters = {name for each in runbooks for name in each.uses.clusters}
     endpoints = {name for each in runbooks for name in each.uses.endpoints}
+    programs = {name for each in runbooks for name in each.uses.programs}
     secrets = {name for each in runbooks for name in each.uses.secrets}
     looks: list[Look] = []
     looks += [
@@ -100,6 +102,9 @@ def _looks(site: Site, runbooks: list[Runbook], gateway: Gateway, patience: floa
     looks += [
         _bound(_endpoint, gateway, site.endpoints[name], patience)
         for name in sorted(endpoints & {*site.endpoints})
+    ]
+    looks += [
+        _bound(_program, site.local, name, patience) for name in sorted(programs & {*site.local.programs})
     ]
     looks += [_bound(_secret, gateway, site, name, patience) for name in sorted(secrets & {*site.secrets})]
     if site.signers is not None:
@@ -135,8 +140,7 @@ def _hosts(site: Site, runbooks: list[Runbook]) -> dict[str, bool]:
 
 
 def _ssh_actions(step: Step) -> list[SshAction]:
-    verify = step.verify.action if step.verify is not None else None
-    return [each for each in (step.action, verify, step.preview) if isinstance(each, SshAction)]
+    return [each for each in step.actions if isinstance(each, SshAction)]
 
 
 async def _cluster(
@@ -269,6 +273,21 @@ def _certificate(name: str, tls: Mapping[str, Json] | None) -> Check:
     )
 
 
+async def _program(local: LocalPrograms, name: str, patience: float) -> list[Check]:
+    label = f"program {name}"
+    if local.answers is not None:
+        return [Check(label, "ok", "simulated")]
+    path = local.programs[name]
+    try:
+        found = await in_thread(lambda: look_at(name, path), deadline=patience)
+    except LocalProgramError as error:
+        return [Check(label, "failed", str(error), "", "configuration")]
+    except TimeoutError:
+        return [Check(label, "failed", f"{path} could not be looked at in {patience:.0f} s", "", "timeout")]
+    leads = f", which leads to {found.leads_to}" if found.leads_to != path else ""
+    return [Check(label, "ok", f"{path}{leads}; runs as {local.where}")]
+
+
 async def _secret(gateway: Gateway, site: Site, name: str, patience: float) -> list[Check]:
     label = f"secret {name}"
     if isinstance(site.secrets[name], PromptSecret):
@@ -299,6 +318,7 @@ async def _missing(site: Site, runbooks: list[Runbook]) -> list[Check]:
         "cluster": (lambda book: book.uses.clusters, site.clusters),
         "host": (lambda book: book.uses.hosts, site.hosts),
         "endpoint": (lambda book: book.uses.endpoints, site.endpoints),
+        "program": (lambda book: book.uses.programs, site.local.programs),
         "secret": (lambda book: book.uses.secrets, site.secrets),
         "variable": (lambda book: book.uses.variables, site.variables),
     }
@@ -306,7 +326,8 @@ async def _missing(site: Site, runbooks: list[Runbook]) -> list[Check]:
         for book in runbooks:
             for name in used(book):
                 if name not in there:
-                    mend = f"name it under {kind}s in {site.path or 'the site file'}"
+                    under = "local.programs" if kind == "program" else f"{kind}s"
+                    mend = f"name it under {under} in {site.path or 'the site file'}"
                     found.append(
                         Check(f"{kind} {name}", "failed", f"{book.name} uses it", mend, "configuration")
                     )

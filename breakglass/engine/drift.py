@@ -19,6 +19,7 @@ from breakglass.journal.state import State
 from breakglass.runbook.load import whole_text
 from breakglass.runbook.model import Runbook
 from breakglass.site.model import Cluster, Site
+from breakglass.transport.local_program import LocalProgramError, look_at
 from breakglass.values import Json
 
 MOST_LINES = 400
@@ -63,7 +64,9 @@ def digest(text: str) -> str:
 
 def current_baseline(runbook: Runbook, site: Site) -> Baseline:
     """The texts as they are now. Reads files, so it blocks."""
-    return Baseline(whole_text(runbook), "\n".join(_site_lines(site)) + "\n" if site.path is not None else "")
+    return Baseline(
+        whole_text(runbook), "\n".join(_site_lines(site, runbook)) + "\n" if site.path is not None else ""
+    )
 
 
 def keep(folder: SessionFolder, baseline: Baseline) -> None:
@@ -125,7 +128,7 @@ def _shown_lines(text: str) -> list[str]:
     return text.replace("\0", "\n").split("\n")
 
 
-def _site_lines(site: Site) -> Iterator[str]:
+def _site_lines(site: Site, runbook: Runbook) -> Iterator[str]:
     yield site.source
     for cluster in site.clusters.values():
         yield f"# cluster {cluster.name}"
@@ -133,9 +136,23 @@ def _site_lines(site: Site) -> Iterator[str]:
     for file in dict.fromkeys(host.ssh_config for host in site.hosts.values()):
         yield f"# {file or 'the SSH configuration of the user and the system'}"
         yield from _ssh_lines(file)
+    for name in runbook.uses.programs:
+        if name in site.local.programs:
+            yield f"# program {name}"
+            yield _program_line(name, site.local.programs[name])
     if site.signers is not None:
         yield f"# {site.signers}"
         yield _text_of(site.signers)
+
+
+def _program_line(name: str, path: str) -> str:
+    """Which file a program of this machine is: another one may do something else."""
+    try:
+        found = look_at(name, path)
+    except LocalProgramError as error:
+        return f"cannot be run: {error}"
+    _, _, size, modified, _ = found.identity
+    return f"{path} leads to {found.leads_to}, {size} bytes, written {modified // 10**9}"
 
 
 def _cluster_lines(cluster: Cluster) -> Iterator[str]:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, cast
 
 from breakglass.engine.clock import Clock
 from breakglass.engine.scope import result_value
+from breakglass.errors import PreparationError
 from breakglass.network_guard import only_to
-from breakglass.runbook.actions import Action
+from breakglass.runbook.actions import Action, LocalAction
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.faults import OUTPUT_LIMIT
+from breakglass.runbook.local_text import local_objection, started_of
 from breakglass.runbook.template import Template
 from breakglass.site.model import KubernetesSecret, PortForward, Site
 from breakglass.site.secrets import SecretError, SecretStore
@@ -28,6 +30,8 @@ from breakglass.transport.base import (
     Fault,
     HttpRequest,
     KubectlRequest,
+    LocalProgram,
+    LocalRequest,
     OutputLimitError,
     ProbeRequest,
     Request,
@@ -38,6 +42,7 @@ from breakglass.transport.base import (
     Transport,
 )
 from breakglass.transport.http.endpoint import Forward
+from breakglass.transport.local_program import LocalProgramError, look_at
 from breakglass.transport.output import LARGEST_TEXT, Finished, OutputStoreError, Recorder, shortened
 from breakglass.transport.sanitize import visible_line
 from breakglass.values import Json
@@ -50,8 +55,12 @@ PACKAGES: Mapping[type[Request], str] = {
     KubectlRequest: "breakglass.transport.kubectl",
     SshRequest: "breakglass.transport.ssh",
     HttpRequest: "breakglass.transport.http.transport",
+    LocalRequest: "breakglass.transport.local",
     ProbeRequest: "breakglass.probe",
 }
+
+LOOK = 5.0
+"""Seconds to look at programs of this machine, which may be on a file server."""
 
 SECRET_NAME = re.compile(r"\bsecrets\.([A-Za-z_][A-Za-z0-9_]*)")
 
@@ -109,6 +118,28 @@ class Gateway:
         names = secret_names(action)
         shown: dict[str, Json] = {name: f"«secret {name}»" for name in names}
         return shown, {name: await self.secrets.resolve(name) for name in names}
+
+    async def programs(self, action: Action) -> tuple[LocalProgram, ...]:
+        """The programs of this machine that an action starts, each looked at just now. Those of a simulated
+        world are nowhere.
+
+        Raises PreparationError for one that the site does not name, or that must not or cannot be run.
+        """
+        if not isinstance(action, LocalAction):
+            return ()
+        if wrong := local_objection(action, self.site.says.programs):
+            raise PreparationError(f"site {self.site.name}: {wrong}")
+        paths = self.site.local.programs
+        wanted = {each.word for each in started_of(action)}
+        names = [name for name, path in paths.items() if name in wanted or path in wanted]
+        if self.site.local.answers is not None:
+            return tuple(LocalProgram(name, paths[name]) for name in names)
+        try:
+            return await in_thread(lambda: tuple(look_at(name, paths[name]) for name in names), deadline=LOOK)
+        except TimeoutError:
+            raise PreparationError(f"{', '.join(names)}: cannot be looked at in {LOOK:.0f} s") from None
+        except LocalProgramError as error:
+            raise PreparationError(str(error)) from error
 
     async def send(
         self,
@@ -227,6 +258,12 @@ class Gateway:
             from breakglass.transport.http.transport import Http
 
             return Http(self.site, self.secrets, forward=self._forward)
+        if kind is LocalRequest:
+            from breakglass.transport.local import Local, SimulatedLocal
+
+            if self.site.local.answers is not None:
+                return SimulatedLocal(self.site.local.answers, self.site, self.secrets)
+            return Local(self.site.local.environment, self.secrets.redactor.add)
         return Probes(self.site, self.secrets, self._forward)
 
     async def _kubectl(self) -> "Kubectl":
@@ -248,6 +285,8 @@ def _destination(request: Request) -> str:
             return f"host {name}"
         case HttpRequest(endpoint=name):
             return f"endpoint {name}"
+        case LocalRequest():
+            return "this machine"
         case ProbeRequest(name=name):
             return f"probe {name}"
 

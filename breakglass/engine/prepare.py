@@ -8,23 +8,31 @@ are reads.
 
 import json as jsonlib
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from breakglass.engine.admission import require_planned_risk, require_read
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway
 from breakglass.engine.scope import Scopes
 from breakglass.errors import PreparationError
-from breakglass.policy.commands import judge_method
+from breakglass.policy.commands import SYSTEM_FOLDERS, judge_method
 from breakglass.policy.kubectl.operations import KubectlCommand
 from breakglass.policy.kubectl.parse import understood
+from breakglass.policy.local_programs import objection, started_by
 from breakglass.policy.risk import Assessment, Judgement, Knowledge
-from breakglass.runbook.actions import HttpAction, KubectlAction, ProbeAction, ReachingAction, SshAction
+from breakglass.runbook.actions import (
+    HttpAction,
+    KubectlAction,
+    LocalAction,
+    ProbeAction,
+    ReachingAction,
+    SshAction,
+)
 from breakglass.runbook.arguments import render_stdin, render_words
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.http_text import render_body, render_header, render_path
-from breakglass.runbook.risk import HARMLESS, judged_kubectl, judged_ssh
+from breakglass.runbook.risk import HARMLESS, judged_kubectl, judged_local, judged_ssh
 from breakglass.runbook.shell_text import render_shell
 from breakglass.runbook.template import (
     Template,
@@ -37,7 +45,16 @@ from breakglass.runbook.template import (
 from breakglass.site.model import Endpoint, Site
 from breakglass.site.redaction import MARK, Redactor, texts_of
 from breakglass.site.secrets import SecretError
-from breakglass.transport.base import SUDO, HttpRequest, KubectlRequest, ProbeRequest, Request, SshRequest
+from breakglass.transport.base import (
+    SUDO,
+    HttpRequest,
+    KubectlRequest,
+    LocalProgram,
+    LocalRequest,
+    ProbeRequest,
+    Request,
+    SshRequest,
+)
 from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
 
@@ -111,8 +128,10 @@ class Preparer:
         """The two forms. They differ only where a secret is put in, and are one where there is none."""
         site, limit = self.gateway.site, self.clock.deadline(timeout)
 
+        programs = await self.gateway.programs(action)
+
         def made(action: ReachingAction, scope: Scope) -> Prepared:
-            return prepare(action, site, scope, timeout=limit, pinned=pinned)
+            return prepare(action, site, scope, timeout=limit, pinned=pinned, programs=programs)
 
         try:
             shown_secrets, secrets = await self.gateway.secret_values(action)
@@ -140,8 +159,9 @@ def prepare(
     timeout: float,
     pinned: Pinned | None = None,
     dry_run: bool = False,
+    programs: Sequence[LocalProgram] = (),
 ) -> Prepared:
-    """Render an action against a scope.
+    """Render an action against a scope. programs: those of this machine that it starts.
 
     Raises PreparationError for a name that the site does not have, and EvaluationError for a value that is
     missing or must not stand where it would.
@@ -153,6 +173,8 @@ def prepare(
             return _ssh(action, site, scope, timeout)
         case HttpAction():
             return _http(action, site, scope, timeout)
+        case LocalAction():
+            return _local(action, site, scope, timeout, programs)
         case ProbeAction():
             arguments = {name: render_tree(tree, scope) for name, tree in action.arguments.items()}
             shown = " ".join(f"{name}={_inline(value)}" for name, value in arguments.items())
@@ -168,6 +190,7 @@ def holds_mark(request: Request) -> bool:
         case (
             KubectlRequest(command=KubectlCommand(argv=argv), stdin=stdin)
             | SshRequest(argv=argv, stdin=stdin)
+            | LocalRequest(argv=argv, stdin=stdin)
         ):
             texts = [*argv, (stdin or b"").decode(errors="replace")]
         case HttpRequest(path=path, query=query, headers=headers, body=body):
@@ -230,6 +253,41 @@ def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepare
     address = host.address if host.port is None else f"{host.address}:{host.port}"
     where = f"{host.user}@{name} ({address})" if host.user else f"{name} ({address})"
     return Prepared(SshRequest(name, argv, timeout, stdin), "ssh", command, where, judgement)
+
+
+def _local(
+    action: LocalAction, site: Site, scope: Scope, timeout: float, programs: Sequence[LocalProgram]
+) -> Prepared:
+    if action.shell:
+        script = render_shell(action.words[0], scope)
+        argv, command = script.argv, script.shown
+        words, places = (command,), ()
+    else:
+        argv = words = render_words(action.words, scope)
+        command = shlex.join(argv)
+        started = started_by(argv)
+        if wrong := objection(started, {each.name: (each.path,) for each in programs}):
+            raise PreparationError(wrong)
+        places = tuple(at for each in started if (at := each.place) is not None and "/" not in each.word)
+    leads = {each.name: (each.path, each.leads_to) for each in programs}
+    judgement = judged_local(
+        words, replace(site.says, programs=leads), shell=action.shell, fed=action.stdin is not None
+    )
+    stdin = render_stdin(action.stdin, scope).encode() if action.stdin is not None else None
+    request = LocalRequest(argv, timeout, tuple(programs), places, action.shell, stdin)
+    where = "; ".join((site.local.where, *(_whence(each) for each in programs if _whence(each))))
+    return Prepared(request, "local", command, where, judgement)
+
+
+def _whence(program: LocalProgram) -> str:
+    """Which file a program is, where its name does not say so."""
+    usual = (
+        program.path.rpartition("/")[2] == program.name and program.path.rpartition("/")[0] in SYSTEM_FOLDERS
+    )
+    linked = program.leads_to and program.leads_to.rpartition("/")[2] != program.name
+    if usual and not linked:
+        return ""
+    return f"{program.name} is {program.path}" + (f", which leads to {program.leads_to}" if linked else "")
 
 
 def _http(action: HttpAction, site: Site, scope: Scope, timeout: float) -> Prepared:

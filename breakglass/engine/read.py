@@ -18,6 +18,7 @@ from breakglass.runbook.actions import (
     Action,
     HttpAction,
     KubectlAction,
+    LocalAction,
     ProbeAction,
     SshAction,
     reaches_outside,
@@ -42,6 +43,7 @@ POLL_SAID_EVERY = 10.0
 ANSWERING_FAULTS: Mapping[type[Action], frozenset[FaultKind]] = {
     KubectlAction: frozenset({"exit", "not-found", "conflict"}),
     SshAction: frozenset({"exit", "refused"}),
+    LocalAction: frozenset({"exit"}),
     HttpAction: frozenset({"refused"}),
     ProbeAction: frozenset(),
 }

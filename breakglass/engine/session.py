@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,10 @@ from breakglass.engine.walk import Engine, Pace
 from breakglass.errors import UserError
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder
+from breakglass.runbook.actions import LocalAction
+from breakglass.runbook.local_text import local_objection
 from breakglass.runbook.model import Runbook
+from breakglass.runbook.steps import Step
 from breakglass.site.model import Site
 
 if TYPE_CHECKING:
@@ -74,12 +77,14 @@ def find_others_of(
 
 
 def check_uses(runbook: Runbook, site: Site) -> None:
-    """Raise OpeningError for every cluster, host, endpoint, secret and variable that the site does not
-    have."""
+    """Raise OpeningError for every cluster, host, endpoint, program, secret and variable that the site does
+    not have, and for a program of this machine that a step would start past the site's word."""
+    where = site.path or f"site {site.name}"
     missing = missing_uses(runbook, site)
     if missing:
-        where = site.path or f"site {site.name}"
         raise OpeningError(f"{where} lacks what runbook {runbook.name} uses: {'; '.join(missing)}")
+    for step, wrong in local_objections(runbook, site):
+        raise OpeningError(f"step {step.id} of runbook {runbook.name} cannot run on {where}: {wrong}")
 
 
 def missing_uses(runbook: Runbook, site: Site) -> list[str]:
@@ -88,11 +93,29 @@ def missing_uses(runbook: Runbook, site: Site) -> list[str]:
         "clusters": (runbook.uses.clusters, site.clusters),
         "hosts": (runbook.uses.hosts, site.hosts),
         "endpoints": (runbook.uses.endpoints, site.endpoints),
+        "programs": (runbook.uses.programs, site.local.programs),
         "secrets": (runbook.uses.secrets, site.secrets),
         "variables": (runbook.uses.variables, site.variables),
     }
     return [
-        f"{kind}: {', '.join(absent)}"
+        f"{kind}: {', '.join(absent)}{_how_to_name(kind, absent)}"
         for kind, (names, there) in wanted.items()
         if (absent := [name for name in names if name not in there])
     ]
+
+
+def _how_to_name(kind: str, absent: list[str]) -> str:
+    """What to add to the site, where that is not plain from the kind."""
+    if kind != "programs":
+        return ""
+    lines = ", ".join(f"{name}: /usr/bin/{name}" for name in absent)
+    return f" (add `local: {{programs: {{{lines}}}}}`, with the paths that they have here)"
+
+
+def local_objections(runbook: Runbook, site: Site) -> Iterator[tuple[Step, str]]:
+    """The steps that start a program of this machine which the site does not name, each with what to do."""
+    programs = site.says.programs
+    for step in runbook.steps:
+        for action in step.actions:
+            if isinstance(action, LocalAction) and (wrong := local_objection(action, programs)):
+                yield step, wrong

@@ -146,7 +146,9 @@ async def _finding(
     try:
         _, secrets = await gateway.secret_values(action)
         inner: Scope = {**scope.real, "secrets": secrets}
-        prepared = prepare(action, gateway.site, inner, timeout=min(step.timeout, patience))
+        programs = await gateway.programs(action)
+        limit = min(step.timeout, patience)
+        prepared = prepare(action, gateway.site, inner, timeout=limit, programs=programs)
         # With nothing declared: only what is known to read is sent.
         require_read(NOT_ASSESSED, prepared.judgement, prepared.judgement)
     except (EvaluationError, PreparationError, SecretError) as error:

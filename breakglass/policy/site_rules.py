@@ -2,12 +2,16 @@
 verbs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from breakglass.policy.placeholders import VALUE, WORDS, literal_start
 from breakglass.policy.risk import Judgement, Knowledge, Risk
 
 ANY_WORD = "*"
+
+Programs: TypeAlias = Mapping[str, tuple[str, ...]]
+"""The site's programs by name: the path that is started, and where links lead from it, if anyone looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,12 @@ def _matches(pattern: str, word: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """reads: commands that only read there. forced: names of hosts that take one bare verb."""
+    """reads: commands that only read there. forced: names of hosts that take one bare verb. programs: those
+    that may run on this machine."""
 
     reads: tuple[ReadPattern, ...] = ()
     forced: frozenset[str] = frozenset()
+    programs: Programs = field(default_factory=dict[str, tuple[str, ...]])
 
 
 NOTHING = SiteRules()

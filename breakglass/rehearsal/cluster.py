@@ -74,7 +74,7 @@ class ScenarioHooks:
             "container": call.container,
             "user": call.user,
         }
-        asked = ReceivedCommand(line, "exec", place, data)
+        asked = ReceivedCommand(line, f"exec {place}", data)
         rules = [rule for rule in self._exec if self._fits(rule.pod, call.pod, call.container)]
         found = self._answering.rule_for(asked, rules)
         if found is None:

@@ -21,11 +21,10 @@ TIMED_OUT = 124
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCommand:
-    """A command that came in. kind and place begin its event's text: `ssh pve`, `exec vault/vault-0`."""
+    """A command that came in. origin begins its event's text: `ssh pve`, `exec vault/vault-0`, `local`."""
 
     line: CommandLine
-    kind: str
-    place: str
+    origin: str
     data: Mapping[str, Json]
 
 
@@ -79,7 +78,7 @@ class CommandReplies:
 
     def tell(self, asked: ReceivedCommand, *, touched: bool) -> None:
         """Let rules and traps know of a command; touched: whether it changed the world by its own rule."""
-        texts = tuple(f"{asked.kind} {asked.place} {text}" for text in asked.line.texts)
+        texts = tuple(f"{asked.origin} {text}" for text in asked.line.texts)
         data: dict[str, Json] = {**asked.data, "command": asked.line.text, "words": list(asked.line.words)}
         if touched:
             self._story.touch(texts[-1])

@@ -15,6 +15,9 @@ from breakglass.simulator.command_result import CommandResult
 from breakglass.simulator.ssh_server import SshHost
 from breakglass.values import Json
 
+THIS_MACHINE = "this machine"
+"""The name of the machine that answers for programs where the session runs."""
+
 
 class SimulatedHost:
     """One machine, by its scenario's rules. To be used in the event loop's thread only."""
@@ -23,6 +26,7 @@ class SimulatedHost:
         self, name: str, specification: HostSpec, world: World, story: Story, answering: CommandReplies
     ) -> None:
         self.name = name
+        self._origin = "local" if name == THIS_MACHINE else f"ssh {name}"
         self.specification = specification
         self._world = world
         self._story = story
@@ -57,7 +61,7 @@ class SimulatedHost:
         if not self.reachable():
             return CommandResult(then="hang")
         line = read_line(command)
-        asked = ReceivedCommand(line, "ssh", self.name, {"host": self.name})
+        asked = ReceivedCommand(line, self._origin, {"host": self.name})
         if line.sudo and self.specification.sudo == "password":
             self._answering.tell(asked, touched=False)
             return CommandResult(stderr=b"sudo: a password is required\n", exit=1)

@@ -13,6 +13,7 @@ A scenario file, in short (docs/reference/scenario.md has all of it):
     exec: [{pod: {labels: {…}}, match: df -k /dev/shm, reply: {stdout: …, exit: 0}}]
     logs: [{pod: {…}, when: world.full, lines: [{text: …, ago: 30s}]}]
     hosts: {pve: {commands: [{match: "qm reset {vmid}", reply: "", set: {…}}], files: {…}}}
+    local: {programs: [vault], commands: [{match: vault status, reply: {exit: 2}}]}
     endpoints: {app: {url: https://app.example, routes: [{path: /, reply: 302}]}}
     rules: [{on: kubernetes.delete pods, after: 8s, set: {shm_used: 0}, say: …}]
     traps: [{name: …, title: …, on: …, say: …, caught: review, take: [{kubectl: …, at: purge}]}]

@@ -19,9 +19,9 @@ from breakglass.rehearsal.cluster import ScenarioHooks, kinds_of, users_of
 from breakglass.rehearsal.command_replies import CommandReplies
 from breakglass.rehearsal.effects import Effects, objects_by_plural
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
-from breakglass.rehearsal.hosts import SimulatedHost
+from breakglass.rehearsal.hosts import THIS_MACHINE, SimulatedHost
 from breakglass.rehearsal.scenario import Scenario
-from breakglass.rehearsal.spec.machines import RegistrySpec
+from breakglass.rehearsal.spec.machines import HostSpec, RegistrySpec
 from breakglass.rehearsal.story import Event, Happening, Listener, Story
 from breakglass.rehearsal.traps import WorldMove
 from breakglass.rehearsal.world import World, WorldFaultError
@@ -37,7 +37,7 @@ from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.simulator.registry.server import registry_answers
 from breakglass.simulator.registry.store import RegistryStore, empty_state
 from breakglass.simulator.ssh_server import SshServer, known_hosts_line, new_key
-from breakglass.site.model import Cluster, Endpoint, FileSecret, Host, Site
+from breakglass.site.model import Cluster, Endpoint, FileSecret, Host, LocalPrograms, Site
 from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError, Problem
 
@@ -77,6 +77,11 @@ class Rehearsal:
             name: SimulatedHost(name, specification, self._world, self._story, self._answering)
             for name, specification in scenario.hosts.items()
         }
+        if scenario.local is not None:
+            answers = HostSpec(commands=scenario.local.commands, files=scenario.local.files)
+            self._hosts[THIS_MACHINE] = SimulatedHost(
+                THIS_MACHINE, answers, self._world, self._story, self._answering
+            )
         self._closers: list[Callable[[], None]] = []
         self._api_servers: dict[str, ApiServer] = {}
         self._ssh_servers: dict[str, SshServer] = {}
@@ -150,6 +155,7 @@ class Rehearsal:
             await self._start_endpoint(name, authority)
         # Making keys takes a moment of the processor's time; the loop must not wait for it.
         hosts = await asyncio.to_thread(self._start_hosts, asyncio.get_running_loop())
+        answers = hosts.pop(THIS_MACHINE, None)
         self.site = replace(
             self.site,
             description=self.scenario.site.description or f"simulated: {self.scenario.title}",
@@ -158,6 +164,7 @@ class Rehearsal:
                 for name, server in self._api_servers.items()
             },
             hosts=hosts,
+            local=self._local(answers),
             endpoints={name: self._endpoint(name, trusted) for name in self.scenario.endpoints},
             secrets=self._write_secrets(),
             variables=dict(self.scenario.site.variables),
@@ -289,6 +296,11 @@ class Rehearsal:
             )
         write_private(self.folder / "known_hosts", "".join(known).encode())
         return hosts
+
+    def _local(self, answers: Host | None) -> LocalPrograms:
+        """The programs that the scenario answers for. Where they would be is of no matter: none starts."""
+        names = self.scenario.local.programs if self.scenario.local is not None else ()
+        return LocalPrograms({name: f"/usr/bin/{name}" for name in names}, answers=answers)
 
     def _write_secrets(self) -> dict[str, FileSecret]:
         secrets: dict[str, FileSecret] = {}

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from breakglass.policy.site_rules import ReadPattern
 from breakglass.rehearsal.spec.clusters import ClusterSpec, ExecRule, LogRule
-from breakglass.rehearsal.spec.machines import EndpointSpec, HostSpec
+from breakglass.rehearsal.spec.machines import EndpointSpec, HostSpec, LocalSpec
 from breakglass.rehearsal.traps import Name, Rule, Trap
 from breakglass.runbook.expression import Expression
 from breakglass.site.read_patterns import HELP as READS_HELP
@@ -104,6 +104,7 @@ class Scenario:
         "Kubernetes APIs, by name.", default_factory=dict[str, ClusterSpec], named="kubernetes"
     )
     hosts: Mapping[SiteName, HostSpec] = key("Machines, by name.", default_factory=dict[str, HostSpec])
+    local: LocalSpec | None = key("Programs of the machine where the session runs.", default=None)
     endpoints: Mapping[SiteName, EndpointSpec] = key(
         "HTTP services, by name.", default_factory=dict[str, EndpointSpec]
     )

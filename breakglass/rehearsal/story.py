@@ -9,6 +9,7 @@ An event has a text that the patterns under `on` are held against, in several le
 | a client changed an object | `kubernetes.VERB PLURAL`, and the same with ` NAMESPACE/NAME` |
 | an object changed, whoever did it | the same with `added`, `modified`, `removed` as VERB |
 | a command on a host | `ssh HOST COMMAND`, as it came and without `sudo`, `timeout` and quotes |
+| a program of the machine where the session runs | `local COMMAND`, as for a host |
 | a command in a container | `exec NAMESPACE/POD COMMAND` |
 | an HTTP request | `http METHOD ENDPOINT PATH` |
 | the operator says that a step for people is done | `manual STEP` |

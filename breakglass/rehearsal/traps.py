@@ -69,6 +69,13 @@ class SshMove:
     command: str = key("The command line.", named="run")
 
 
+@dataclass(frozen=True, slots=True)
+class LocalMove:
+    """A command on the machine where the session runs."""
+
+    command: str
+
+
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -116,7 +123,7 @@ class WorldMove:
 
 
 Move: TypeAlias = (
-    KubectlMove | SshMove | HttpMove | JumpMove | ChooseMove | AnswerMove | InputMove | WorldMove
+    KubectlMove | SshMove | LocalMove | HttpMove | JumpMove | ChooseMove | AnswerMove | InputMove | WorldMove
 )
 
 
@@ -140,6 +147,7 @@ class Timed:
         {
             "kubectl": ("A command in another terminal.", shape_of(KubectlMove)),
             "ssh": ("A command on a host.", shape_of(SshMove)),
+            "local": ("A command where the session runs.", made(TEXT, LocalMove)),
             "http": ("`{patch: ENDPOINT, path: /x, json: {…}}`", shape_of(HttpMove)),
             "jump": ("Go to this step instead of answering.", made(TEXT, JumpMove)),
             "choose": ("`{step: option}`", made(_PAIR, lambda pair: ChooseMove(pair[0], str(pair[1])))),

@@ -87,6 +87,26 @@ class SshAction:
     )
 
 
+@record("local action", short="run", short_list=True)
+class LocalAction:
+    """Run a program of this machine that the site names.
+
+    With `shell`, `words` holds the one string, for `sh`, and every value in it is a parameter; without, each
+    word becomes exactly one argument.
+    """
+
+    words: tuple[Template, ...] = key(
+        "A list is a program and its arguments; a string is for `sh`, and every value in it is a parameter.",
+        _RUN,
+        named="run",
+    )
+    shell: bool = derived(lambda given: isinstance(given.nodes["run"], ScalarNode))
+    position: Position = placed()
+    stdin: Template | None = key(
+        "What the program reads from standard input.", MAYBE_EMPTY_TEMPLATE, default=None
+    )
+
+
 _METHODS = ("get", "head", "options", "post", "put", "patch", "delete")
 
 
@@ -198,10 +218,10 @@ class AskAction:
         return self
 
 
-ReachingAction: TypeAlias = KubectlAction | SshAction | HttpAction | ProbeAction
+ReachingAction: TypeAlias = KubectlAction | SshAction | HttpAction | LocalAction | ProbeAction
 
 Action: TypeAlias = ReachingAction | ManualAction | ChooseAction | AskAction
-"""What a step does. The first four reach outside; the others are answered by the operator."""
+"""What a step does. The first five reach outside; the others are answered by the operator."""
 
 
 def reaches_outside(action: Action | None) -> TypeGuard[ReachingAction]:
@@ -213,6 +233,7 @@ REACHING: Mapping[str, tuple[str, Shape[Action]]] = {
     "kubectl": ("Ask or act on the Kubernetes API.", shape_of(KubectlAction)),
     "ssh": ("Run a command on a host.", shape_of(SshAction)),
     "http": ("Send a request to an endpoint.", shape_of(HttpAction)),
+    "local": ("Run a program of this machine.", shape_of(LocalAction)),
     "probe": ("Run a diagnostic that comes with the program.", shape_of(ProbeAction)),
 }
 """Actions that reach outside, by the keys that they are written as."""

@@ -5,6 +5,7 @@ from breakglass.runbook.actions import (
     ChooseAction,
     HttpAction,
     KubectlAction,
+    LocalAction,
     ManualAction,
     ProbeAction,
     SshAction,
@@ -19,6 +20,8 @@ def command_of(step: Step) -> str:
             return "kubectl " + " ".join(word.source for word in words)
         case SshAction(host=host, words=words):
             return f"ssh {host.source} -- " + " ".join(word.source for word in words)
+        case LocalAction(words=words):
+            return "local " + " ".join(word.source for word in words)
         case HttpAction(method=method, endpoint=endpoint, path=path):
             return f"{method.upper()} {endpoint}{path.source if path else ''}"
         case ProbeAction(name=name):

@@ -176,6 +176,7 @@ class Uses:
     endpoints: SiteNames = key("HTTP services.", default=())
     secrets: Identifiers = key("Secrets.", default=())
     variables: Identifiers = key("Variables.", default=())
+    programs: SiteNames = key("Programs of the machine where breakglass runs.", default=())
 
 
 @record("include", what="`include`")

@@ -11,10 +11,12 @@ from breakglass.policy.commands import (
     judge_shell,
     worst_of,
 )
+from breakglass.policy.local_programs import other_readings
 from breakglass.policy.placeholders import shown
 from breakglass.policy.risk import Judgement, Knowledge, Risk
+from breakglass.policy.shell import ShellSyntaxError, parse
 from breakglass.policy.site_rules import NOTHING, SiteRules, judge_verb
-from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, LocalAction, SshAction
 from breakglass.runbook.template import placeholder, placeholder_words
 
 HARMLESS = Judgement(Risk.READ, Knowledge.READS, "it sends no command")
@@ -28,6 +30,8 @@ def judged(action: Action | None, says: SiteRules = NOTHING) -> Judgement:
         case SshAction(words=words, shell=shell, stdin=stdin):
             host, fed = placeholder(action.host), stdin is not None
             return judged_ssh(host, placeholder_words(words), says, shell=shell, fed=fed)
+        case LocalAction(words=words, shell=shell, stdin=stdin):
+            return judged_local(placeholder_words(words), says, shell=shell, fed=stdin is not None)
         case HttpAction(method=method):
             return judge_method(method)
         case _:
@@ -48,6 +52,22 @@ def judged_ssh(host: str, words: Sequence[str], says: SiteRules, *, shell: bool,
     else:
         found = judge_command(words, says.reads)
     return _with_input(found, words, fed)
+
+
+def judged_local(words: Sequence[str], says: SiteRules, *, shell: bool, fed: bool) -> Judgement:
+    """What a command on this machine may do, judged as over SSH: by the site's names for its programs and by
+    what these are called where they are. `shell` and `fed` as for SSH."""
+    if shell:
+        found = judge_shell(words[0], says.reads)
+        try:
+            commands = [each.words for each in parse(words[0])]
+        except ShellSyntaxError:
+            commands = []
+    else:
+        found = judge_command(words, says.reads)
+        commands = [words]
+    others = (judge_command(each, says.reads) for each in other_readings(commands, says.programs))
+    return _with_input(worst_of((found, *others)), words, fed)
 
 
 def _with_input(found: Judgement, words: Sequence[str], fed: bool) -> Judgement:

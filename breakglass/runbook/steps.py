@@ -340,6 +340,12 @@ class Step:
         return self.assessed.risk
 
     @property
+    def actions(self) -> "tuple[Action, ...]":
+        """All that it may run: its action, its preview and its verification."""
+        verify = self.verify.action if self.verify is not None else None
+        return tuple(each for each in (self.action, self.preview, verify) if each is not None)
+
+    @property
     def lost(self) -> set[str]:
         """Keys that are there, but of which something could not be read."""
         return self.written.lost

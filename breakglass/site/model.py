@@ -5,6 +5,8 @@ written in a file, once: see `breakglass.yamlio.record`.
 """
 
 import ipaddress
+import os
+import pwd
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
 
 from breakglass.network_guard import Servers
+from breakglass.policy.local_programs import CODE_VARIABLES
 from breakglass.policy.site_rules import ReadPattern, SiteRules
 from breakglass.site.read_patterns import HELP as READS_HELP
 from breakglass.site.read_patterns import READS
@@ -304,6 +307,52 @@ class Endpoint:
             return host == "localhost"
 
 
+ProgramPath: TypeAlias = Annotated[
+    str, text("an absolute path in plain letters", pattern=r"(/[A-Za-z0-9_+@%][A-Za-z0-9._+@%-]*)+")
+]
+VARIABLE = text("a variable's name", pattern=r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def login_name() -> str:
+    """Whose rights this program has: the user's name, or the number of one without."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return f"uid {os.geteuid()}"
+
+
+@record("local")
+class LocalPrograms:
+    """What runbooks may run on the machine where breakglass runs. Nothing else is started there."""
+
+    programs: Mapping[SiteName, ProgramPath] = key(
+        "Programs by the names that runbooks have for them, each with its absolute path.",
+        default_factory=dict[str, str],
+    )
+    environment: tuple[str, ...] = key(
+        "Variables of breakglass's own environment that these programs get, by name. They get no others:"
+        " without PATH here, theirs leads nowhere; HOME and LANG are not set.",
+        list_of(VARIABLE, "a list of variables' names"),
+        default=(),
+    )
+    answers: Host | None = None
+    """What answers for the programs in a simulated world. None: they really run."""
+
+    @property
+    def where(self) -> str:
+        """Which machine this is, and as whom programs run here."""
+        if self.answers is not None:
+            return "this machine (simulated)"
+        return f"{login_name()}@{os.uname().nodename} (this machine)"
+
+    def checked(self, given: Given) -> "LocalPrograms":
+        for name in self.environment:
+            if CODE_VARIABLES.fullmatch(name):
+                message = f"{name} makes a program run other code than its own; leave it out"
+                given.problem(given.at("environment", name), message)
+        return self
+
+
 @record("lease")
 class SharedLease:
     """Where live sessions show each other that they are open: a Kubernetes Lease for each runbook.
@@ -330,6 +379,9 @@ class Site:
     hosts: Mapping[SiteName, Host] = key("Machines reached by SSH, by name.", default_factory=dict[str, Host])
     endpoints: Mapping[SiteName, Endpoint] = key(
         "HTTP services, by name.", default_factory=dict[str, Endpoint]
+    )
+    local: LocalPrograms = key(
+        "What may run on the machine where breakglass runs.", default_factory=LocalPrograms
     )
     secrets: Mapping[str, Secret] = key(
         "Where secrets are found when they are needed, by name.",
@@ -361,7 +413,9 @@ class Site:
     def says(self) -> SiteRules:
         """What the site adds to what is known of commands."""
         return SiteRules(
-            self.reads, frozenset(name for name, host in self.hosts.items() if host.forced_command)
+            self.reads,
+            frozenset(name for name, host in self.hosts.items() if host.forced_command),
+            {name: (path,) for name, path in self.local.programs.items()},
         )
 
     def checked(self, given: Given) -> "Site":

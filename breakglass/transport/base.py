@@ -45,6 +45,30 @@ class SshRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class LocalProgram:
+    """A program of this machine. leads_to: where links lead from its path. identity: which file that was when
+    it was looked at, by its place on the disk, its size and its times; empty where nobody looked."""
+
+    name: str
+    path: str
+    leads_to: str = ""
+    identity: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRequest:
+    """`argv` is what runs on this machine, with programs by the site's names. places: which of its words are
+    such names. shell: it is `sh -c` with text that names them. programs: all that it starts by them."""
+
+    argv: tuple[str, ...]
+    timeout: float
+    programs: tuple[LocalProgram, ...]
+    places: tuple[int, ...] = (0,)
+    shell: bool = False
+    stdin: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HttpRequest:
     method: str
     endpoint: str
@@ -66,7 +90,7 @@ class ProbeRequest:
     timeout: float
 
 
-Request: TypeAlias = KubectlRequest | SshRequest | HttpRequest | ProbeRequest
+Request: TypeAlias = KubectlRequest | SshRequest | HttpRequest | LocalRequest | ProbeRequest
 
 
 class Delivery(Enum):

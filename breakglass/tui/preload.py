@@ -9,7 +9,7 @@ from importlib import import_module
 from breakglass.runbook.model import Uses
 
 SCREENS = ("screens.help.screen", "dialogs.palette", "dialogs.questions", "dialogs.confirm")
-TRANSPORTS = {"clusters": "kubectl", "hosts": "ssh", "endpoints": "http"}
+TRANSPORTS = {"clusters": "kubectl", "hosts": "ssh", "endpoints": "http", "programs": "local"}
 
 
 def preload(uses: Uses) -> None:

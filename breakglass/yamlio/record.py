@@ -251,6 +251,7 @@ def record(
     *,
     what: str = "",
     short: str = "",
+    short_list: bool = False,
     exactly_one_of: Sequence[str] = (),
     at_most_one_of: Sequence[str] = (),
     refusal: str = "",
@@ -259,16 +260,19 @@ def record(
     """Make a class a frozen dataclass that can be read from a mapping, and described.
 
     `name` is its name in the schema's definitions and, with an article, in messages, unless `what` is given
-    for those. `short` is the key whose value may stand for the whole mapping. Of the keys in
-    `exactly_one_of` there must be one, of those in `at_most_one_of` there may be. `refusal` is what to say of
-    anything but a mapping. With `kw_only`, keys may stand in any order, whatever has a default.
+    for those. `short` is the key whose value may stand for the whole mapping, also as a list where
+    `short_list` says so. Of the keys in `exactly_one_of` there must be one, of those in `at_most_one_of`
+    there may be. `refusal` is what to say of anything but a mapping. With `kw_only`, keys may stand in any
+    order, whatever has a default.
     """
 
     def declare(cls: type[T]) -> type[T]:
         doc = cls.__doc__ or ""
         made = dataclass(frozen=True, slots=True, kw_only=kw_only)(cls)
         choices = [(list(exactly_one_of), True), (list(at_most_one_of), False)]
-        TYPES[made] = _Record(made, name, what, doc, short, [each for each in choices if each[0]], refusal)
+        TYPES[made] = _Record(
+            made, name, what, doc, short, short_list, [each for each in choices if each[0]], refusal
+        )
         return made
 
     return declare
@@ -311,6 +315,7 @@ class _Record(Shape[T], Generic[T]):
         what: str,
         doc: str,
         short: str,
+        short_list: bool,
         choices: list[tuple[list[str], bool]],
         refusal: str,
     ) -> None:
@@ -319,6 +324,7 @@ class _Record(Shape[T], Generic[T]):
         self._label = what or f"{'an' if name.startswith(_VOWELS) else 'a'} {name}"
         self._doc = " ".join(doc.split("\n\n")[0].split())
         self._short = short
+        self._short_list = short_list
         self._choices_of_keys = choices
         self._refusal = refusal
         self._check: Callable[[T, Given], T | Unreadable] | None = getattr(cls, "checked", None)
@@ -372,7 +378,7 @@ class _Record(Shape[T], Generic[T]):
             self._read_keys(given, node)
             if not self._has_what_it_needs(given, node):
                 return UNREADABLE
-        elif self._short and isinstance(node, ScalarNode) and node.value is not None:
+        elif self._short and self._stands_for_it(node):
             given.read(self.parts[self._short], node)
         elif self._refusal:
             problems.append(Problem(node.position, self._refusal))
@@ -382,6 +388,12 @@ class _Record(Shape[T], Generic[T]):
         return self.make(given)
 
     read_entry = read
+
+    def _stands_for_it(self, node: Node) -> bool:
+        """Whether a node is the value of the short key alone."""
+        if isinstance(node, SequenceNode):
+            return self._short_list
+        return isinstance(node, ScalarNode) and node.value is not None
 
     def _read_keys(self, given: Given, node: MappingNode) -> None:
         strange: list[tuple[ScalarNode, Node]] = []

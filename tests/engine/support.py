@@ -28,6 +28,7 @@ from breakglass.transport.base import (
     Fault,
     HttpRequest,
     KubectlRequest,
+    LocalRequest,
     ProbeRequest,
     Request,
     Result,
@@ -115,6 +116,8 @@ def command_of(request: Request) -> str:
             return f"kubectl {' '.join(command.argv)}{' (dry run)' if dry_run else ''}"
         case SshRequest(host=host, argv=argv):
             return f"ssh {host} {shown_words(argv)}"
+        case LocalRequest(argv=argv):
+            return f"local {shown_words(argv)}"
         case HttpRequest(method=method, endpoint=endpoint, path=path):
             return f"{method} {endpoint}{path}"
         case ProbeRequest(name=name):
@@ -214,7 +217,7 @@ def engine_on(
 ) -> Engine:
     """An engine on a session's folder."""
     clock = FastClock()
-    kinds: tuple[type[Request], ...] = (KubectlRequest, SshRequest, HttpRequest, ProbeRequest)
+    kinds: tuple[type[Request], ...] = (KubectlRequest, SshRequest, HttpRequest, LocalRequest, ProbeRequest)
     transports = dict.fromkeys(kinds, far_side)
     gateway = Gateway(site, session / "output", clock, prompts or Prompts(), transports=transports)
     return Engine(runbook, site, JournalWriter(open_journal(session)), gateway, clock, pace)

@@ -32,6 +32,7 @@ from breakglass.rehearsal.traps import (
     InputMove,
     JumpMove,
     KubectlMove,
+    LocalMove,
     SshMove,
     Timed,
     Trap,
@@ -41,7 +42,7 @@ from breakglass.report.review import review, review_text
 from breakglass.runbook.actions import AskAction, ChooseAction, ManualAction
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
-from breakglass.transport.base import HttpRequest, KubectlRequest, SshRequest
+from breakglass.transport.base import HttpRequest, KubectlRequest, LocalRequest, SshRequest
 from breakglass.transport.base import Request as Sent
 from breakglass.values import Json
 from tests.support.arrived import arrivals
@@ -293,19 +294,21 @@ class _Walk:
                     jump = step
                 case WorldMove() as move:
                     self._world.move(move)
-                case KubectlMove() | SshMove() | HttpMove() as move:
+                case KubectlMove() | SshMove() | LocalMove() | HttpMove() as move:
                     await self._beside.send(self._sent(move))
                 case ChooseMove() | AnswerMove() | InputMove():
                     pass  # the script has them
         return jump
 
-    def _sent(self, move: KubectlMove | SshMove | HttpMove) -> Sent:
+    def _sent(self, move: KubectlMove | SshMove | LocalMove | HttpMove) -> Sent:
         match move:
             case KubectlMove(argv=argv, cluster=cluster):
                 name = cluster or next(iter(self._engine.site.clusters))
                 return KubectlRequest(name, understood(argv), MOVE_TIMEOUT)
             case SshMove(host=host, command=command):
                 return SshRequest(host, ("sh", "-c", command), MOVE_TIMEOUT)
+            case LocalMove(command=command):
+                return LocalRequest(("sh", "-c", command), MOVE_TIMEOUT, (), (), shell=True)
             case HttpMove():
                 body = json.dumps(move.json).encode() if move.json is not None else None
                 headers = {**move.headers, **({"Content-Type": "application/json"} if body else {})}

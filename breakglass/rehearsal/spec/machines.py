@@ -14,7 +14,9 @@ from breakglass.yamlio.position import Position
 from breakglass.yamlio.record import Given, derived, inlined, key, placed, record, shape_of
 from breakglass.yamlio.shape import (
     DURATION,
+    SITE_NAME,
     Identifier,
+    SiteName,
     by_kind,
     integer,
     list_of,
@@ -45,6 +47,19 @@ class HostSpec:
     )
     login: Literal["accepted", "refused"] = key("Whether it accepts the site's key.", default="accepted")
     forced_command: bool = key("It takes bare verbs only.", default=False)
+
+
+@record("simulated programs")
+class LocalSpec:
+    """What answers for the programs of the machine where the session runs. None of them is started."""
+
+    programs: tuple[SiteName, ...] = key(
+        "The programs that the rehearsal's site names.", one_or_more(SITE_NAME)
+    )
+    commands: tuple[CommandRule, ...] = key("The first that fits answers.", default=())
+    files: Mapping[str, Template] = key(
+        "What `cat FILE` and `grep PATTERN FILE` find, by path.", _TEXTS, default_factory=dict[str, Template]
+    )
 
 
 @record("reply of a route", at_most_one_of=("body", "json"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from breakglass.runbook.actions import AskAction, ChooseAction, ManualAction, reaches_outside
+from breakglass.runbook.actions import ACTIONS, AskAction, ChooseAction, ManualAction, reaches_outside
 from breakglass.runbook.model import Runbook, TriageCheck
 from breakglass.runbook.steps import Step
 from breakglass.yamlio.position import Position, Problem
@@ -140,7 +140,7 @@ def _needs(step: Step, flow: Flow) -> Iterator[Problem]:
 
 
 def _action_lost(step: Step) -> bool:
-    return bool({"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & step.lost)
+    return bool({*ACTIONS, "risk", "because"} & step.lost)
 
 
 def _triage(check: TriageCheck, flow: Flow) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from breakglass.runbook.actions import (
     ChooseAction,
     HttpAction,
     KubectlAction,
+    LocalAction,
     ManualAction,
     ProbeAction,
     SshAction,
@@ -273,7 +274,7 @@ def templates_in(tree: TemplateTree) -> Iterator[Template]:
 def templates_of(action: Action | None) -> Iterator[Template]:
     """Every template of an action."""
     match action:
-        case KubectlAction():
+        case KubectlAction() | LocalAction():
             yield from action.words
             yield from (action.stdin,) if action.stdin is not None else ()
         case SshAction():

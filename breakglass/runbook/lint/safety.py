@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from breakglass.policy.risk import Assessment, Judgement, Knowledge, Risk
-from breakglass.runbook.actions import AskAction, ChooseAction, KubectlAction, ManualAction, reaches_outside
+from breakglass.runbook.actions import (
+    ACTIONS,
+    REACHING,
+    AskAction,
+    ChooseAction,
+    KubectlAction,
+    ManualAction,
+    reaches_outside,
+)
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import placeholder_words
@@ -31,7 +39,7 @@ LONGEST_TYPED = 20
 
 def safety_problems(step: Step) -> list[Problem]:
     """What makes a step more dangerous, or less honest, than it must be."""
-    if {"kubectl", "ssh", "http", "probe", "manual", "choose", "ask", "risk", "because"} & step.lost:
+    if {*ACTIONS, "risk", "because"} & step.lost:
         return []
     assessed, risk = step.assessed, step.risk
     problems = [*_lowering(step, assessed, step.at("risk"), step.at("because", "risk")), *_labels(step)]
@@ -190,9 +198,9 @@ def _wants_a_request(step: Step) -> Iterator[Problem]:
         return
     for key, given in (("wait", step.wait), ("foreach", step.foreach), ("retries", step.retries)):
         if given:
-            yield Problem(
-                step.at(key), f"step {step.id}: `{key}` needs kubectl, ssh, http or probe beside it to repeat"
-            )
+            *most, last = REACHING
+            kinds = f"{', '.join(most)} or {last}"
+            yield Problem(step.at(key), f"step {step.id}: `{key}` needs {kinds} beside it to repeat")
 
 
 def _list_and_repeat(step: Step) -> Iterator[Problem]:

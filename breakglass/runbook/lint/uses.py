@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from breakglass.runbook.actions import Action, HttpAction, KubectlAction, ProbeAction, SshAction
+from breakglass.policy.placeholders import is_literal
+from breakglass.policy.shell import ShellSyntaxError
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, LocalAction, ProbeAction, SshAction
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.lint.names import expressions_in, expressions_of, templates_in
+from breakglass.runbook.local_text import started_of
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import Template
@@ -32,6 +35,7 @@ class _Uses:
             "clusters": uses.clusters,
             "hosts": uses.hosts,
             "endpoints": uses.endpoints,
+            "programs": uses.programs,
             "secrets": uses.secrets,
             "variables": uses.variables,
         }
@@ -41,7 +45,7 @@ class _Uses:
 
     def problems(self) -> Iterator[Problem]:
         for step in self._steps:
-            for action in _actions(step):
+            for action in step.actions:
                 yield from self._action(action)
             for expression in _expressions(step):
                 yield from self._expression(expression)
@@ -69,6 +73,8 @@ class _Uses:
                 self._open.add("hosts")
             case HttpAction():
                 yield from self._name("endpoints", action.endpoint, action.position)
+            case LocalAction():
+                yield from self._programs(action)
             case ProbeAction():
                 self._probe(action)
             case _:
@@ -83,6 +89,28 @@ class _Uses:
             yield Problem(action.position, f"uses.clusters names several ({names}); say which with `cluster`")
         else:
             yield Problem(action.position, "uses.clusters names no cluster, and kubectl needs one")
+
+    def _programs(self, action: LocalAction) -> Iterator[Problem]:
+        try:
+            started = started_of(action)
+        except ShellSyntaxError:
+            return  # said where the text itself is looked at
+        for each in started:
+            if not is_literal(each.word):
+                message = "the program must stand as it is, so that the site can name it"
+                yield Problem(action.position, message)
+            elif each.place is not None and "/" not in each.word:
+                yield from self._name("programs", each.word, action.position)
+            elif each.by and each.word.startswith("/"):
+                self._used["programs"].add(each.word.rpartition("/")[2])
+            elif each.by:
+                message = (
+                    f"{each.by} looks for {each.word} by itself; write the path that the site has for it"
+                )
+                yield Problem(action.position, message)
+            else:
+                message = f"{each.word}: write the name that the site has for this program"
+                yield Problem(action.position, message)
 
     def _name(self, kind: str, name: str, position: Position) -> Iterator[Problem]:
         self._used[kind].add(name)
@@ -108,15 +136,9 @@ class _Uses:
             self._open.add("variables")
 
 
-def _actions(step: Step) -> Iterator[Action]:
-    for action in (step.action, step.preview, step.verify.action if step.verify is not None else None):
-        if action is not None:
-            yield action
-
-
 def _expressions(step: Step) -> Iterator[Expression]:
     """Every expression of a step, those inside its templates included."""
-    for action in _actions(step):
+    for action in step.actions:
         yield from expressions_of(action)
     for part in _parts(step):
         if isinstance(part, Expression):

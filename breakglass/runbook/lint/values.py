@@ -6,7 +6,7 @@ from breakglass.policy.commands import is_known
 from breakglass.policy.injection import misplaced, reads_program
 from breakglass.policy.placeholders import VALUE
 from breakglass.policy.shell import ShellSyntaxError, parse
-from breakglass.runbook.actions import Action, HttpAction, KubectlAction, SshAction
+from breakglass.runbook.actions import Action, HttpAction, KubectlAction, LocalAction, SshAction
 from breakglass.runbook.arguments import is_json
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.http_text import UNKNOWN_BODY, body_form
@@ -36,9 +36,9 @@ def value_problems(step: Step) -> Iterator[Problem]:
 
 def _in_action(action: Action) -> Iterator[Problem]:
     match action:
-        case SshAction(shell=True, words=(line,)):
+        case SshAction(shell=True, words=(line,)) | LocalAction(shell=True, words=(line,)):
             yield from _in_shell(line)
-        case SshAction(words=words):
+        case SshAction(words=words) | LocalAction(words=words):
             yield from _in_words(words)
         case KubectlAction(words=words) if words and words[0].is_literal:
             yield from _in_words((_literal("kubectl", action), *words))
@@ -46,7 +46,7 @@ def _in_action(action: Action) -> Iterator[Problem]:
             yield from _in_body(action, body)
         case _:
             pass
-    if isinstance(action, SshAction | KubectlAction) and action.stdin is not None:
+    if isinstance(action, SshAction | KubectlAction | LocalAction) and action.stdin is not None:
         yield from _in_stdin(action, action.stdin)
 
 
@@ -105,13 +105,13 @@ def _one_at_a_time(template: Template) -> Iterator[tuple[Expression, str]]:
             yield part, "".join(texts)
 
 
-def _in_stdin(action: SshAction | KubectlAction, text: Template) -> Iterator[Problem]:
+def _in_stdin(action: SshAction | KubectlAction | LocalAction, text: Template) -> Iterator[Problem]:
     """Standard input with a value in it goes to a program that does not read it as code."""
     if text.is_literal:
         return
     if is_json(text):
         yield from _in_json(text)
-    shell = isinstance(action, SshAction) and action.shell
+    shell = not isinstance(action, KubectlAction) and action.shell
     kubectl = ("kubectl",) if isinstance(action, KubectlAction) else ()
     try:
         lines = (

@@ -169,7 +169,7 @@ def _list(title: str, items: Iterable[str], look: Appearance, width: int) -> Ite
 
 
 def _uses(runbook: "Runbook") -> Iterable[str]:
-    for kind in ("clusters", "hosts", "endpoints", "secrets", "variables"):
+    for kind in ("clusters", "hosts", "endpoints", "secrets", "variables", "programs"):
         names: tuple[str, ...] = getattr(runbook.uses, kind)
         if names:
             yield f"{kind}: {', '.join(names)}"
