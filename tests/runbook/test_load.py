@@ -54,7 +54,12 @@ def test_the_metadata_is_read(everything: Runbook):
     assert everything.affected == ("sign-in",)
     assert everything.path == PATH
     assert everything.uses == Uses(
-        ("main", "other"), ("pve", "node1"), ("app", "api"), ("token",), ("domain",)
+        ("main", "other"),
+        ("pve", "node1"),
+        ("app", "api"),
+        ("token",),
+        ("domain",),
+        ("vault", "jq", "my-check"),
     )
 
 

@@ -22,12 +22,15 @@ from breakglass.transport.base import (
     Delivery,
     HttpRequest,
     KubectlRequest,
+    LocalProgram,
+    LocalRequest,
     ProbeRequest,
     Request,
     Result,
     Sink,
     SshRequest,
 )
+from breakglass.transport.local_program import look_at
 from tests.engine.support import confirm, session_of, walk
 from tests.engine.test_changes import ANSWERS, PURGE
 from tests.simulator.kubernetes.conftest import Start
@@ -40,6 +43,7 @@ REQUESTS: dict[str, Request] = {
     "kubectl": KubectlRequest("main", understood(("get", "pods")), 5.0),
     "ssh": SshRequest("box", ("uptime",), 5.0),
     "http": HttpRequest("GET", "app", 5.0),
+    "local": LocalRequest(("echo", "x"), 5.0, (LocalProgram("echo", "/bin/echo"),)),
     "probe": ProbeRequest("registry", {}, 5.0),
 }
 SITE = Site(
@@ -132,6 +136,13 @@ BORDER = {
         "httpx.Response.aclose",
         "breakglass.transport.http.client.tls_of",
     ],
+    "local": [
+        "breakglass.transport.local._look_again",
+        "breakglass.transport.local._argv",
+        "asyncio.create_subprocess_exec",
+        "asyncio.BaseEventLoop.subprocess_exec",
+        "asyncio.Queue.get",
+    ],
     "kubectl": [
         "aiohttp.ClientSession.request",
         "aiohttp.StreamReader.iter_chunked",
@@ -165,11 +176,18 @@ async def test_any_exception_at_the_border_of_a_transport_is_a_fault(
                 sending = Gateway(site, tmp_path, Clock(), Prompts())
                 with pytest.MonkeyPatch.context() as patch:
                     patch.setattr(place, raising(error))
-                    response = await sending.send(REQUESTS[kind])
+                    response = await sending.send(request_for(kind))
                     await sending.close()
                 closing = place.endswith(".close")
                 assert closing or response.result.fault is not None, error.__name__
                 assert response.result.fault is None or response.result.fault.message
+
+
+def request_for(kind: str) -> Request:
+    """A request that could go well. A program is what it was when it was looked at."""
+    if kind != "local":
+        return REQUESTS[kind]
+    return LocalRequest(("echo", "x"), 5.0, (look_at("echo", "/bin/echo"),))
 
 
 FEW = [
