@@ -32,7 +32,7 @@ def test_a_scenario_with_every_key_loads() -> None:
     assert (rule.name, rule.once) == ("r1", True)
     assert unnamed.name == f"rule on line {unnamed.position.line}"
     assert scenario.traps[0].caught == "guard"
-    assert len(scenario.traps[0].take) == 9
+    assert len(scenario.traps[0].take) == 10
     first, _, stuck, lost = scenario.hosts["pve"].commands
     assert first.stdin and first.effect.say is not None and len(first.effect.objects) == 3
     assert (first.reply.then, stuck.reply.then, lost.reply.then) == ("exit", "stuck", "close")
