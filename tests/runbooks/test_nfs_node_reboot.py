@@ -67,10 +67,14 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
     ),
     "wrong-boot-order": frozenset({"fix-boot"}),
     "soft-and-late": frozenset({"bare-still", "bare", "bare-left", "unprobed-again", "probe-again", "sysrq"}),
-    "came-free": frozenset({"healed"}),
-    "never-boots": frozenset({"booting", "boot-silent", "switch-off", "surely-off", "taints", "taint"}),
+    "came-free": frozenset({"healed", "well-again"}),
+    "never-boots": frozenset(
+        {"booting", "boot-silent", "not-ready", "switch-off", "surely-off", "taints", "taint"}
+    ),
     "stalled-machine": frozenset({"counters", "autopsy-monitor", "autopsy-stacks", "same-boot"}),
-    "driver-not-registered": frozenset({"driver-look", "plugin", "plugin-log", "replug"}),
+    "driver-not-registered": frozenset(
+        {"driver-look", "plugin", "plugin-log", "plugin-hung", "replug", "started"}
+    ),
     "server-is-the-fault": frozenset({"server-service", "exports", "exports-file", "threads", "journal"}),
 }
 """Steps that the recorded incident does not come to, by the scenario that does."""
@@ -285,20 +289,67 @@ def test_where_the_site_and_the_machine_disagree_on_the_system_disk_a_person_mus
     assert not allowed("config", config("boot: order=scsi0", DISK), vmid=203, machine={"os_disk": "scsi1"})
 
 
-def pod(name: str, node: str, *, ready: bool) -> Json:
-    condition: Json = {"type": "Ready", "status": "True" if ready else "False"}
-    return {"metadata": {"name": name}, "spec": {"nodeName": node}, "status": {"conditions": [condition]}}
-
-
-def test_no_voter_at_all_is_a_wrong_selector_and_no_permission() -> None:
-    assert not allowed("voters", {"json": {"items": []}})
+UUID = "6e1c8a40-52f3-4d0b-9b7e-0000000002F3"
 
 
 @pytest.mark.parametrize(
-    "name", ["unprobed", "unprobed-41", "unprobed-good", "unprobed-after", "unprobed-again", "stuck-now"]
+    ("lines", "system_uuid", "right"),
+    [
+        (("name: n3", f"smbios1: uuid={UUID}"), UUID.lower(), True),
+        (("name: worker-c", f"smbios1: uuid={UUID},manufacturer=x"), UUID.lower(), True),
+        (("name: n3", f"smbios1: uuid={UUID}"), UUID.lower().replace("6e1c", "77aa"), False),
+        (("name: n3",), UUID.lower(), True),
+        (("name: n3", f"smbios1: uuid={UUID}"), "", True),
+        (("name: n4",), UUID.lower(), False),
+        ((), "", False),
+    ],
+)
+def test_a_machine_that_is_not_shown_to_be_the_node_is_left_alone(
+    lines: tuple[str, ...], system_uuid: str, right: bool
+) -> None:
+    assert allowed("machine-is", config(*lines), vmid=203, system_uuid=system_uuid) == right
+
+
+@pytest.mark.parametrize(
+    "name", ["fix-boot", "cordon", "reset", "sysrq", "stop", "kill", "switch-off", "taint"]
+)
+def test_whatever_touches_the_machine_asks_first_whether_it_is_the_node(name: str) -> None:
+    assert "machine-is" in RUNBOOK.step(name).needs
+
+
+def pod(name: str, node: str, *, ready: bool, container: bool = False) -> Json:
+    condition: Json = {"type": "Ready", "status": "True" if ready else "False"}
+    containers: Json = [{"name": "vault", "ready": ready or container}]
+    status: Json = {"conditions": [condition], "containerStatuses": containers}
+    return {"metadata": {"name": name}, "spec": {"nodeName": node}, "status": status}
+
+
+def test_no_voter_at_all_is_a_wrong_selector_and_no_permission() -> None:
+    assert not allowed("voters", {"json": {"items": []}}, stalled=False)
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "stalled", "may"),
+    [([True, True], False, True), ([True, False], False, False), ([True, False], True, True)],
+)
+def test_a_voter_on_a_node_that_is_not_ready_still_votes_unless_its_machine_is_stalled(
+    elsewhere: list[bool], stalled: bool, may: bool
+) -> None:
+    """The API says of every pod of such a node that it is not ready; its containers stay as last reported."""
+    pods = [pod("vault-0", "n3", ready=False, container=True)]
+    pods += [pod(f"vault-{n + 5}", f"m{n}", ready=ready) for n, ready in enumerate(elsewhere)]
+    assert allowed("voters", {"json": {"items": pods}}, stalled=stalled) == may
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("unprobed", "unprobed-41", "unprobed-good", "unprobed-after", "unprobed-again", "stuck-now"),
+        "plugin-hung",
+    ],
 )
 def test_a_node_that_says_nothing_is_not_free_of_hung_mounts(name: str) -> None:
-    assert not allowed(name, {"text": ""}, good_node="n1")
+    assert not allowed(name, {"text": ""}, good_node="n1", hung=[], hung_nfs=[])
 
 
 @pytest.mark.parametrize(
@@ -317,7 +368,7 @@ def test_a_live_voter_goes_only_where_a_quorum_is_left_and_a_dead_one_always(
 ) -> None:
     pods = [pod(f"vault-{n}", "n3", ready=ready) for n, ready in enumerate(here)]
     pods += [pod(f"vault-{n + 5}", f"m{n}", ready=ready) for n, ready in enumerate(elsewhere)]
-    assert allowed("voters", {"json": {"items": pods}}) == may
+    assert allowed("voters", {"json": {"items": pods}}, stalled=False) == may
 
 
 @pytest.mark.parametrize(("answers", "may"), [((0, 0, 0), True), ((0, 0, 124), False), ((0, 143, 0), False)])
@@ -398,6 +449,7 @@ def test_every_form_of_harm_was_asked_of_a_real_client() -> None:
         ("timeout", "ok", "ok", False, "voters"),
         ("timeout", "timeout", "ok", False, "voters"),
         ("timeout", "timeout", "ok", True, "gateway"),
+        ("timeout", "ok", "ok", True, "gateway"),
         ("timeout", "ok", "timeout", False, "server-service"),
         ("refused", "none", "refused", False, "server-service"),
         ("refused", "none", "ok", False, "refused-here"),
@@ -522,22 +574,24 @@ def test_a_reset_is_proven_by_the_boot_id_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "stalled", "gave_up", "may"),
+    ("says", "known", "may"),
     [
-        ("old", False, False, True),
-        ("new", False, False, False),
-        ("new", True, True, False),
-        ("", False, False, False),
-        ("", True, False, True),
-        ("", False, True, True),
+        ("old", "", True),
+        ("new", "", False),
+        ("new", "stalled", False),
+        ("new", "stop_tried", False),
+        ("", "", False),
+        ("", "stalled", True),
+        ("", "gave_up", True),
+        ("", "stop_tried", True),
     ],
 )
 def test_a_guest_that_is_silent_may_be_booting_and_one_that_has_booted_is_not_stopped(
-    says: str, stalled: bool, gave_up: bool, may: bool
+    says: str, known: str, may: bool
 ) -> None:
     result: Json = {"fault": "" if says else "unreachable", "text": f"{says}\n"}
-    scope: dict[str, Json] = {"boot_id": "old", "stalled": stalled, "gave_up": gave_up}
-    assert allowed("same-boot", result, **scope) == may
+    scope: dict[str, Json] = {"boot_id": "old", "stalled": False, "gave_up": False, "stop_tried": False}
+    assert allowed("same-boot", result, **{**scope, known: True}) == may
 
 
 @pytest.mark.parametrize(("says", "goes"), [("old", "not-reset"), ("new", "ready"), ("", "booting")])
@@ -550,10 +604,121 @@ def test_after_a_reset_silence_is_waited_for_and_a_late_kubelet_is_no_failed_res
 
 @pytest.mark.parametrize(("before", "here"), [(True, False), (True, True), (False, False)])
 def test_only_what_this_session_cordoned_is_uncordoned(before: bool, here: bool) -> None:
-    scope: dict[str, Json] = {"was_cordoned": before, "cordoned_here": here}
-    (guard,) = RUNBOOK.step("uncordon").guards
-    assert not holds(guard.that, scope)
-    assert holds(guard.that, {"was_cordoned": False, "cordoned_here": True})
+    assert not uncordons(was_cordoned=before, cordoned_here=here, probe_after="ok")
+    assert uncordons(was_cordoned=False, cordoned_here=True, probe_after="ok")
+
+
+@pytest.mark.parametrize("mounted", ["none", "timeout", "refused", "failed"])
+def test_a_node_on_which_no_mount_has_succeeded_stays_cordoned(mounted: str) -> None:
+    assert not uncordons(was_cordoned=False, cordoned_here=True, probe_after=mounted)
+
+
+def uncordons(**scope: Json) -> bool:
+    return all(holds(guard.that, scope) for guard in RUNBOOK.step("uncordon").guards)
+
+
+@pytest.mark.parametrize(("spec", "may"), [({}, True), ({"unschedulable": True}, False)])
+def test_what_somebody_else_has_cordoned_meanwhile_is_not_taken_for_its_own(spec: Json, may: bool) -> None:
+    assert allowed("still-open", {"json": {"metadata": {"name": "n3"}, "spec": spec}}) == may
+    assert "still-open" in RUNBOOK.step("cordon").needs
+
+
+HANGS = "D 417 1 {} rpc_wait_bit_killable /sbin/mount.nfs server:/x /y"
+KUBELET = "Zl 803 1 604788 - [kubelet] <defunct>"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "goes"),
+    [
+        (HANGS.format(900), HANGS.format(1800), "reset"),
+        (HANGS.format(900), HANGS.replace("417", "999").format(1), "unprobed-again"),
+        ("", HANGS.format(40), "reset"),
+    ],
+)
+def test_a_mount_that_only_just_began_does_not_hang(before: str, now: str, goes: str) -> None:
+    scope: dict[str, Json] = {"hung": [before], "hung_nfs": [before]}
+    assert way_on("stuck-now", seen("stuck-now", {"text": f"PID\n{now}"}, **scope)) == goes
+
+
+@pytest.mark.parametrize(
+    ("mounted", "still", "goes", "may"),
+    [
+        ("ok", [], "well-again", False),
+        ("ok", [KUBELET], "reset", True),
+        ("timeout", [], "reset", True),
+        ("refused", [], "unclear", False),
+        ("refused", [KUBELET], "unclear", True),
+        ("failed", [], "unclear", False),
+    ],
+)
+def test_only_a_mount_that_hangs_or_what_hangs_still_leads_to_the_reset(
+    mounted: str, still: Json, goes: str, may: bool
+) -> None:
+    scope: dict[str, Json] = {"probe_again": mounted, "hung_still": still, "vmid": 203}
+    scope["machine"] = {"role": "worker"}
+    assert way_on("probe-again", scope) == goes
+    assert all(holds(guard.that, scope) for guard in RUNBOOK.step("reset").guards) == may
+
+
+def test_a_kubelet_that_is_a_zombie_hangs_still_though_every_mount_came_free() -> None:
+    scope: dict[str, Json] = {"hung": [KUBELET, "Zl 3312 1 9904 - [vault] <defunct>"], "hung_nfs": []}
+    known = seen("stuck-now", {"text": f"PID\n{KUBELET}"}, **scope)
+    assert known["hung_still"] == [KUBELET]
+
+
+def ready(status: str) -> Json:
+    return {"json": {"status": {"conditions": [{"type": "Ready", "status": status}]}}}
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "may"),
+    [
+        ("timeout", "Unknown", True),
+        ("unreachable", "False", True),
+        ("refused", "Unknown", False),
+        ("disconnected", "Unknown", False),
+        ("", "Unknown", False),
+        ("timeout", "True", False),
+    ],
+)
+def test_a_node_is_given_up_only_where_neither_its_guest_nor_the_api_says_that_it_is_up(
+    fault: str, status: str, may: bool
+) -> None:
+    silent, away = allowed("boot-silent", {"fault": fault, "text": ""}), allowed("not-ready", ready(status))
+    assert (silent and away) == may
+    for name in ("switch-off", "taint"):
+        assert {"boot-silent", "not-ready"} <= set(RUNBOOK.step(name).needs)
+
+
+def test_what_is_not_drained_is_not_called_gone() -> None:
+    left = evaluate(RUNBOOK.step("symptom").capture["left_over"], {})
+    assert left, "an empty list says that the drain left nothing"
+
+
+@pytest.mark.parametrize(
+    ("text", "done"), [("memory: 1\nlock: backup", False), ("memory: 1", True), ("", False)]
+)
+def test_a_machine_is_unlocked_only_where_its_settings_were_read(text: str, done: bool) -> None:
+    verify = RUNBOOK.step("unlock").verify
+    assert verify is not None
+    assert holds(verify.until, {"result": {"text": text}}) == done
+
+
+@pytest.mark.parametrize(
+    ("started", "old"), [("2026-11-28T02:00:00Z", True), ("2026-11-28T03:05:00Z", False)]
+)
+def test_a_pod_that_runs_since_this_boot_is_not_forced_out(started: str, old: bool) -> None:
+    running: Json = {"state": {"running": {"startedAt": started}}}
+    metadata: Json = {
+        "name": "files-0",
+        "namespace": "files",
+        "uid": "1",
+        "deletionTimestamp": "2026-11-28T02:30:30Z",
+        "deletionGracePeriodSeconds": 30,
+    }
+    items: Json = [{"metadata": metadata, "status": {"containerStatuses": [running]}}]
+    scope: dict[str, Json] = {"up_since": "2026-11-28T03:00:00Z", "pods_before": [{"uid": "1"}]}
+    assert bool(seen("old-pods", {"json": {"items": items}}, **scope)["leftovers"]) == old
 
 
 TAKES_THE_NODE_DOWN = ("bare", "drain", "reset", "sysrq", "stop", "kill")
