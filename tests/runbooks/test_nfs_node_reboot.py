@@ -623,6 +623,17 @@ def test_what_somebody_else_has_cordoned_meanwhile_is_not_taken_for_its_own(spec
     assert "still-open" in RUNBOOK.step("cordon").needs
 
 
+@pytest.mark.parametrize(("accepted", "may"), [(["database primary pg-1"], True), ([], False)])
+def test_a_database_primary_that_nobody_has_accepted_is_not_taken_down(accepted: Json, may: bool) -> None:
+    primary: Json = {
+        "metadata": {"name": "pg-1", "labels": {"cnpg.io/instanceRole": "primary"}},
+        "spec": {"containers": []},
+    }
+    assert allowed("singles-still", {"json": {"items": [primary]}}, singles=accepted) == may
+    for name in ("drain", "reset", "sysrq", "stop"):
+        assert "singles-still" in RUNBOOK.step(name).needs
+
+
 HANGS = "D 417 1 {} rpc_wait_bit_killable /sbin/mount.nfs server:/x /y"
 KUBELET = "Zl 803 1 604788 - [kubelet] <defunct>"
 
