@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from breakglass.policy import tables
+from breakglass.policy.commands import judge_command
+from breakglass.policy.risk import Risk
 from breakglass.policy.tables import ProgramOption, Usage
 
 LISTED = {
@@ -63,3 +65,22 @@ def test_each_option_of_the_list_is_one_of_its_program() -> None:
         for option in usage.options
     }
     assert LISTED.keys() <= found
+
+
+UNSURE = [
+    (name, option)
+    for line in (Path(__file__).parent / "cases" / "unsure.txt").read_text().splitlines()
+    if line[:1] != "#"
+    for names, _, options in [line.partition(": ")]
+    for name in names.split(", ")
+    for option in options.split()
+]
+
+
+@pytest.mark.parametrize("letter", sorted({name[0] for name, _ in UNSURE}))
+def test_a_command_with_an_option_that_nobody_knows_to_read_asks_first(letter: str) -> None:
+    for name, option in UNSURE:
+        if name.startswith(letter):
+            joined = f"{option}=x" if option.startswith("--") else f"{option}x"
+            for words in ([option], [option, "x"], [joined]):
+                assert judge_command([*name.split(), *words]).risk is not Risk.READ, (name, words)
