@@ -116,6 +116,44 @@ def replica_set(name: str, image: str) -> dict[str, Json]:
     return {**deployment(name, image), "kind": "ReplicaSet"}
 
 
+def cron_job(name: str, image: str) -> dict[str, Json]:
+    """One that is suspended, so that it never makes a Job itself. image: with its registry."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name, "namespace": "apps", "uid": f"uid-of-{name}"},
+        "spec": {"schedule": "* * * * *", "suspend": True, "jobTemplate": {"spec": _job_of(image)}},
+    }
+
+
+def job(name: str, image: str, *, of: str = "", succeeded: bool = False) -> dict[str, Json]:
+    """A Job, of a CronJob or made by hand."""
+    owner: dict[str, Json] = {"apiVersion": "batch/v1", "kind": "CronJob", "name": of, "uid": f"uid-of-{of}"}
+    status: dict[str, Json] = {
+        "succeeded": 1,
+        "conditions": [{"type": "Complete", "status": "True"}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": "apps",
+            "uid": f"uid-of-{name}",
+            **({"ownerReferences": [{**owner, "controller": True}]} if of else {}),
+        },
+        "spec": _job_of(image),
+        **({"status": status} if succeeded else {}),
+    }
+
+
+def _job_of(image: str) -> dict[str, Json]:
+    return {
+        "backoffLimit": 0,
+        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": image}]}},
+    }
+
+
 def node(name: str, *images: str) -> dict[str, Json]:
     """A node of linux/amd64 that holds images."""
     return {
@@ -195,7 +233,8 @@ def _scenario(world: World) -> dict[str, Json]:
                 "pods": [
                     {
                         "pod": {"namespace": "apps"},
-                        "when": "request.pod.metadata.name.startsWith('waits-')",
+                        "when": "request.pod.metadata.name.startsWith('waits-')"
+                        " || request.pod.spec.containers.exists(c, c.image.endsWith('/app:broken'))",
                         "phase": "Pending",
                         "ready": False,
                         "waiting": "ImagePullBackOff",

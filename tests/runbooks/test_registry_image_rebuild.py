@@ -231,6 +231,30 @@ async def test_blobs_that_have_just_come_in_are_collected_from_nobody(tmp_path: 
     assert not any("garbage-collect /etc" in each for each in changes_of(walked))
 
 
+async def test_a_build_that_fails_is_not_covered_by_an_older_image_of_that_name(tmp_path: Path) -> None:
+    walked = await walk_variant(tmp_path, "ci-image-broken", "world: {vm: {fails: true}}")
+    assert walked.result == "stopped"
+    assert walked.state.steps["build"].status == "failed"
+    assert "push" not in walked.reached
+
+
+async def test_a_tag_that_somebody_mends_during_the_build_is_not_pushed_over(tmp_path: Path) -> None:
+    differs = """\
+    rules:
+      - name: mended-by-a-colleague
+        on: {regex: "ssh docker-registry docker build .*"}
+        registry:
+          - endpoint: registry
+            push:
+              {repository: infra-ci, tags: [latest], seed: theirs, single: true, format: docker,
+              platforms: [{platform: linux/amd64, layers: [4096]}]}
+    """
+    walked = await walk_variant(tmp_path, "ci-image-broken", differs)
+    assert walked.result == "stopped"
+    assert "infra-ci:latest can be pulled by now" in walked.said("tag-still-broken")
+    assert "push" not in walked.reached
+
+
 OTHERWISE = {
     "nginx-trap": {"Proxy"},
     "ci-image-broken": {"Rebuild on the VM"},

@@ -18,7 +18,9 @@ from tests.runbooks.registry_support import (
     PLATFORMS,
     RealWalk,
     World,
+    cron_job,
     deployment,
+    job,
     node,
     replica_set,
     walk_real,
@@ -316,6 +318,48 @@ async def test_a_rebuild_of_the_same_bits_is_sent_whole_although_the_registry_re
 
     assert real.walked.result == "recovered", ended(real)
     assert can_pull(registry, "app", "latest")
+
+
+async def test_relief_moves_and_frees_only_what_waits_for_the_broken_image(
+    registry: DockerRegistry, tmp_path: Path
+) -> None:
+    lose_layers(registry, registry.push_image("app", "broken", tags=["broken"]))
+    registry.push_image("app", "good", tags=["good"])
+    arm = registry.push_manifest("app", "arm", platform="linux/arm64")
+    registry.push_index("app", [arm], tags=["arm-only"])
+    registry.push_image("team/app", "another", tags=["broken"])
+    ours, theirs = "registry.lab.example", "ghcr.io"
+    named = {
+        "agent": f"{ours}/app:broken",
+        "other-repository": f"{ours}/team/app:broken",
+        "other-registry": f"{theirs}/app:broken",
+    }
+    world = World(
+        registry,
+        objects=[
+            node("k8s-node3"),
+            *(cron_job(name, image) for name, image in named.items()),
+            job("agent-28000000", f"{ours}/app:good", of="agent", succeeded=True),
+            job("agent-29000000", f"{ours}/app:broken", of="agent"),
+            job("agent-restore", f"{ours}/app:broken"),
+        ],
+        choose={"relief": "switch"},
+        ask={"good-tag": "app:good"},
+    )
+
+    real = await walk_real(world, tmp_path)
+
+    offered = [
+        each.event.text
+        for each in real.walked.state.timeline
+        if isinstance(each.event, e.Asked) and each.event.step == "good-tag"
+    ]
+    assert offered and "app:arm-only" not in offered[0] and "app:good" in offered[0]
+    patched = [each for each in real.walked.touched if "patch" in each]
+    assert patched and all("apps/agent" in each for each in patched), real.walked.touched
+    deleted = [each for each in real.walked.touched if "delete" in each]
+    assert deleted and all("agent-29000000" in each for each in deleted), real.walked.touched
+    assert real.walked.state.current == "tick", "an older Job that succeeded proves nothing of the new image"
 
 
 @pytest.mark.parametrize("damage", [*HIDDEN])

@@ -76,6 +76,8 @@ class RegistryVm:
                 return self._collect(options)
             case ["exec", "registry-nginx", "curl", *_]:
                 return _said("401")
+            case ["exec", "registry-nginx", "nginx", "-t"]:
+                return CommandResult(stderr=b"nginx: configuration file test is successful\n")
             case ["push", name]:
                 assert self.push is not None, "nothing was to be pushed here"
                 repository, _, tag = name.partition("/")[2].rpartition(":")
