@@ -3,6 +3,8 @@ them, and every command against a far side that fails it."""
 
 import shutil
 import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from breakglass.kubernetes_objects import mapping, objects
 from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.actions import reaches_outside
 from breakglass.runbook.load import load_runbook
-from tests.runbooks.faults import check_injection, record_walk
+from breakglass.runbook.model import Runbook
+from tests.runbooks.faults import Injection, check_injection, record_walk
 from tests.runbooks.support import (
     RUNBOOKS,
     Walked,
@@ -255,12 +258,18 @@ async def test_a_tag_that_somebody_mends_during_the_build_is_not_pushed_over(tmp
     assert "push" not in walked.reached
 
 
-OTHERWISE = {
+PHASES = {
+    "recorded-incident": {
+        *("Front door", "Integrity", "On the disk", "Mend", "Use", "Relief", "Stuck Jobs"),
+        *("Rebuild", "Rebuild by CI", "Rebuilt", "Proof", "Consumers"),
+    },
+    "shared-digest": {
+        *("Choose", "Unused", "Delete", "Restart", "What it takes", "Collect", "Rebuild on the VM", "Close"),
+    },
     "nginx-trap": {"Proxy"},
-    "ci-image-broken": {"Rebuild on the VM"},
     "url-misdiagnosis": {"Client"},
 }
-"""Phases to which the recorded incident does not come, by the scenario that does."""
+"""Phases by the scenario that walks through them."""
 ALONE = {
     "unlinked-children": {"put-back"},
     "lost-links": {
@@ -268,27 +277,45 @@ ALONE = {
         *("put-tags-back", "tags-nowhere", "remove-tags"),
     },
 }
-"""Single steps to which it does not come."""
+"""Single steps to which these do not come, by the scenario that does."""
 NEVER_COME_TO = {"containers"}
 """Where the walk goes only when the front door fails, which other tests make it do."""
 
 
-@pytest.mark.parametrize("scenario", ["recorded-incident", *OTHERWISE, *ALONE])
-async def test_no_command_is_answered_with_a_guess_when_it_fails(scenario: str, tmp_path: Path) -> None:
-    elsewhere = {phase for phases in OTHERWISE.values() for phase in phases}
-    runbook = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
+def steps_of(runbook: Runbook, scenario: str) -> set[str]:
+    """The steps that fail in a scenario's turn."""
     alone = {step for steps in ALONE.values() for step in steps}
-    steps = ALONE.get(scenario) or {
-        step.id
-        for step in runbook.steps
-        if (step.phase in OTHERWISE[scenario] if scenario in OTHERWISE else step.phase not in elsewhere)
-        and step.id not in alone
+    phases = PHASES.get(scenario, set[str]())
+    return ALONE.get(scenario) or {
+        step.id for step in runbook.steps if step.phase in phases and step.id not in alone
     }
+
+
+def each_in_turn(injections: Sequence[Injection]) -> Iterator[Injection]:
+    """One way to fail each command, another from one command to the next."""
+    commands = groupby(injections, key=lambda each: (each.step, each.acting))
+    for number, (_, ways) in enumerate(commands):
+        failing = [*ways]
+        yield failing[number % len(failing)]
+
+
+def test_every_step_fails_in_some_scenario() -> None:
+    runbook = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
+    failing = [step for scenario in (*PHASES, *ALONE) for step in steps_of(runbook, scenario)]
+    assert sorted(failing) == sorted(step.id for step in runbook.steps)
+
+
+@pytest.mark.parametrize("scenario", [*PHASES, *ALONE])
+async def test_no_command_is_answered_with_a_guess_when_it_fails(
+    scenario: str, tmp_path: Path, soak: bool
+) -> None:
+    runbook = load_runbook(RUNBOOKS / NAME / "runbook.yaml")
+    steps = steps_of(runbook, scenario)
     recording = await record_walk(NAME, scenario, tmp_path / "right", SPEED)
     assert recording.state.ended is not None
     assert recording.state.ended.result == recording.scenario.expect.result
     injections = [*recording.injections(steps)]
     sending = {step.id for step in runbook.steps if step.id in steps and reaches_outside(step.action)}
     assert {each.step for each in injections} == sending - NEVER_COME_TO
-    for number, injection in enumerate(injections):
+    for number, injection in enumerate(injections if soak else each_in_turn(injections)):
         await check_injection(recording, injection, tmp_path / str(number))
