@@ -313,9 +313,13 @@ def _script(scenario: Scenario) -> Script:
     return Script(choose=right.choose, ask=right.ask, manual=right.manual, on_failure=right.on_failure)
 
 
-async def record_walk(runbook: str, scenario: str, folder: Path, speed: float = FAST) -> Recording:
-    """Take a scenario's right walk and keep what comes back."""
-    loaded = load_scenario(RUNBOOKS / runbook / "scenarios" / f"{scenario}.yaml")
+async def record_walk(runbook: str, scenario: str | Path, folder: Path, speed: float = FAST) -> Recording:
+    """Take a scenario's right walk and keep what comes back.
+
+    scenario: one that ships with the runbook, by its name, or any, by its file.
+    """
+    shipped = RUNBOOKS / runbook / "scenarios"
+    loaded = load_scenario(scenario if isinstance(scenario, Path) else shipped / f"{scenario}.yaml")
     world = await start_rehearsal(loaded, folder / "world", speed=speed)
     try:
         recording = Recording(load_runbook(RUNBOOKS / runbook / "runbook.yaml"), loaded, world.site)
