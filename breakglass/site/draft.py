@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import which
 from typing import cast
 
 from breakglass.runbook.model import Uses
@@ -181,6 +182,7 @@ def site_text(draft: Draft) -> str:
         _endpoints(draft),
         _secrets(draft),
         _variables(draft),
+        _local(draft),
     ]
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 
@@ -259,6 +261,21 @@ def _variables(draft: Draft) -> list[str]:
     return [
         "# What runbooks read as `site.variables`. The runbook and its scenarios show what each must hold.",
         *_section("variables", [], stubs, "  nodes: []"),
+    ]
+
+
+def _local(draft: Draft) -> list[str]:
+    stubs = [
+        f"    {name}: {which(name) or f'/usr/bin/{name}'}  # for {_listed(by)}"
+        for name, by in _wanted(draft, "programs")
+    ]
+    return [
+        "# Programs of this machine that runbooks may run; nothing else runs here. `environment` names the",
+        "# variables that they get.",
+        "# local:",
+        "#   environment: [HOME]",
+        "#   programs:",
+        *(f"# {line}" for line in stubs or ["    vault: /usr/bin/vault"]),
     ]
 
 

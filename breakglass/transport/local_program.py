@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from breakglass.errors import UserError
@@ -24,7 +25,9 @@ def look_at(name: str, path: str) -> LocalProgram:
             )
         if not os.access(leads_to, os.X_OK):
             raise LocalProgramError(f"{name}: {path} cannot be run by this user: chmod +x {path}")
-        wrong = whose_problem(Path(path), facts) or _folders_problem(Path(path)) or _folders_problem(leads_to)
+        wrong = whose_problem(Path(path), facts)
+        for each in _way(Path(path), leads_to):
+            wrong = wrong or _way_problem(each)
     except OSError as error:
         message = f"{name}: {path}: {error.strerror}; install it, or give its path under `local` in the site"
         raise LocalProgramError(message) from error
@@ -36,8 +39,19 @@ def look_at(name: str, path: str) -> LocalProgram:
     return LocalProgram(name, path, str(leads_to), identity)
 
 
-def _folders_problem(path: Path) -> str:
-    """Which folder on the way to a program lets others put another in its place; empty where none does."""
+def _way(path: Path, leads_to: Path) -> Iterator[Path]:
+    """Each link that is followed from a path, and the file at the end."""
+    while path.is_symlink():
+        yield path
+        path = path.parent / path.readlink()
+    yield path
+    yield leads_to
+
+
+def _way_problem(path: Path) -> str:
+    """How others could put another program in the place of this link or file; empty where they cannot."""
+    if path.lstat().st_uid not in (os.getuid(), 0):
+        return f"{path} belongs to somebody else, who could lead it elsewhere"
     for folder in path.parents:
         facts = folder.stat()
         if facts.st_mode & stat.S_IWOTH and not facts.st_mode & stat.S_ISVTX:

@@ -345,3 +345,15 @@ def test_a_program_that_cannot_or_must_not_be_run_is_refused(tmp_path: Path, wro
     with pytest.raises(LocalProgramError) as refused:
         look_at("tool", str(path))
     assert str(path) in str(refused.value)
+
+
+def test_a_link_on_the_way_that_others_may_lead_elsewhere_is_not_followed(
+    script: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    open_to_all = tmp_path / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    (open_to_all / "middle").symlink_to(script("tool", "echo harmless"))
+    (tmp_path / "first").symlink_to(open_to_all / "middle")
+    with pytest.raises(LocalProgramError, match=f"chmod o-w {open_to_all}"):
+        look_at("tool", str(tmp_path / "first"))
