@@ -15,6 +15,7 @@ from breakglass.simulator.kubernetes.operations import Caller, Operations, Reque
 from breakglass.simulator.kubernetes.patching import PatchType, patched
 from breakglass.simulator.kubernetes.protobuf import CONTENT_TYPE, ProtobufError, decode
 from breakglass.simulator.kubernetes.selectors import list_filter
+from breakglass.simulator.kubernetes.server_side_apply import manager_of
 from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.values import Json
 
@@ -102,6 +103,19 @@ async def patch(operations: Operations, address: Address, request: web.Request, 
             target, lambda before: patched(form, "Scale", "autoscaling/v1", before, change), asked
         )
     return await operations.patch(target, form, change, asked)
+
+
+async def apply(
+    operations: Operations, address: Address, request: web.Request, user: str
+) -> tuple[Object, int]:
+    """Server-side apply: the object, and 201 where it was not there."""
+    manager = manager_of(request.query.get("fieldManager", ""))
+    wanted = await body_of(request)
+    if not isinstance(wanted, dict):
+        raise statuses.bad_request("the object provided is not a mapping")
+    target = RequestTarget(address.kind, address.namespace, address.name, address.subresource)
+    force = request.query.get("force") in ("true", "1")
+    return await operations.apply(target, wanted, manager, force, Caller(user, is_dry_run(request)))
 
 
 async def delete(operations: Operations, address: Address, request: web.Request, user: str) -> Object:

@@ -56,6 +56,11 @@ def _default(target: Object, key: str, value: Json) -> None:
         target[key] = value
 
 
+def _storage_class(value: Object, now: datetime) -> None:
+    _default(value, "reclaimPolicy", "Delete")
+    _default(value, "volumeBindingMode", "Immediate")
+
+
 def _pod(value: Object, now: datetime) -> None:
     spec = mapping(value, "spec")
     _pod_spec(spec)
@@ -199,6 +204,8 @@ def _volume(value: Object, now: datetime) -> None:
     spec = mapping(value, "spec")
     _default(spec, "persistentVolumeReclaimPolicy", "Retain")
     _default(spec, "volumeMode", "Filesystem")
+    if "hostPath" in spec:
+        _default(mapping(spec, "hostPath"), "type", "")
     if not text(value, "status", "phase"):
         put(value, "Available", "status", "phase")
 
@@ -269,6 +276,7 @@ _FILLERS: dict[tuple[str, str], Callable[[Object, datetime], None]] = {
     ("", "Node"): _node,
     ("", "Namespace"): _namespace,
     ("", "Secret"): _secret,
+    ("storage.k8s.io", "StorageClass"): _storage_class,
     ("apps", "Deployment"): _deployment,
     ("apps", "ReplicaSet"): _replica_set,
     ("apps", "StatefulSet"): _stateful_set,

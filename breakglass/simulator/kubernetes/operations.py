@@ -27,11 +27,16 @@ from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.objects import copied, is_finished, is_going, is_ready, put, timestamp
 from breakglass.simulator.kubernetes.patching import PatchType, patched
 from breakglass.simulator.kubernetes.selectors import selects
+from breakglass.simulator.kubernetes.server_side_apply import Applied
 from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.values import Json
 
 GENERATED = string.digits[2:] + "".join(letter for letter in string.ascii_lowercase if letter not in "aeiou")
 """The letters of generated names: no vowels, so that no words come of it."""
+
+
+GIVEN_BACK = ("Pod", "ServiceAccount", "StorageClass")
+"""Kinds of which a deletion answers with the object that is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Operations:
     def __init__(self, store: ObjectStore, hooks: Hooks) -> None:
         self._store = store
         self._hooks = hooks
+        self._applied = Applied()
 
     async def create(self, target: RequestTarget, body: Object, asked: Caller) -> Object:
         kind = target.kind
@@ -140,6 +146,33 @@ class Operations:
 
         return await self._modify("patch", target, compute, asked)
 
+    async def apply(
+        self, target: RequestTarget, wanted: Object, manager: str, force: bool, asked: Caller
+    ) -> tuple[Object, int]:
+        """Server-side apply: the object, and the code of the answer, which is 201 where it was made."""
+        kind = target.kind
+        before = self._store.find(kind, target.namespace, target.name)
+        if before is None:
+            if uid := uid_of(wanted):
+                why = (
+                    f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+                )
+                raise statuses.conflict(kind, target.name, why)
+            body = self._identified(target, wanted)
+            made = await self.create(RequestTarget(kind, target.namespace, ""), body, asked)
+            if not asked.dry_run:
+                self._applied.remember(uid_of(made), manager, wanted)
+            return made, 201
+        uid = uid_of(before)
+        if not force:
+            self._applied.check(kind, before, uid, manager, wanted)
+        change = self._applied.patch(uid, manager, wanted)
+        after = await self.patch(target, "merge" if kind.is_custom else "strategic", change, asked)
+        if not asked.dry_run:
+            self._applied.take(before, uid, manager, wanted)
+            self._applied.remember(uid, manager, wanted)
+        return after, 200
+
     async def _modify(
         self, verb: Verb, target: RequestTarget, compute: Callable[[Object], Object], asked: Caller
     ) -> Object:
@@ -189,7 +222,7 @@ class Operations:
             self._hooks.after_change(self._change("delete", target, asked, value, None, options))
         if left is not None:
             return left
-        return value if kind.kind == "Pod" else statuses.success(kind, target.name, uid_of(value))
+        return value if kind.kind in GIVEN_BACK else statuses.success(kind, target.name, uid_of(value))
 
     async def evict(self, namespace: str, name: str, body: Object, query_dry_run: bool, user: str) -> Object:
         """The eviction subresource: a deletion that disruption budgets may refuse with 429."""
@@ -381,11 +414,12 @@ def scale_of(value: Object) -> Object:
         for field in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
         if field in mapping(value, "metadata")
     }
+    replicas = number(value, "spec", "replicas")
     return {
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": metadata,
-        "spec": {"replicas": number(value, "spec", "replicas")},
+        "spec": {"replicas": replicas} if replicas else {},  # as Go leaves out what is zero
         "status": {
             "replicas": number(value, "status", "replicas"),
             "selector": ",".join(f"{key}={entry}" for key, entry in sorted(labels.items())),

@@ -32,6 +32,7 @@ from breakglass.simulator.kubernetes.hooks import CutConnectionError, Hooks, Req
 from breakglass.simulator.kubernetes.kinds import ResourceKind
 from breakglass.simulator.kubernetes.operations import Operations
 from breakglass.simulator.kubernetes.port_forward import Dial, forward_request
+from breakglass.simulator.kubernetes.server_side_apply import CONTENT_TYPE as APPLY
 from breakglass.simulator.kubernetes.store import ObjectStore
 from breakglass.values import Json
 
@@ -311,6 +312,9 @@ class _Service:
                 return _json(await change_requests.create(operations, address, request, user.name), 201)
             case "update", _:
                 return _json(await change_requests.update(operations, address, request, user.name))
+            case "patch", _ if request.content_type == APPLY:
+                answer, code = await change_requests.apply(operations, address, request, user.name)
+                return _json(answer, code)
             case "patch", _:
                 return _json(await change_requests.patch(operations, address, request, user.name))
             case "delete", "":

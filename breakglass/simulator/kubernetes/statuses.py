@@ -84,6 +84,19 @@ def stale(kind: ResourceKind, name: str) -> ApiError:
     return conflict(kind, name, why)
 
 
+def apply_conflict(kind: ResourceKind, name: str, manager: str, fields: Sequence[str]) -> ApiError:
+    """409 for fields that another manager applied."""
+    causes: list[Json] = [
+        {"reason": "FieldManagerConflict", "message": f'conflict with "{manager}"', "field": each}
+        for each in fields
+    ]
+    many = len(fields) > 1
+    listed = "".join(f"\n- {each}" for each in fields) if many else f" {fields[0]}"
+    message = f"Apply failed with {len(fields)} conflict{'s' if many else ''}: conflict"
+    message += f'{"s" if many else ""} with "{manager}":{listed}'
+    return ApiError(409, "Conflict", message, {"causes": causes})
+
+
 def forbidden(
     user: str, verb: str, kind: ResourceKind, subresource: str, namespace: str, name: str
 ) -> ApiError:

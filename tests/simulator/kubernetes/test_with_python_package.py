@@ -101,18 +101,18 @@ async def test_a_field_of_the_wrong_type_is_refused(start: Start) -> None:
     assert "unrecognized type: int32" in text(answer.body, "message")
 
 
-async def test_server_side_apply_is_not_understood_and_says_so(start: Start) -> None:
+async def test_a_field_is_applied_by_the_server(start: Start) -> None:
     client = PythonPackage((await start(deployment("front"))).server.kubeconfig)
     answer = await client.call(
         APPS,
         "patch_namespaced_deployment",
         "front",
         "web",
-        {"spec": {"replicas": 1}},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"replicas": 1}},
         field_manager="test",
         _content_type="application/apply-patch+yaml",
     )
-    assert (answer.code, at(answer.body, "reason")) == (415, "UnsupportedMediaType")
+    assert (answer.code, at(answer.body, "spec", "replicas")) == (200, 1)
 
 
 @pytest.mark.parametrize(("code", "reason"), [(403, "Forbidden"), (422, "Invalid"), (500, "InternalError")])

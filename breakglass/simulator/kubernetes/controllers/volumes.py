@@ -19,6 +19,7 @@ from breakglass.simulator.kubernetes.objects import copied, is_finished, is_goin
 NOTICED_AFTER = 0.5
 """Seconds until the protection controller acts on a claim."""
 PROVISIONED_AFTER = 1.0
+TRIED_AGAIN_AFTER = 15.0
 
 
 def reconcile(world: ControllerContext) -> None:
@@ -87,10 +88,8 @@ def _bind(world: ControllerContext, claim: Object) -> None:
         return
     storage_class = _class_of(world, claim)
     if storage_class is None or text(storage_class, "provisioner") == "kubernetes.io/no-provisioner":
-        name = text(claim, "spec", "storageClassName")
-        if name and storage_class is None:
-            message = f'storageclass.storage.k8s.io "{name}" not found'
-            world.event(claim, "Warning", "ProvisioningFailed", message, "persistentvolume-controller")
+        if text(claim, "spec", "storageClassName") and storage_class is None:
+            _without_class(world, claim)
         return
     waits = text(storage_class, "volumeBindingMode") == "WaitForFirstConsumer"
     if at(claim, "spec", "volumeName") or (waits and not _users(world, claim)):
@@ -106,6 +105,19 @@ def _bind(world: ControllerContext, claim: Object) -> None:
         world.after(f"provision {uid}", PROVISIONED_AFTER, provision)
     else:
         provision()
+
+
+def _without_class(world: ControllerContext, claim: Object) -> None:
+    """Say so, each time when the controller tries again, and not whenever anything changes."""
+    name = text(claim, "spec", "storageClassName")
+
+    def say() -> None:
+        fresh = world.find("PersistentVolumeClaim", namespace_of(claim), name_of(claim))
+        if fresh is not None and uid_of(fresh) == uid_of(claim) and _class_of(world, fresh) is None:
+            message = f'storageclass.storage.k8s.io "{name}" not found'
+            world.event(fresh, "Warning", "ProvisioningFailed", message, "persistentvolume-controller")
+
+    world.after(f"no class {uid_of(claim)}", TRIED_AGAIN_AFTER, say)
 
 
 def _class_of(world: ControllerContext, claim: Object) -> Object | None:
