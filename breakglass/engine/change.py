@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from breakglass.engine import commands as c
 from breakglass.engine.confirmation import ConfirmationTextError, text_to_type
 from breakglass.engine.gateway import Response
-from breakglass.engine.prepare import Pinned, Prepared, Preparer, known_words, text_or_reason
+from breakglass.engine.prepare import (
+    LONGEST_WORDS,
+    Pinned,
+    Prepared,
+    Preparer,
+    known_words,
+    text_or_reason,
+)
 from breakglass.engine.prompts import JournalWriter
 from breakglass.engine.read import (
     ActionEnd,
@@ -36,6 +43,7 @@ from breakglass.runbook.steps import Pin, Step
 from breakglass.runbook.template import TemplateTree, render, render_tree
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, KubectlRequest, Request
+from breakglass.transport.output import shortened
 from breakglass.values import Json, Scope
 
 MAYBE_DONE = frozenset({"server-error", "disconnected", "malformed"})
@@ -259,7 +267,13 @@ class Changer:
             return ""
         response = await self._reader.cancellable(self._gateway.send(replace(request, dry_run=True)))
         fault = response.result.fault
-        return f"dry run refused: {fault.message}" if fault else "dry run accepted"
+        if fault is not None:
+            return f"dry run refused: {fault.message}"
+        operation = request.command.operation
+        if operation is None or not operation.shows_difference or request.driver == "binary":
+            return "dry run accepted"
+        differs = shortened(str(response.shown["text"]).strip(), LONGEST_WORDS)
+        return f"dry run accepted. What would differ:\n{differs}"
 
     async def _ask(
         self, step: Step, attempt: int, ready: PreparedChange, scope: Scopes, on: str, earlier: Attempt | None

@@ -11,12 +11,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import yaml
+
 from breakglass.engine.admission import require_planned_risk, require_read
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway
 from breakglass.engine.scope import Scopes
-from breakglass.errors import PreparationError
+from breakglass.errors import NotUnderstoodError, PreparationError
 from breakglass.policy.commands import SYSTEM_FOLDERS, judge_method
+from breakglass.policy.kubectl.manifest import with_manifest
 from breakglass.policy.kubectl.operations import KubectlCommand
 from breakglass.policy.kubectl.parse import understood
 from breakglass.policy.local_programs import objection, started_by
@@ -210,6 +213,15 @@ def _kubectl(
     command = understood(render_words(action.words, scope))
     judgement = judged_kubectl(command.argv, site.says, fed=action.stdin is not None)
     stdin = render_stdin(action.stdin, scope).encode() if action.stdin is not None else None
+    shown = f"kubectl {shlex.join(command.argv)}"
+    if action.manifest is not None:
+        manifest = render_tree(action.manifest, scope)
+        try:
+            command = with_manifest(command, manifest)
+        except NotUnderstoodError as error:
+            raise PreparationError(str(error)) from error
+        stdin = jsonlib.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()
+        shown += f"\n{yaml.safe_dump(manifest, allow_unicode=True)}".rstrip()
     request = KubectlRequest(
         cluster=name,
         command=command,
@@ -228,7 +240,7 @@ def _kubectl(
         where += f" as {cluster.impersonate}"
     if not cluster.verify_tls:
         where += " TLS NOT VERIFIED"
-    return Prepared(request, "kubectl", f"kubectl {shlex.join(command.argv)}", where, judgement)
+    return Prepared(request, "kubectl", shown, where, judgement)
 
 
 def _ssh(action: SshAction, site: Site, scope: Scope, timeout: float) -> Prepared:

@@ -56,6 +56,14 @@ class KubectlAction:
     stdin: Template | None = key(
         "What the command reads from standard input.", MAYBE_EMPTY_TEMPLATE, default=None
     )
+    manifest: TemplateTree = key(
+        "What `apply --server-side -f -` applies: a Kubernetes object, or a list of them.", default=None
+    )
+
+    def checked(self, given: Given) -> "KubectlAction":
+        if given.has("stdin") and given.has("manifest"):
+            given.problem(given.at("manifest"), "a kubectl action has `stdin` or `manifest`, not both")
+        return self
 
 
 _RUN: Shape[tuple[Template, ...]] = by_kind(

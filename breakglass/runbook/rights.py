@@ -7,13 +7,16 @@ creates `pods/exec`. See "Authorization overview" in the Kubernetes reference.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from breakglass.policy.kubectl.parse import KubectlSyntaxError, parse
+from breakglass.errors import NotUnderstoodError
+from breakglass.policy.kubectl.manifest import with_manifest
+from breakglass.policy.kubectl.operations import KubectlCommand
+from breakglass.policy.kubectl.parse import parse
 from breakglass.policy.placeholders import VALUE
 from breakglass.runbook.actions import KubectlAction
 from breakglass.runbook.expression import EvaluationError
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
-from breakglass.runbook.template import placeholder, render
+from breakglass.runbook.template import placeholder, placeholder_tree, render
 from breakglass.values import Scope
 
 
@@ -69,7 +72,10 @@ def _rights(action: KubectlAction, cluster: str, scope: Scope) -> Iterator[Right
             words.append(placeholder(word))
     try:
         operation = parse(words, unknown)
-    except KubectlSyntaxError:
+        if action.manifest is not None:
+            command = with_manifest(KubectlCommand((), operation), placeholder_tree(action.manifest))
+            operation = command.operation or operation
+    except NotUnderstoodError:
         return
     for verb, resource, subresource, namespace in operation.needs():
         if resource != VALUE:

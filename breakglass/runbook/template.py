@@ -307,6 +307,17 @@ def placeholder(template: Template) -> str:
     return "".join(part if isinstance(part, str) else VALUE for part in template.parts)
 
 
+def placeholder_tree(tree: TemplateTree) -> Json:
+    """The tree with a stand-in for every value, for looking at its form."""
+    if isinstance(tree, Template):
+        return placeholder(tree)
+    if isinstance(tree, list):
+        return [placeholder_tree(each) for each in tree]
+    if isinstance(tree, dict):
+        return {name: placeholder_tree(each) for name, each in tree.items()}
+    return cast(Json, tree)
+
+
 def placeholder_words(words: Sequence[Template]) -> tuple[str, ...]:
     """The words with stand-ins, for looking at a command's form."""
     return tuple(placeholder(word) for word in words)

@@ -1,16 +1,19 @@
 """Changes: read again, asked, on disk, sent once, verified; and what is said where it is not known."""
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from breakglass.engine import commands as c
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.store import FILE_NAME, read
-from breakglass.transport.base import Delivery, Fault, Request, Result, Sink
+from breakglass.policy.kubectl.operations import Target
+from breakglass.transport.base import Delivery, Fault, KubectlRequest, Request, Result, Sink
 from tests.engine.support import Answer, FarSide, confirm, events_of, fault, ok, resumed, session_of, walk
 
 POD = """\
@@ -578,3 +581,51 @@ async def test_a_dry_run_shows_a_change_again_whom_a_person_sends_back_to_it(tmp
     state = await walk(engine, back, back, c.Answer(True, "operator", "seen"))
     assert len(state.steps["purge"].attempts) == 3
     assert state.ended == e.SessionEnded("completed")
+
+
+APPLIED = """
+- id: page
+  title: Turn the page on
+  kubectl:
+    run: apply --server-side -f -
+    manifest:
+      apiVersion: v1
+      kind: ConfigMap
+      metadata: {name: page, namespace: web}
+      data: {on: "${{ inputs.namespace }}", also: "${{ 'a: b, c: d' }}"}
+  impact: Visitors see it.
+  confirm: key
+  undo: NONE
+  verify: {kubectl: get cm page -n web -o json, until: result.exit == 0, within: 10s}
+"""
+APPLY = "kubectl apply --server-side -f -"
+DIFFERS = "configmap/page serverside-applied (server dry run)\n-  on: no\n+  on: web\n"
+
+
+async def test_a_manifest_is_shown_as_it_is_sent_with_what_would_differ(tmp_path: Path) -> None:
+    answers = {f"{APPLY} (dry run)": ok(DIFFERS), APPLY: ok("done"), "kubectl get": ok("{}")}
+    engine, far = session_of(tmp_path, APPLIED, answers)
+    asked: list[e.Asked] = []
+
+    def look(question: e.Asked) -> c.Command:
+        asked.append(question)
+        return confirm(question)
+
+    state = await walk(engine, look)
+    assert state.steps["page"].status == "ok"
+    assert asked[0].server_says == f"dry run accepted. What would differ:\n{DIFFERS.strip()}"
+    sent = [each for each in far.sent if isinstance(each, KubectlRequest) and each.changing]
+    assert [each.dry_run for each in sent] == [True, False]
+    shown = yaml.safe_load(asked[0].command.removeprefix(APPLY))
+    # A value is one value, whatever stands in it.
+    assert shown["data"] == {"on": "web", "also": "a: b, c: d"}
+    assert [json.loads(each.stdin or b"") for each in sent] == [shown, shown]
+    assert sent[0].command.target == Target("configmap", "page", "web")
+
+
+async def test_a_manifest_that_comes_to_none_with_its_values_is_not_sent(tmp_path: Path) -> None:
+    steps = APPLIED.replace("name: page", "name: \"${{ '' }}\"", 1)
+    engine, far = session_of(tmp_path, steps, {"kubectl": ok("{}")})
+    state = await walk(engine, c.Stop("seen", "operator"))
+    assert far.sent == []
+    assert "has no metadata.name" in (state.steps["page"].attempts[-1].say or "")

@@ -370,3 +370,52 @@ def test_the_program_cannot_hold_a_pin() -> None:
         ),
         "the kubectl program cannot hold to a uid",
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("apply -f -", "only server-side apply is built in: write `apply --server-side -f -`"),
+        ("apply --server-side", "only server-side apply is built in"),
+        ("apply --server-side=false -f -", "only server-side apply is built in"),
+        ("apply --server-side -f web.yaml", "files are not read: write `apply --server-side -f -`"),
+        ("apply --server-side -f - --prune", "kubectl apply --prune is not built in"),
+        ("apply --server-side -f - --force", "kubectl apply --force is not built in"),
+        ("apply --server-side -k .", "kubectl apply -k is not built in"),
+        ("apply --server-side -f - x", "'x' is one argument too many"),
+        ("apply --server-side -f - --dry-run=client", "--dry-run=client does not ask the server"),
+    ],
+)
+def test_what_of_apply_is_not_built_in_is_refused_with_what_to_write(line: str, why: str) -> None:
+    command = understood(shlex.split(line))
+    assert command.operation is None and why in command.refused
+
+
+APPLY = "- id: a\n  title: x\n  impact: y\n  confirm: key\n  undo: NONE\n  kubectl: "
+VERIFIED = "  verify: {kubectl: get cm a -n web, until: result.exit == 0, within: 10s}\n"
+OBJECT = "{apiVersion: v1, kind: ConfigMap, metadata: {name: a, namespace: web}, data: {b: c}}"
+
+
+def test_apply_takes_its_objects_from_the_runbook() -> None:
+    good(with_steps(f"{APPLY}{{run: apply --server-side -f -, manifest: {OBJECT}}}\n{VERIFIED}"))
+    good(with_steps(f"{APPLY}{{run: apply --server-side -f -, manifest: [{OBJECT}]}}\n{VERIFIED}"))
+
+
+VALUED = "'${{ site.name }}'"
+NO_MANIFEST = "`apply` takes its objects from `manifest`, and no other line has one"
+
+
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        ("§{run: apply --server-side -f -}", NO_MANIFEST),
+        (f"§{{run: rollout restart deploy/a -n web, manifest: {OBJECT}}}", NO_MANIFEST),
+        ("§{run: apply --server-side -f -, manifest: {kind: Pod}}", "the manifest has no apiVersion"),
+        (
+            f"§{{run: apply --server-side -f -, manifest: {OBJECT.replace('ConfigMap', VALUED)}}}",
+            "the manifest's kind must stand as it is, so that it can be seen what is applied",
+        ),
+    ],
+)
+def test_a_manifest_that_does_not_fit_its_line_is_found(action: str, why: str) -> None:
+    expect_at_marks(with_steps(f"{APPLY}{action}\n{VERIFIED}"), why)

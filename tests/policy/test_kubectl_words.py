@@ -530,6 +530,7 @@ RIGHTS: list[tuple[str, bool, bool, list[tuple[str, str, str, str]]]] = [
     ("rollout history deploy/x", False, False, [("get", "deploy", "", ""), ("list", "replicasets", "", "")]),
     ("logs x -n a", False, False, [("get", "pods", "log", "a")]),
     ("exec x -n a -- ls", False, False, [("get", "pods", "exec", "a"), ("create", "pods", "exec", "a")]),
+    ("apply --server-side -f - -n a", True, True, []),
     ("delete pod x -n a", True, True, [("delete", "pod", "", "a")]),
     ("delete pods -l a=b -n a", True, True, [("delete", "pods", "", "a")]),
     ("patch pod x -n a -p {}", True, True, [("patch", "pod", "", "a")]),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from breakglass.policy.kubectl.changes import (
+    Apply,
     Cascade,
     Cordon,
     CreateJob,
@@ -53,6 +54,8 @@ from breakglass.policy.kubectl.operations import Target
 from breakglass.values import parse_json
 
 _EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+
+WRITE = "write `apply --server-side -f -`, with the objects under `manifest`"
 
 
 def _relabel(line: KubectlLine) -> Relabel:
@@ -116,6 +119,23 @@ def _exec(line: KubectlLine) -> Exec:
         raise KubectlSyntaxError("exec: there is no command after --")
     only_arguments(KubectlLine(line.verb, line.arguments), most=1)
     return Exec(pod_of(line, line.arguments[0]), line.after, line.text("container"), line.on("stdin"))
+
+
+def _apply(line: KubectlLine) -> Apply:
+    only_arguments(line, most=0)
+    if line.has("filename") and line.text("filename") != "-":
+        raise KubectlSyntaxError(
+            f"apply: files are not read: {WRITE}, or {USE_BINARY}", line.where("filename")
+        )
+    if not line.has("filename") or not line.on("server-side"):
+        raise KubectlSyntaxError(f"apply: only server-side apply is built in: {WRITE}, or {USE_BINARY}")
+    return Apply(
+        namespace_of(line),
+        line.text("field-manager", "kubectl"),
+        line.on("force-conflicts"),
+        output_of(line, "name", "json", "yaml"),
+        dry_run_of(line),
+    )
 
 
 def _delete(line: KubectlLine) -> Delete:
@@ -237,6 +257,13 @@ def _create_job(line: KubectlLine) -> CreateJob:
 
 
 VERBS: VerbParsers = {
+    "apply": (
+        (
+            *(Flag("filename", "f"), Flag("server-side", takes="nothing"), Flag("field-manager")),
+            *(Flag("force-conflicts", takes="nothing"), OUTPUT, DRY_RUN),
+        ),
+        _apply,
+    ),
     "label": ((LABELS, FIELDS, ALL, OUTPUT, DRY_RUN, OVERWRITE), _relabel),
     "annotate": ((LABELS, FIELDS, ALL, OUTPUT, DRY_RUN, OVERWRITE), _relabel),
     "taint": ((LABELS, DRY_RUN, OVERWRITE), _taint),

@@ -29,6 +29,34 @@ class Exec(Operation):
 
 
 @dataclass(frozen=True, slots=True)
+class Apply(Operation):
+    """The objects of a manifest, by server-side apply. They stand beside the line; see `manifest`.
+
+    manager: under which name the server keeps who applied which field.
+    """
+
+    takes_dry_run: ClassVar[bool] = True
+    takes_pin: ClassVar[bool] = True
+    shows_difference: ClassVar[bool] = True
+
+    namespace: str | None = None
+    manager: str = "kubectl"
+    force_conflicts: bool = False
+    output: Output = ""
+    dry_run: bool = False
+    objects: tuple[Target, ...] = ()
+
+    @property
+    def about(self) -> Target | None:
+        return self.objects[0] if len(self.objects) == 1 else None
+
+    def needs(self) -> Iterator[Needed]:
+        for each in self.objects:
+            where = each.namespace or ""
+            yield from (("get", each.resource, "", where), ("patch", each.resource, "", where))
+
+
+@dataclass(frozen=True, slots=True)
 class Delete(Operation):
     takes_dry_run: ClassVar[bool] = True
     takes_pin: ClassVar[bool] = True

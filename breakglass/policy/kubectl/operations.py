@@ -63,6 +63,8 @@ class Operation:
     """Whether the API server can say what would happen, without it happening."""
     takes_pin: ClassVar[bool] = False
     """Whether it can be bound to the object that was diagnosed, by uid or resource version."""
+    shows_difference: ClassVar[bool] = False
+    """Whether a dry run prints what would differ, for whoever confirms it."""
 
     @property
     def about(self) -> Target | None:

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 
-from breakglass.policy.kubectl.changes import Exec
+from breakglass.errors import NotUnderstoodError
+from breakglass.kubernetes_objects import text
+from breakglass.policy.kubectl.changes import Apply, Exec
 from breakglass.policy.kubectl.flags import KubectlSyntaxError, cluster_flag
-from breakglass.policy.kubectl.parse import parse
-from breakglass.policy.placeholders import shown
+from breakglass.policy.kubectl.manifest import with_manifest
+from breakglass.policy.kubectl.parse import parse, understood
+from breakglass.policy.placeholders import is_literal, shown
 from breakglass.runbook.actions import Action, KubectlAction, ProbeAction
 from breakglass.runbook.probes import KnownProbes, probe_problems
 from breakglass.runbook.steps import Step
-from breakglass.runbook.template import placeholder_words
+from breakglass.runbook.template import placeholder_tree, placeholder_words
 from breakglass.yamlio.position import Problem
 
 
@@ -63,5 +66,27 @@ def _kubectl_form(action: KubectlAction) -> Iterator[Problem]:
     except KubectlSyntaxError as error:
         yield Problem(words[error.word].position if words else action.position, shown(str(error)))
         return
+    if isinstance(request, Apply) is not (action.manifest is not None):
+        message = "`apply` takes its objects from `manifest`, and no other line has one"
+        yield Problem(action.position, message)
+    elif action.manifest is not None:
+        yield from _manifest(action)
     if action.stdin is not None and not (isinstance(request, Exec) and request.stdin):
         yield Problem(action.position, "`stdin` is read by `exec -i` only; the line has no -i")
+
+
+def _manifest(action: KubectlAction) -> Iterator[Problem]:
+    """Objects that can be applied, of kinds that can be seen."""
+    form = placeholder_tree(action.manifest)
+    try:
+        with_manifest(understood(placeholder_words(action.words)), form)
+    except NotUnderstoodError as error:
+        yield Problem(action.position, shown(str(error)))
+        return
+    for each in form if isinstance(form, list) else [form]:
+        for field in ("apiVersion", "kind"):
+            if not is_literal(text(each, field)):
+                message = (
+                    f"the manifest's {field} must stand as it is, so that it can be seen what is applied"
+                )
+                yield Problem(action.position, message)

@@ -277,6 +277,7 @@ def templates_of(action: Action | None) -> Iterator[Template]:
         case KubectlAction() | LocalAction():
             yield from action.words
             yield from (action.stdin,) if action.stdin is not None else ()
+            yield from templates_in(action.manifest) if isinstance(action, KubectlAction) else ()
         case SshAction():
             yield action.host
             yield from action.words

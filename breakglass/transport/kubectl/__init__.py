@@ -19,6 +19,7 @@ from breakglass.site.secrets import SecretError
 from breakglass.threads import in_thread
 from breakglass.transport.base import Delivery, Fault, KubectlRequest, Request, Result, Sink
 from breakglass.transport.kubectl import (
+    verb_apply,
     verb_change,
     verb_delete,
     verb_describe,
@@ -52,6 +53,7 @@ VERBS: Verbs = {
     **verb_logs.VERBS,
     **verb_exec.VERBS,
     **verb_observe.VERBS,
+    **verb_apply.VERBS,
     **verb_change.VERBS,
     **verb_label.VERBS,
     **verb_rollout.VERBS,
