@@ -227,7 +227,10 @@ class Host:
 
 @record("port-forward")
 class PortForward:
-    """A way through the Kubernetes API to a service or pod."""
+    """A way through the Kubernetes API to a service or pod, for the `http` steps that ask its endpoint.
+
+    It takes the place of `kubectl port-forward`: opened at the first request, kept until the session ends.
+    """
 
     cluster: SiteName = key("A cluster of this site.")
     namespace: Namespace = key("The namespace of the service or pod.")

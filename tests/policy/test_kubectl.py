@@ -372,6 +372,12 @@ def test_the_program_cannot_hold_a_pin() -> None:
     )
 
 
+def test_a_port_forward_leads_to_the_endpoint_of_the_site_that_does_it() -> None:
+    refused = understood(["port-forward", "pod/web-1", "8080:80", "-n", "web"]).refused
+    assert "Give an endpoint of the site a `forward` to the pod or service" in refused
+    assert "binary" not in refused
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

@@ -20,6 +20,13 @@ from breakglass.policy.kubectl.operations import KubectlCommand, Operation
 
 _VERBS = {**read_lines.VERBS, **change_lines.VERBS}
 _GROUPS = frozenset(verb.split(" ")[0] for verb in _VERBS if " " in verb)
+_ELSEWHERE = {
+    "port-forward": (
+        "it would hold the step up until its time is over. Give an endpoint of the site a `forward` to the "
+        "pod or service, and the step `http: {get: ENDPOINT}`"
+    ),
+}
+"""What to write in place of verbs that no driver can carry out well in a step."""
 
 
 def understood(argv: Sequence[str]) -> KubectlCommand:
@@ -48,7 +55,7 @@ def parse(argv: Sequence[str], stand_ins: Set[int] = frozenset()) -> Operation:
                 line = replace(line, flags={**line.flags, "namespace": (namespace,)})
             return make(line)
     verb = " ".join(words) if words[0] in _GROUPS else words[0]
-    raise KubectlSyntaxError(f"kubectl {verb} is not built in: {USE_BINARY}", start)
+    raise KubectlSyntaxError(f"kubectl {verb} is not built in: {_ELSEWHERE.get(verb, USE_BINARY)}", start)
 
 
 def _global_flags(argv: Sequence[str]) -> tuple[int, KubectlWord | None]:

@@ -19,5 +19,5 @@ Good enough for the `kubernetes` package and for the `kubectl` program. The part
 `hooks`, `store`, `kinds` and `access` are light to import; `server` brings aiohttp and cryptography.
 
 Not simulated: schemas (unknown fields are stored), managedFields, resource
-requests in scheduling, port-forwards over SPDY, `kubectl explain` and `top`.
+requests in scheduling, `kubectl explain` and `top`.
 """

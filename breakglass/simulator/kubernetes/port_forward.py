@@ -1,8 +1,8 @@
 """Port-forwards over a WebSocket: two channels for each port, data and error.
 
 The first message on each channel is the port's number. Source: `pkg/kubelet` port forwarding of Kubernetes
-1.34 (`staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go`). The forms over SPDY, which
-`kubectl port-forward` uses, are not spoken here.
+1.34 (`staging/src/k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go`). Over SPDY, as
+`kubectl port-forward` does it: `port_forward_spdy`.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ def forward_request(
     """ApiError 400, 404 or 500 where nothing can be forwarded."""
     pod = store.get(store.kinds.named("Pod", ""), namespace, name)
     written = [port for key, value in query if key == "ports" for port in value.split(",")]
-    if not written or not all(port.isdigit() and 0 < int(port) < 65536 for port in written):
+    if not all(port.isdigit() and 0 < int(port) < 65536 for port in written):
         raise statuses.bad_request("query parameter ports must be one or more port numbers")
     check_reachable(store, pod)
     if text(pod, "status", "phase") != "Running":
@@ -46,6 +46,14 @@ def forward_request(
             f"unable to forward port because pod is not running. Current status={phase}"
         )
     return ForwardRequest(pod, tuple(int(port) for port in written))
+
+
+def refusal(pod: Object, port: int) -> str:
+    """What a kubelet says of a port on which nobody listens."""
+    return (
+        f"error forwarding port {port} to pod {uid_of(pod)}, uid : failed to connect to localhost:{port} "
+        f"inside namespace: dial tcp4 127.0.0.1:{port}: connect: connection refused"
+    )
 
 
 async def serve(request: web.Request, asked: ForwardRequest, dial: Dial | None) -> web.StreamResponse:
@@ -91,12 +99,8 @@ async def _carry(
             raise ConnectionRefusedError("connection refused")
         reader, writer = await asyncio.open_connection(*address)
     except OSError:
-        message = (
-            f"error forwarding port {port} to pod {uid_of(pod)}, uid : failed to connect to localhost:{port} "
-            f"inside namespace: dial tcp4 127.0.0.1:{port}: connect: connection refused"
-        )
         with contextlib.suppress(ConnectionError):
-            await socket.send_bytes(bytes([channel + 1]) + message.encode())
+            await socket.send_bytes(bytes([channel + 1]) + refusal(pod, port).encode())
         return
     sending = asyncio.create_task(_send(writer, feed.get))
     try:

@@ -19,6 +19,7 @@ from breakglass.simulator.kubernetes import (
     exec_spdy,
     exec_websocket,
     port_forward,
+    port_forward_spdy,
     read_requests,
     reviews,
     statuses,
@@ -344,8 +345,13 @@ class _Service:
 
     async def _port_forward(self, address: Address, request: web.Request) -> web.StreamResponse:
         asked = forward_request(self.store, address.namespace, address.name, request.query.items())
-        if request.headers.get("Upgrade", "").lower() != "websocket":
+        upgrade = request.headers.get("Upgrade", "").lower()
+        if upgrade == "spdy/3.1" and request.method == "POST":
+            return await port_forward_spdy.serve(request, asked, self.dial)
+        if upgrade != "websocket":
             raise statuses.bad_request("Upgrade request required")
+        if not asked.ports:
+            raise statuses.bad_request("query parameter ports must be one or more port numbers")
         return await port_forward.serve(request, asked, self.dial)
 
 

@@ -1,13 +1,15 @@
 """A local port that leads through the API server to a pod, past a broken ingress or login.
 
-Two channels over a WebSocket, data and errors; the first message on each is the port's number. The pod is
-looked for again at each connection, so that one that was replaced is left behind.
+Two channels over a WebSocket, data and errors; the first message on each is the port's number. Where a
+WebSocket is refused, two streams over SPDY, as kubectl does it. The pod is looked for again at each
+connection, so that one that was replaced is left behind.
 """
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
 
@@ -21,11 +23,14 @@ from breakglass.transport.kubectl.faults import KubectlFaultError, misused, refu
 from breakglass.transport.kubectl.find import one, pods_behind
 from breakglass.transport.kubectl.resources import Resources
 from breakglass.transport.kubectl.run import KubectlRun
+from breakglass.transport.kubectl.spdy_streams import SpdyStreams
+from breakglass.transport.kubectl.verb_exec import is_refused_upgrade
 
 TIMEOUT = 10.0
 """Seconds in which the pod behind a forward must be found."""
 
 PROTOCOL = "v4.channel.k8s.io"
+SPDY_PROTOCOL = "portforward.k8s.io"
 DATA, ERROR = 0, 1
 PIECE = 32 * 1024
 
@@ -113,15 +118,35 @@ class Forward:
             name, port = await self._pod()
         path = (await run.find("pods")).path(self.asked.namespace, name, "portforward")
         doing = f"forward to port {port} of pod {name}"
-        async with run.websocket(path, doing, [("ports", str(port))], (PROTOCOL,)) as (socket, _):
-            up = asyncio.create_task(_up(reader, socket))
-            down = asyncio.create_task(self._down(socket, writer))
-            try:
-                await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for each in (up, down):
-                    each.cancel()
-                await asyncio.gather(up, down, return_exceptions=True)
+        try:
+            async with run.websocket(path, doing, [("ports", str(port))], (PROTOCOL,)) as (socket, _):
+                await _both(_up(reader, socket), self._down(socket, writer))
+        except KubectlFaultError as error:
+            if not is_refused_upgrade(error):
+                raise
+        else:
+            return
+        async with run.spdy(path, doing, (), (SPDY_PROTOCOL,)) as (streams, _):
+            pair = {"port": str(port), "requestid": "0"}
+            error_stream = streams.open({"streamtype": "error", **pair}, finished=True)
+            data_stream = streams.open({"streamtype": "data", **pair})
+            await _both(
+                _up_spdy(reader, streams, data_stream),
+                self._down_spdy(streams, writer, data_stream, error_stream),
+            )
+
+    async def _down_spdy(
+        self, streams: SpdyStreams, writer: asyncio.StreamWriter, data: int, error: int
+    ) -> None:
+        async for frame in streams:
+            if frame.stream == error and frame.data:
+                self.last_error = frame.data.decode(errors="replace")
+                return
+            if frame.stream == data and frame.data:
+                writer.write(frame.data)
+                await writer.drain()
+            if frame.stream == data and frame.finished:
+                return
 
     async def _down(self, socket: aiohttp.ClientWebSocketResponse, writer: asyncio.StreamWriter) -> None:
         begun: set[int] = set()
@@ -139,6 +164,23 @@ class Forward:
             if channel == DATA and content:
                 writer.write(content)
                 await writer.drain()
+
+
+async def _both(up: Coroutine[Any, Any, None], down: Coroutine[Any, Any, None]) -> None:
+    """Carry both ways, until either way has ended."""
+    ways = [asyncio.create_task(each) for each in (up, down)]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in ways:
+            each.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _up_spdy(reader: asyncio.StreamReader, streams: SpdyStreams, stream: int) -> None:
+    with contextlib.suppress(ConnectionError):
+        while data := await reader.read(PIECE):
+            streams.send(stream, data)
 
 
 async def _up(reader: asyncio.StreamReader, socket: aiohttp.ClientWebSocketResponse) -> None:

@@ -46,7 +46,7 @@ async def execute(run: KubectlRun, request: Exec) -> VerbResult:
     try:
         return await _over_websocket(run, request, path, doing, query)
     except KubectlFaultError as error:
-        if not _is_refused_upgrade(error):
+        if not is_refused_upgrade(error):
             raise
         refused = error
     try:
@@ -57,7 +57,7 @@ async def execute(run: KubectlRun, request: Exec) -> VerbResult:
         raise
 
 
-def _is_refused_upgrade(error: KubectlFaultError) -> bool:
+def is_refused_upgrade(error: KubectlFaultError) -> bool:
     """Whether a WebSocket was refused, and nothing was run: by a role that allows no GET, by a server that is
     too old, or by a proxy. kubectl goes on over SPDY then."""
     return error.delivery is Delivery.ANSWERED and error.status in (400, 403, 405, 426, 501)

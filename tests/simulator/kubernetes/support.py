@@ -3,7 +3,8 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,6 +201,19 @@ class Kubectl:
             "HOME": str(self.home),
             "KUBECONFIG": str(self.kubeconfig),
         }
+
+    @asynccontextmanager
+    async def running(self, *argv: str) -> AsyncGenerator[asyncio.StreamReader]:
+        """The program, until the end of the block; what it writes to standard output."""
+        process = await asyncio.create_subprocess_exec(
+            str(self.program), *argv, stdout=asyncio.subprocess.PIPE, env=self._environment()
+        )
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.kill()
+            await process.wait()
 
     async def until(self, text: str, *argv: str) -> list[str]:
         """The lines of output up to the one that holds the text; then the program is ended."""

@@ -1,5 +1,6 @@
 """What the real `kubectl` programs see and do."""
 
+import asyncio
 import json
 from collections.abc import Callable
 
@@ -302,3 +303,23 @@ async def test_an_object_can_be_described(start: Start, kubectl: Client) -> None
     for argv in (("pod", "front", "-n", "web"), ("node", "node1")):
         shown = await run("describe", *argv)
         assert shown.exit == 0 and shown.out.startswith("Name:"), shown.err
+
+
+async def test_a_port_of_a_pod_is_forwarded(start: Start, kubectl: Client) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write((await reader.readline()).upper())
+        await writer.drain()
+        writer.close()
+
+    far = await asyncio.start_server(answer, "127.0.0.1", 0)
+    address: tuple[str, int] = far.sockets[0].getsockname()[:2]
+    run = kubectl(await start(pod("front", node_name="node1"), dial=lambda pod, port: address))
+    argv = ("port-forward", "pod/front", ":8200", "-n", "web", "--address=127.0.0.1")
+    async with run.running(*argv) as lines, asyncio.timeout(30):
+        said = await lines.readline()
+        local = int(said.decode().partition("127.0.0.1:")[2].partition(" ")[0])
+        reader, writer = await asyncio.open_connection("127.0.0.1", local)
+        writer.write(b"hello\n")
+        assert await reader.readline() == b"HELLO\n"
+        writer.close()
+    far.close()

@@ -178,3 +178,27 @@ async def test_a_secret_that_may_not_be_read_is_forbidden(start: Start) -> None:
     async with client(cluster.server.kubeconfig) as run:
         with pytest.raises(SecretError, match='User "oncall" cannot get resource "secrets"'):
             await run.kubectl.read_secret(KubernetesSecret("main", "web", "keys", "one"))
+
+
+CREATES = User(
+    "oncall", (RbacRule(("create",), ("pods/portforward",)), RbacRule(("get", "list"), ("pods", "services")))
+)
+"""A role that allows what kubectl needs, and no GET, with which a WebSocket is opened."""
+
+
+async def test_where_a_websocket_is_refused_the_port_is_reached_over_spdy(start: Start) -> None:
+    async with shouting() as far:
+        cluster = await start(
+            pod("front", node_name="node1"),
+            users=(CREATES,),
+            dial=lambda pod, asked: far if asked == 8200 else None,
+        )
+        async with client(cluster.server.kubeconfig) as run:
+            address = await run.kubectl.forward(PortForward("main", "web", "pod/front", 8200))
+            answers = await asyncio.gather(*(ask(address, b"hello\n", 120_000) for _ in range(3)))
+            closed = PortForward("main", "web", "pod/front", 8201)
+            with pytest.raises(asyncio.IncompleteReadError):
+                await ask(await run.kubectl.forward(closed), b"hello\n", 6)
+            said = run.kubectl.refused_forward(closed)
+    assert set(answers) == {b"HELLO\n" * 20_000}
+    assert "connect: connection refused" in said
