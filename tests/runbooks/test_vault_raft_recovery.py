@@ -29,7 +29,16 @@ SPEED = 1500.0
 FAILING: Mapping[str, frozenset[str]] = {
     "recorded-incident": frozenset(
         (
-            *("cluster-port", "progress", "d-state", "mounts", "unmount", "hung-again", "no-mounts"),
+            *(
+                "cluster-port",
+                "progress",
+                "deleting",
+                "d-state",
+                "mounts",
+                "unmount",
+                "hung-again",
+                "no-mounts",
+            ),
             *(
                 "no-holder",
                 "no-hung-mounts",
@@ -46,7 +55,16 @@ FAILING: Mapping[str, frozenset[str]] = {
         (
             *("health", "pods", "volumes", "statuses", "logs", "audited", "servers", "taking-over"),
             *("directions", "clocks", "elections", "target-pod", "standby-a", "standby-a-log", "standby-b"),
-            *("standby-b-log", "standby-c", "standby-c-log", "still-down", "kill", "gone", "elected"),
+            *(
+                "standby-b-log",
+                "standby-c",
+                "standby-c-log",
+                "still-down",
+                "outside-down",
+                "kill",
+                "gone",
+                "elected",
+            ),
             *("serving", "back", "soak", "peers", "ha", "autopilot", "growth", "sinks", "ready"),
             *("consumers", "restart-operator"),
         )

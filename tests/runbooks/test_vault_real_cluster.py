@@ -337,5 +337,5 @@ async def test_a_snapshot_is_restored_into_a_fresh_cluster_and_known_by_its_id(
         assert shared.voters[shared.active()].ask("sys/health").json()["cluster_id"] == old_id
         assert walked.value("receiver_id") != old_id
         assert holds(shared, "known")
-        assert file.with_name(file.name + ".before-restore").stat().st_size > 0
+        assert file.with_name(f"{file.name}.before-{walked.value('receiver_id')}").stat().st_size > 0
         assert world.deleted == []
