@@ -218,7 +218,7 @@ async def test_an_empty_voter_with_a_new_id_joins_once_the_stale_one_is_removed(
     not_heard(cluster, lost)
     async with vault_world(cluster, tmp_path) as world:
         walked = await walk(world, runbook, choose={"look-again": "again"}, stop_at=["soak", "initialise"])
-        assert walked.value("finding") == "well", walked.refused
+        assert walked.value("finding") == "well", (walked.reached, walked.refused)
         assert {"remove-peer", "join"} <= set(walked.reached)
         assert not {"initialise", "unseal", "unseal-by-hand"} & set(walked.reached)
         assert world.deleted == []
