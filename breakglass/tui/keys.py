@@ -160,6 +160,14 @@ ACTIONS: tuple[Action, ...] = (
         "The step's conditions and all captured values in place of the output, and back.",
         LOOKING,
     ),
+    Action(
+        "findings",
+        ("i",),
+        "findings",
+        "What was found so far, a sentence a step, in place of the output, and back.",
+        LOOKING,
+        13,
+    ),
     Action("find", ("slash",), "find", "Search in the output.", LOOKING, 10),
     Action("next_match", ("n",), "next match", "Next match of the search.", ("watch",)),
     Action("previous_match", ("N",), "previous match", "Previous match of the search.", LOOKING),
@@ -169,11 +177,11 @@ ACTIONS: tuple[Action, ...] = (
         "copy",
         "Copy the command, or the output that is in view, through OSC 52.",
         LOOKING,
-        13,
+        14,
     ),
     Action("save", (), "save output", "Show where the output is saved, and copy that path.", LOOKING),
     Action(
-        "hint", ("H",), "hint", "Show the step's hint. Rehearsals only; hints are counted.", ("walk",), 14
+        "hint", ("H",), "hint", "Show the step's hint. Rehearsals only; hints are counted.", ("walk",), 15
     ),
     Action(
         "hand_over", ("O",), "hand over", "Hand the session to somebody else at this terminal.", ("walk",)
@@ -259,7 +267,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("theme_dark", (), "dark theme", "Light text on dark.", EVERYWHERE),
     Action("theme_light", (), "light theme", "Dark text on white.", EVERYWHERE),
     Action("theme_high_contrast", (), "high-contrast theme", "White on black, lines in white.", EVERYWHERE),
-    Action("back", ("q", "escape"), "back", "Go back. Asks first when something is open.", EVERYWHERE, 15),
+    Action("back", ("q", "escape"), "back", "Go back. Asks first when something is open.", EVERYWHERE, 16),
     Action("palette", ("colon",), "all", "Find any action of this screen by part of its name.", EVERYWHERE),
     Action("help", ("question_mark",), "help", "Every key of this screen.", EVERYWHERE),
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 
 from breakglass.engine import commands as c
@@ -19,6 +20,7 @@ from breakglass.site.model import Site
 from breakglass.tui.app import Cockpit
 from breakglass.tui.output_lines import LineSource
 from breakglass.tui.screens.walk.screen import WalkScreen
+from breakglass.tui.screens.walk.view import WalkView
 
 START = datetime(2026, 1, 15, 14, 0, 49, tzinfo=UTC)
 POD = "ak-outpost-7c9d8bf64-x2x4q"
@@ -241,3 +243,13 @@ def words(app: App[int]) -> str:
 def flat(app: App[int]) -> str:
     """The same with every run of blanks as one space, so that wrapping does not matter."""
     return " ".join(words(app).split())
+
+
+async def drawn(app: Stage, pilot: Pilot[int]) -> str:
+    """Draw now what the last events changed, and give what is on the screen, wrapping undone."""
+    await pilot.pause()
+    screen = app.screen
+    if isinstance(screen, WalkView):
+        screen.draw()
+    await pilot.pause()
+    return flat(app)

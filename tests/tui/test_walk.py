@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from breakglass.engine import commands as c
 from breakglass.journal import events as e
@@ -26,6 +25,7 @@ from tests.tui.support import (
     begun,
     confirmation,
     diagnosed,
+    drawn,
     flat,
     read,
     staged,
@@ -69,16 +69,6 @@ def reading(folder: Path) -> ToldSession:
         e.StepStarted("pod", 1), e.ActionPrepared("pod", 1, "kubectl", "kubectl get", AS, "read", 15.0)
     )
     return session
-
-
-async def drawn(app: Stage, pilot: Pilot[int]) -> str:
-    """Draw now what the last events changed, and give what is on the screen, wrapping undone."""
-    await pilot.pause()
-    screen = app.screen
-    if isinstance(screen, WalkView):
-        screen.draw()
-    await pilot.pause()
-    return flat(app)
 
 
 # -------------------------------------------------------------------- one card

@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 from breakglass.journal.state import Attempt, State
+from breakglass.report.findings import findings
 from breakglass.report.timeline import timeline
 from breakglass.transport.output import open_output, shortened
 from breakglass.tui.output_lines import FixedLines, Joined, LineSource
@@ -81,6 +82,13 @@ def timeline_lines(state: State) -> list[str]:
         f"{entry.time:%H:%M:%S}Z  T+{clock(entry.elapsed)}  {plain(entry.step):{width}}  {plain(entry.text)}"
         for entry in entries
     ]
+
+
+def finding_lines(state: State) -> list[str]:
+    """What was found, one line an answered question."""
+    found = findings(state)
+    width = max((len(each.step) for each in found), default=0)
+    return [f"{each.time:%H:%M:%S}Z  {plain(each.step):{width}}  {plain(each.text)}" for each in found]
 
 
 def value_lines(state: State, attempt: Attempt | None) -> list[str]:

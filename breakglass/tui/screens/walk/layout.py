@@ -7,6 +7,11 @@ LAYOUTS: tuple[Layout, ...] = ("wide", "medium", "narrow", "linear")
 
 STEPS_WIDTH = 34
 
+FINDINGS_WIDTH = 46
+"""Cells of the third column, which stands beside card and output from WIDEST on."""
+
+WIDEST = 160
+
 
 def layout_of(width: int, height: int) -> Layout:
     """Wide: steps beside card and output. Medium: a strip of steps over both. Narrow: one pane at a time.
@@ -18,6 +23,10 @@ def layout_of(width: int, height: int) -> Layout:
     if width >= 70 and height >= 22:
         return "medium"
     return "narrow"
+
+
+def has_third_column(layout: Layout, width: int) -> bool:
+    return layout == "wide" and width >= WIDEST
 
 
 def card_rows(room: int, wanted: int, least_output: int) -> int:

@@ -1,4 +1,5 @@
-"""The lower half: the output of the attempt in view, the timeline, or the captured values; and its search."""
+"""The lower half: the output of the attempt in view, the timeline, the captured values, or the findings; and
+its search."""
 
 import asyncio
 from collections.abc import Hashable
@@ -10,25 +11,30 @@ from textual.widgets import Input
 
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.tui.output_lines import FixedLines, Search
-from breakglass.tui.screens.walk.contents import Contents, timeline_lines, value_lines
+from breakglass.tui.screens.walk.contents import Contents, finding_lines, timeline_lines, value_lines
 from breakglass.tui.screens.walk.output import OutputPane
 from breakglass.tui.session_view import SessionView
 from breakglass.tui.widgets.inputs import TextLine
 
-Content: TypeAlias = Literal["output", "timeline", "values"]
+Content: TypeAlias = Literal["output", "timeline", "values", "findings"]
 
 BLOCK = 500
 """Lines that are read at a time for copying."""
 
 
 class LowerPane(Container):
-    """One pane for three kinds of lines, with one search, one wrap and one way of moving."""
+    """One pane for four kinds of lines, with one search, one wrap and one way of moving."""
 
     def __init__(self, walk: SessionView) -> None:
         super().__init__(id="lower")
         self.content: Content = "output"
         self._contents = Contents(walk)
-        self._wrap: dict[Content, bool] = {"output": False, "timeline": True, "values": True}
+        self._wrap: dict[Content, bool] = {
+            "output": False,
+            "timeline": True,
+            "values": True,
+            "findings": True,
+        }
         self._key: Hashable = None
         self._shown: Content = "output"
 
@@ -74,14 +80,22 @@ class LowerPane(Container):
         key = (self.content, len(state.timeline), step, attempt.number if attempt is not None else 0)
         if key == self._key:
             return
-        timeline = self.content == "timeline"
-        lines = FixedLines(timeline_lines(state) if timeline else value_lines(state, attempt))
+        lines = FixedLines(self._written(state, attempt))
         if self._shown == self.content:
             self.pane.viewport.source = lines
         else:
             self._take_wrap(self.content)
-            self.pane.show(self.content, lines, follow=self.content == "timeline")
+            self.pane.show(self.content, lines, follow=self.content in ("timeline", "findings"))
         self._key, self._shown = key, self.content
+
+    def _written(self, state: State, attempt: Attempt | None) -> list[str]:
+        match self.content:
+            case "timeline":
+                return timeline_lines(state)
+            case "findings":
+                return finding_lines(state)
+            case _:
+                return value_lines(state, attempt)
 
     def wrap_output(self) -> None:
         """Wrap the output from now on, where there is no room to move sideways."""

@@ -18,10 +18,20 @@ from textual.events import Click, Resize, ScreenResume
 from textual.widgets import Static
 
 from breakglass.journal.state import Attempt, Recorded, State, StepView
+from breakglass.report.findings import findings
 from breakglass.tui.base import CockpitScreen, cockpit
 from breakglass.tui.keys import Action, actions_of, bindings
 from breakglass.tui.screens.walk.card import LABEL, Subject, card_lines, verdict_lines
-from breakglass.tui.screens.walk.layout import LAYOUTS, STEPS_WIDTH, Layout, card_rows, layout_of
+from breakglass.tui.screens.walk.findings import finding_lines, one_finding, values_beside
+from breakglass.tui.screens.walk.layout import (
+    FINDINGS_WIDTH,
+    LAYOUTS,
+    STEPS_WIDTH,
+    Layout,
+    card_rows,
+    has_third_column,
+    layout_of,
+)
 from breakglass.tui.screens.walk.lower_pane import Content, LowerPane
 from breakglass.tui.screens.walk.output import SIDEWAYS
 from breakglass.tui.screens.walk.steps import step_rows, strip
@@ -45,6 +55,8 @@ FRAME = 0.1
 
 MOST_COPIED = 64 * 1024
 """Characters that are copied at once; terminals drop longer OSC 52 sequences."""
+
+MOST_ROWS_BELOW_STEPS = 13
 
 LEAST_OUTPUT = {"wide": 10, "medium": 5}
 """Rows that the output keeps under a long card."""
@@ -77,6 +89,7 @@ class WalkView(CockpitScreen):
         self._output_in_front = False
         self._full = False
         self._layout: Layout = "medium"
+        self._third_column = False
         self._message = ""
         self._due = False
         self._step_at: dict[int, str] = {}
@@ -86,14 +99,18 @@ class WalkView(CockpitScreen):
     def compose(self) -> ComposeResult:
         yield Static(id="header", markup=False)
         with Container(id="walk-body"):
-            with VerticalScroll(id="steps", can_focus=False):
-                yield Static(id="step-rows", markup=False)
+            with Container(id="side"):
+                with VerticalScroll(id="steps", can_focus=False):
+                    yield Static(id="step-rows", markup=False)
+                yield Static(id="side-findings", markup=False)
             with Container(id="main"):
                 yield Static(id="strip", markup=False)
+                yield Static(id="newest-finding", markup=False)
                 with VerticalScroll(id="card", can_focus=False):
                     yield Static(id="card-lines", markup=False)
                 yield Static(id="move", markup=False)
                 yield LowerPane(self.walk)
+            yield Static(id="aside", markup=False)
         yield Static(id="message", markup=False)
         yield Footer()
 
@@ -140,6 +157,8 @@ class WalkView(CockpitScreen):
         self._layout = layout_of(cockpit(self).size.width, cockpit(self).size.height)
         for layout in LAYOUTS:
             self.set_class(layout == self._layout, f"-{layout}")
+        self._third_column = has_third_column(self._layout, cockpit(self).size.width)
+        self.set_class(self._third_column, "-widest")
         if self._layout == "linear":
             self.lower.wrap_output()
         self.draw()
@@ -154,6 +173,7 @@ class WalkView(CockpitScreen):
         self.set_class(self._output_in_front, "-output")
         self._draw_header()
         self._draw_steps()
+        self._draw_findings()
         self._draw_move()
         self._draw_card()
         self._draw_lower()
@@ -163,7 +183,9 @@ class WalkView(CockpitScreen):
     @property
     def _width(self) -> int:
         """Cells of the card, without its margins and the gutter of its scroll bar."""
-        return cockpit(self).size.width - 3 - (STEPS_WIDTH if self._layout == "wide" else 0)
+        beside = STEPS_WIDTH if self._layout == "wide" else 0
+        beside += FINDINGS_WIDTH if self._third_column else 0
+        return cockpit(self).size.width - 3 - beside
 
     @property
     def lower(self) -> LowerPane:
@@ -205,6 +227,28 @@ class WalkView(CockpitScreen):
         column = self.query_one("#steps", VerticalScroll)
         column.scroll_to(y=max(at - column.size.height // 2, 0), animate=False)
 
+    def _draw_findings(self) -> None:
+        """Where there is a third column, all that fits, and the values; below the steps, the newest; else the
+        last one of another step than that in view."""
+        look, found = cockpit(self).look, findings(self.walk.state)
+        others = [each for each in found if each.step != self.shown]
+        side = self.query_one("#side-findings", Static)
+        newest = self.query_one("#newest-finding", Static)
+        side.display = self._layout == "wide" and not self._third_column and bool(found)
+        newest.display = self._layout == "medium" and bool(others) and not self._full
+        if self._third_column:
+            aside = self.query_one("#aside", Static)
+            lines = finding_lines(found, FINDINGS_WIDTH - 2, look, max(aside.size.height * 2 // 3, 2))
+            lines += [Text(), *values_beside(self.walk.state.values, FINDINGS_WIDTH - 2, look)]
+            aside.update(Text("\n").join(lines))
+        elif side.display:
+            lines = finding_lines(found, STEPS_WIDTH - 2, look, MOST_ROWS_BELOW_STEPS)
+            side.update(Text("\n").join(lines))
+        elif newest.display:
+            line = Text.assemble(("FOUND".ljust(LABEL), f"bold {look.style('muted')}"))
+            line.append_text(one_finding(others[-1], 1000, look)[0])
+            newest.update(line)
+
     def _draw_card(self) -> None:
         lines = card_lines(self._subject(), self._width, cockpit(self).look)
         self.query_one("#card-lines", Static).update(Text("\n").join(lines))
@@ -213,7 +257,7 @@ class WalkView(CockpitScreen):
             card.styles.max_height = None
             return
         above = self.query_one("#header").size.height + self.query_one("#move").size.height
-        rest = 1 + (self._layout == "medium")
+        rest = 1 + (self._layout == "medium") + bool(self.query_one("#newest-finding").display)
         room = cockpit(self).size.height - above - rest
         card.styles.max_height = card_rows(room, len(lines), LEAST_OUTPUT[self._layout])
 
@@ -397,6 +441,9 @@ class WalkView(CockpitScreen):
 
     def action_values(self) -> None:
         self._toggle("values")
+
+    def action_findings(self) -> None:
+        self._toggle("findings")
 
     def _toggle(self, content: Content) -> None:
         self.lower.toggle(content)
