@@ -31,5 +31,5 @@ def lint(runbook: Runbook, *, probes: KnownProbes | None = None) -> list[Problem
         problems += value_problems(step)
     if not {"uses", "steps"} & runbook.written.lost:
         problems += uses_problems(runbook)
-    problems += style_problems(runbook.steps)
+    problems += style_problems(runbook)
     return sorted(set(problems))
