@@ -9,7 +9,7 @@ from breakglass.transport.sanitize import visible_line
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class WalkFinding:
     """One answer. `state` is how its step ended; `step` is its id."""
 
     time: datetime
@@ -18,16 +18,16 @@ class Finding:
     text: str
 
 
-def findings(state: State) -> list[Finding]:
+def findings(state: State) -> list[WalkFinding]:
     """The answers of each step's last attempt, by the time at which they were there."""
-    found: list[Finding] = []
+    found: list[WalkFinding] = []
     for view in state.steps.values():
         last = view.last
         if last is None or last.ended is None or last.state is None or view.status == "skipped":
             continue
         text = finding_of(last)
         if text:
-            found.append(Finding(last.ended, view.id, last.state, visible_line(text)))
+            found.append(WalkFinding(last.ended, view.id, last.state, visible_line(text)))
     return sorted(found, key=lambda each: each.time)
 
 

@@ -51,7 +51,8 @@ def test_another_encoding_shows_what_it_can(tmp_path: Path) -> None:
     script = "$BREAKGLASS show vault-raft-recovery"
     found = told(script, tmp_path, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
     assert (found.returncode, found.stderr) == (0, "")
-    assert told(script, tmp_path, PYTHONIOENCODING="euc_jp").returncode == 0
+    found = told(f"{script} > /dev/null", tmp_path, PYTHONIOENCODING="euc_jp")
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 def on_a_terminal(folder: Path, words: list[str], typed: bytes, **environment: str) -> bytes:

@@ -4,10 +4,9 @@ from textwrap import dedent
 import pytest
 
 from breakglass.runbook.includes import DEEPEST_INCLUDE, MOST_INCLUDES
-from breakglass.runbook.load import read_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.yamlio.position import Problem
-from tests.runbook.format_support import with_steps
+from tests.runbook.format_support import read_but_for_meanings, with_steps
 
 
 class Folder:
@@ -27,7 +26,7 @@ class Folder:
     def read(self, steps: str) -> tuple[Runbook | None, list[Problem]]:
         text = with_steps(steps)
         self.path.write_text(text)
-        return read_runbook(text, self.path)
+        return read_but_for_meanings(text, self.path)
 
     def problems(self, steps: str) -> list[str]:
         return [

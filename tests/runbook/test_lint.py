@@ -7,7 +7,16 @@ import pytest
 
 from breakglass.runbook.lint import lint
 from breakglass.runbook.load import read_runbook
-from tests.runbook.format_support import HEAD, PATH, expect_at_marks, good, unmarked, with_steps
+from tests.runbook.format_support import (
+    HEAD,
+    PATH,
+    expect_at_marks,
+    good,
+    read_but_for_meanings,
+    unmarked,
+    with_steps,
+    without_meanings,
+)
 
 CHANGE = """\
 - id: change
@@ -48,8 +57,8 @@ def test_a_step_that_is_as_it_should_be_has_no_problem(step: str):
 def test_the_problems_of_a_runbook_are_those_of_its_file():
     text, _ = unmarked(with_steps("- {id: a, title: Read it, when: nothing == 1}\n"))
     runbook = good(with_steps("- {id: a, title: Read it}\n"))
-    assert lint(runbook) == []
-    _, problems = read_runbook(text, PATH)
+    assert without_meanings(lint(runbook)) == []
+    _, problems = read_but_for_meanings(text, PATH)
     assert [problem.message for problem in problems] == ["nothing before this step gives 'nothing' a value"]
 
 
@@ -314,7 +323,7 @@ def test_what_a_site_may_know_better_is_a_warning(steps: str, messages: Sequence
 def test_no_reason_lowers_what_is_known_to_change(command: str, word: str):
     step = f"- {{id: a, title: x, ssh: {{host: pve, run: {command}}}, risk: §read, because: It is fine.}}\n"
     text, _ = unmarked(with_steps(step))
-    _, problems = read_runbook(text, PATH)
+    _, problems = read_but_for_meanings(text, PATH)
     (said,) = [each for each in problems if "leave `risk` away" in each.message]
     assert word in said.message
     assert not said.warning
@@ -324,7 +333,7 @@ def test_the_words_say_why_a_step_is_a_change_and_what_to_do_where_it_is_only_no
     step = "- {id: a, title: x, ssh: {host: pve, run: [RUN]}}\n"
     check(step.replace("- ", "- §").replace("RUN", "my-tool"), "if it only reads, say `risk: read`")
     text, _ = unmarked(with_steps(step.replace("RUN", "touch, x")))
-    _, problems = read_runbook(text, PATH)
+    _, problems = read_but_for_meanings(text, PATH)
     assert any("touch" in each.message and "if it only reads" not in each.message for each in problems)
 
 
@@ -347,7 +356,7 @@ VERIFY = """\
 )
 def test_a_verification_only_looks(run: str, more: str, message: str):
     text, _ = unmarked(with_steps(VERIFY.replace("RUN", run).replace("MORE", more)))
-    _, problems = read_runbook(text, PATH)
+    _, problems = read_but_for_meanings(text, PATH)
     (said,) = problems
     assert message in said.message
     assert said.message.startswith("step change: ")
@@ -365,7 +374,7 @@ def test_a_verification_is_lowered_with_a_reason():
 def test_triage_is_told_that_it_does_not_run_what_is_a_read_by_its_author_s_word():
     text = with_steps(f"{PEEK}, because: It looks.}}\n")
     text = text.replace("steps:\n", "triage: [{use: a, verdict: {ok: result.exit == 0}}]\nsteps:\n")
-    _, problems = read_runbook(text, PATH)
+    _, problems = read_but_for_meanings(text, PATH)
     (said,) = problems
     assert "triage does not run that" in said.message
     assert said.warning
@@ -376,7 +385,7 @@ def test_a_need_may_be_a_read_by_its_author_s_word():
     good(with_steps(peek + with_lines(CHANGE, "needs: [a]")))
     unsafe = peek.replace("my-tool", "touch, x")
     text, _ = unmarked(with_steps(unsafe + with_lines(CHANGE, "needs: [a]")))
-    _, problems = read_runbook(text, PATH)
+    _, problems = read_but_for_meanings(text, PATH)
     assert any("needs: 'a' is not a read" in each.message and "touch" in each.message for each in problems)
 
 
@@ -537,7 +546,7 @@ def test_a_probe_takes_its_own_arguments(arguments: str, message: str):
 def test_the_kind_of_a_value_that_is_put_in_is_not_known_yet():
     step = f"- {{id: a, title: x, probe: {{run: look-at-registry, with: {ARGUMENTS}}}}}\n"
     text = with_steps(step)
-    runbook, problems = read_runbook(text, PATH, probes=PROBES)
+    runbook, problems = read_but_for_meanings(text, PATH, probes=PROBES)
     assert (runbook is not None, problems) == (True, [])
 
 
@@ -570,7 +579,7 @@ PROBES = {
 def probed(action: str) -> str:
     """What is wrong with a probe action, which must be told at its mark."""
     text, places = unmarked(with_steps(f"- {{id: a, title: x, probe: {action}}}\n"))
-    _, (problem,) = read_runbook(text, PATH, probes=PROBES)
+    _, (problem,) = read_but_for_meanings(text, PATH, probes=PROBES)
     assert [(problem.position.line, problem.position.column)] == places
     return problem.message
 
@@ -675,15 +684,51 @@ def test_steps_without_a_phase_are_counted_too():
 )
 def test_a_title_with_two_verbs_is_a_warning(title: str, told: bool):
     text = with_steps(f"- {{id: a, title: '{title}'}}\n")
-    _, problems = read_runbook(text, PATH)
+    _, problems = read_but_for_meanings(text, PATH)
     assert [problem.warning for problem in problems] == [True] * told
 
 
 def test_a_runbook_in_one_file_and_the_same_in_memory_agree(tmp_path: Path):
     text = dedent(with_steps(CHANGE + DELETION))
     runbook = good(text, tmp_path / "runbook.yaml")
-    assert lint(runbook) == []
+    assert without_meanings(lint(runbook)) == []
 
 
 def test_the_head_of_these_tests_is_good():
     good(HEAD)
+
+
+WORDS = "add `means`: what has been found when it holds"
+
+
+def test_a_condition_that_says_nothing_to_people_is_a_warning() -> None:
+    text = with_steps(
+        """
+        - id: wait
+          title: Wait for it
+          kubectl: get pods -n web -o json
+          wait: {until: size(result.json.items) > 0, every: 1s, within: 1m}
+          expect:
+            - {that: result.exit == 0, means: It answers}
+            - that: result.exit < 1
+              means: It answers (${{ result.exit }}), for size(result.json.items) > 0
+        """
+    )
+    _, problems = read_runbook(text, PATH)
+    said = [problem.message for problem in problems if problem.warning]
+    assert [each for each in said if "step wait" in each] == [
+        f"step wait: wait says nothing to people; {WORDS}",
+        "step wait: expect: `means` is for people: say it in words, not as an expression",
+    ]
+    assert [each for each in said if WORDS in each][:3] == [
+        f"step {step}: expect says nothing to people; {WORDS}" for step in ("pod", "host", "app")
+    ]
+
+
+def test_a_verdict_that_says_nothing_to_people_is_a_warning() -> None:
+    verdict = "{confirmed: status == 503, ok: {that: status == 200, means: It answers}}"
+    text = f"{HEAD}triage:\n  - use: app\n    verdict: {verdict}\n"
+    _, problems = read_runbook(text, PATH)
+    assert [each.message for each in problems if "triage" in each.message] == [
+        f"triage app: confirmed says nothing to people; {WORDS}"
+    ]

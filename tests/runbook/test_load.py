@@ -15,7 +15,7 @@ from breakglass.runbook.actions import (
     SshAction,
 )
 from breakglass.runbook.expression import Expression
-from breakglass.runbook.load import load_runbook, read_runbook
+from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook, Uses
 from breakglass.runbook.risk import judged
 from breakglass.runbook.steps import Confirmation, Step, UndoAdvice
@@ -27,6 +27,7 @@ from tests.runbook.format_support import (
     expect_at_marks,
     good,
     read,
+    read_but_for_meanings,
     with_steps,
 )
 
@@ -414,7 +415,7 @@ def test_problems_of_every_stage_are_told_together():
 def test_a_runbook_with_warnings_alone_is_given(tmp_path: Path):
     path = tmp_path / "runbook.yaml"
     path.write_text(with_steps("- {id: a, title: Check and restart it, manual: Do it.}\n"))
-    runbook, problems = read_runbook(path.read_text(), path)
+    runbook, problems = read_but_for_meanings(path.read_text(), path)
     assert runbook is not None
     assert [problem.warning for problem in problems] == [True]
     assert load_runbook(path) == runbook

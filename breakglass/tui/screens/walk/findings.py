@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from breakglass.report.findings import Finding
+from breakglass.report.findings import WalkFinding
 from breakglass.transport.output import shortened
 from breakglass.tui.theme import Appearance
 from breakglass.tui.widgets.text import folded, padded, plain, shown_value
 from breakglass.values import Json
 
 
-def finding_lines(found: Sequence[Finding], width: int, look: Appearance, rows: int) -> list[Text]:
+def finding_lines(found: Sequence[WalkFinding], width: int, look: Appearance, rows: int) -> list[Text]:
     """A heading, and as many of the newest as fit into `rows` lines, each of them whole."""
     label = f"bold {look.style('muted')}"
     kept: list[list[Text]] = []
@@ -39,7 +39,7 @@ def values_beside(values: Mapping[str, Json], width: int, look: Appearance) -> l
     return lines
 
 
-def one_finding(finding: Finding, width: int, look: Appearance) -> list[Text]:
+def one_finding(finding: WalkFinding, width: int, look: Appearance) -> list[Text]:
     """One sentence with the glyph of its step's end, wrapped under itself."""
     mark = look.mark(finding.state)
     indent = cell_len(mark) + 1
