@@ -7,9 +7,11 @@ contributing factors, detection gaps, prevention by priority, lessons, follow-up
 import re
 
 from breakglass.journal import events as e
-from breakglass.journal.state import Attempt, Recorded, State, StepView
-from breakglass.report.timeline import agreed_words, state_words, timeline
+from breakglass.journal.state import Recorded, State
+from breakglass.report.ending import came_out, duration
+from breakglass.report.timeline import agreed_words, timeline
 from breakglass.runbook.model import Runbook
+from breakglass.runbook.template import render_known
 
 TO_FILL = "_to be written_"
 
@@ -66,16 +68,8 @@ def file_name(state: State, runbook: Runbook) -> str:
     return f"{day}-{'-'.join(words[:5])}.md"
 
 
-def _duration(seconds: float) -> str:
-    """`3 min 15 s`, and hours where there are any."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "min"), (rest, "s"))
-    return " ".join(f"{value} {unit}" for value, unit in parts if value) or "0 s"
-
-
 def _header(state: State, runbook: Runbook, started: Recorded, ended: Recorded) -> str:
-    lasted = _duration(ended.elapsed - started.elapsed)
+    lasted = duration(ended.elapsed - started.elapsed)
     result = state.ended.result if state.ended else "unfinished"
     rows = {
         "Date": started.time.strftime("%Y-%m-%d"),
@@ -118,28 +112,13 @@ def _changes(state: State) -> str:
     for view in state.steps.values():
         for attempt in view.attempts:
             for intent in attempt.intended:
-                came_out = _came_out(view, attempt, intent)
-                lines.append(f"- {code(intent.command)} on {inline(intent.where)}: {came_out}")
+                result = came_out(view, attempt, intent)
+                lines.append(f"- {code(intent.command)} on {inline(intent.where)}: {result}")
             if attempt.intended and len(attempt.confirmed) > 1:
                 lines += [f"  - {inline(agreed_words(each))}" for each in attempt.confirmed]
     if len(lines) == 2:
         lines.append("Nothing was changed." if state.mode != "dry-run" else "Nothing: this was a dry run.")
     return "\n".join([*lines, ""])
-
-
-def _came_out(view: StepView, attempt: Attempt, intent: e.ActionIntended) -> str:
-    """What is known of a change. What its verification showed, in any attempt, comes first."""
-    outcome = next((each.outcome for each in attempt.finished if each.item == intent.item), "unknown")
-    words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
-    verified = view.verified_by(attempt) if outcome != "not-sent" else None
-    if verified is attempt:
-        return "done and verified"
-    if verified is not None:
-        number = verified.number
-        again = f"{words}; sent again, done and verified in attempt {number}"
-        return again if verified.intended else f"done, as verified in attempt {number}"
-    ended = state_words(attempt.state) if attempt.state else "open"
-    return f"{words}; step {ended}"
 
 
 def _causes(state: State) -> str:
@@ -168,11 +147,11 @@ def _deferred(state: State) -> str:
 def _prevention(runbook: Runbook, state: State) -> str:
     lines = ["## Prevention", "", "| priority | action | type | details | status |", "|---|---|---|---|---|"]
     done = {name for name, view in state.steps.items() if view.status == "ok"}
+    scope = {**state.values, "inputs": dict(state.inputs)}
     for step in runbook.steps:
-        if step.followup and step.id in done:
-            lines.append(
-                f"| P0 prevent recurrence | {cell(step.followup)} | Config | from step {step.id} | open |"
-            )
+        if step.followup is not None and step.id in done:
+            action = cell(render_known(step.followup, scope))
+            lines.append(f"| P0 prevent recurrence | {action} | Config | from step {step.id} | open |")
     for priority in ("P0 prevent recurrence", "P1 blast radius", "P2 detection", "P3 resilience"):
         lines.append(f"| {priority} | {TO_FILL} | | | |")
     return "\n".join([*lines, ""])

@@ -323,7 +323,9 @@ class Step:
         made(shape_of(_OneAction), lambda one: one.action),
         default=None,
     )
-    followup: str | None = key("What to codify afterwards; a follow-up of the post-mortem.", default=None)
+    followup: Template | None = key(
+        "What to codify afterwards; a follow-up of the post-mortem.", default=None
+    )
     hint: str | None = key("Shown on demand in a rehearsal, and counted.", default=None)
     ends: Literal["recovered", "not-this-incident", "escalate"] | None = key(
         "The walk ends here, and what that means.", default=None

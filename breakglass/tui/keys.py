@@ -179,6 +179,13 @@ ACTIONS: tuple[Action, ...] = (
         LOOKING,
         14,
     ),
+    Action(
+        "status",
+        ("u",),
+        "status",
+        "Copy a status message for the channel: what was found, changed and is open.",
+        LOOKING,
+    ),
     Action("save", (), "save output", "Show where the output is saved, and copy that path.", LOOKING),
     Action(
         "hint", ("H",), "hint", "Show the step's hint. Rehearsals only; hints are counted.", ("walk",), 15

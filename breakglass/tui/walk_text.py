@@ -58,7 +58,9 @@ def state_words(state: State) -> str:
     """The session's state in a few words."""
     now = doing(state)
     if state.ended is not None:
-        return ENDED[state.ended.result]
+        # The world of a rehearsal is gone: there is nothing to resume.
+        rehearsed = state.mode == "rehearsal" and state.ended.result == "stopped"
+        return "stopped" if rehearsed else ENDED[state.ended.result]
     if now == "asking":
         return "NEEDS YOU"
     return {"changing": "CHANGE UNDER WAY", "verifying": "verifying", "reading": "reading"}.get(

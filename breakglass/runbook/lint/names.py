@@ -90,6 +90,7 @@ class _Names:
             yield from self._each([expectation.that, expectation.means, expectation.otherwise], seen)
         for following in step.next:
             yield from self._each([following.when, following.say], seen)
+        yield from self._each([step.followup], seen)
         yield from self._change(step, known, results)
         yield from self._assumptions(step)
 

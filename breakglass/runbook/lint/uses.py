@@ -148,7 +148,7 @@ def _expressions(step: Step) -> Iterator[Expression]:
 
 
 def _parts(step: Step) -> Iterator[Expression | Template | None]:
-    yield from (step.when, step.impact, step.unknown)
+    yield from (step.when, step.impact, step.unknown, step.followup)
     yield from step.capture.values()
     for each in (*step.expect, *step.guards):
         yield from (each.that, each.means, each.otherwise)

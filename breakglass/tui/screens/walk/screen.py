@@ -289,13 +289,17 @@ class WalkScreen(WalkView, inherit_bindings=False):
             self._offer_to_stop()
 
     def _offer_to_stop(self) -> None:
-        ways = {"stay": "keep going", "stop": "stop and call; the session can be resumed"}
+        rehearsal = self.walk.state.mode == "rehearsal"
+        stopping = "end the rehearsal" if rehearsal else "stop and call; the session can be resumed"
+        ways = {"stay": "keep going", "stop": stopping}
 
         def chosen(name: str | None) -> None:
             if name == "stop":
                 self.action_stop_and_call()
 
-        words = "The session is open. Stopping here loses nothing."
+        words = (
+            "The rehearsal ends here." if rehearsal else "The session is open. Stopping here loses nothing."
+        )
         cockpit(self).push_screen(Choose("Quit the session?", words, ways), chosen)
 
     def _offer_to_detach(self) -> None:

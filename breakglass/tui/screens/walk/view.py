@@ -18,10 +18,12 @@ from textual.events import Click, Resize, ScreenResume
 from textual.widgets import Static
 
 from breakglass.journal.state import Attempt, Recorded, State, StepView
+from breakglass.report.ending import ending_of, status_message
 from breakglass.report.findings import findings
 from breakglass.tui.base import CockpitScreen, cockpit
 from breakglass.tui.keys import Action, actions_of, bindings
 from breakglass.tui.screens.walk.card import LABEL, Subject, card_lines, verdict_lines
+from breakglass.tui.screens.walk.end_card import end_lines
 from breakglass.tui.screens.walk.findings import finding_lines, one_finding, values_beside
 from breakglass.tui.screens.walk.layout import (
     FINDINGS_WIDTH,
@@ -55,6 +57,8 @@ FRAME = 0.1
 
 MOST_COPIED = 64 * 1024
 """Characters that are copied at once; terminals drop longer OSC 52 sequences."""
+
+NEW_LINE = "\n"
 
 MOST_ROWS_BELOW_STEPS = 13
 
@@ -250,7 +254,12 @@ class WalkView(CockpitScreen):
             newest.update(line)
 
     def _draw_card(self) -> None:
-        lines = card_lines(self._subject(), self._width, cockpit(self).look)
+        look = cockpit(self).look
+        lines = card_lines(self._subject(), self._width, look)
+        if self.walk.state.ended is not None and not self.elsewhere:
+            ending = ending_of(self.walk.state, self.walk.runbook)
+            rule = Text(look.rule * self._width, look.palette.rule)
+            lines = [*end_lines(ending, self._width, look), rule, *lines]
         self.query_one("#card-lines", Static).update(Text("\n").join(lines))
         card = self.query_one("#card")
         if self._layout not in LEAST_OUTPUT or self._full:
@@ -482,6 +491,12 @@ class WalkView(CockpitScreen):
         cockpit(self).copy_to_clipboard(text)
         ending = f", cut at {MOST_COPIED:,} characters" if cut else ""
         self.say(f"copied {count:,} lines through OSC 52{ending}")
+
+    def action_status(self) -> None:
+        """Copy a message for the incident's channel."""
+        message = status_message(self.walk.state, self.walk.runbook, self._now())
+        cockpit(self).copy_to_clipboard(message)
+        self.say(f"copied a status message of {message.count(NEW_LINE) + 1} lines (OSC 52)")
 
     def action_save(self) -> None:
         attempt = self.shown_attempt
