@@ -26,7 +26,7 @@ RESULTS: dict[e.EndResult, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Each part is a sentence or a list of them. `complete` is False for a walk that was stopped or goes on."""
+    """Each part is a sentence or a list of them. `complete`: it ended, and nobody stopped it."""
 
     complete: bool
     outcome: str

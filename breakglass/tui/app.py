@@ -128,13 +128,13 @@ class Cockpit(BaseApp, inherit_bindings=False):
         self.push_screen(HelpScreen(place))
 
     def show_palette(self, screen: CockpitScreen) -> None:
-        from breakglass.tui.dialogs.palette import PaletteDialog
+        from breakglass.tui.dialogs.searched_list import palette
 
         def chosen(name: str | None) -> None:
             if name is not None:
                 screen.call_later(screen.run_action, name)
 
-        self.push_screen(PaletteDialog(screen.available()), chosen)
+        self.push_screen(palette(screen.available()), chosen)
 
     def pop_screen(self) -> AwaitComplete:
         """Leave a screen, and let go of what it painted. Textual 8 keeps that of the last 1,024 widgets, as

@@ -9,8 +9,8 @@ from textual.dom import DOMNode
 
 from breakglass.tui.app import Cockpit
 from breakglass.tui.dialogs.confirm import ConfirmDialog
-from breakglass.tui.dialogs.palette import PaletteDialog, matching
 from breakglass.tui.dialogs.questions import AskLine, Choose, HostKey, Message
+from breakglass.tui.dialogs.searched_list import Entry, SearchedList, matching
 from breakglass.tui.keys import ACTIONS, Place, actions_of, bindings
 from breakglass.tui.screens.walk.screen import WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
@@ -46,7 +46,7 @@ def bound(kind: type[DOMNode]) -> set[str]:
         Choose,
         Message,
         HostKey,
-        PaletteDialog,
+        SearchedList,
         TextLine,
         Choices,
     ],
@@ -102,7 +102,23 @@ def test_the_footer_shows_the_most_important_first() -> None:
     assert footer_line(actions_of("walk"), 40, Appearance()).plain.lstrip().startswith("Enter next")
 
 
-def test_the_palette_finds_by_every_word() -> None:
-    found = [action.name for action in matching(actions_of("walk"), "stop call")]
-    assert found[0] == "stop_and_call"
-    assert matching(actions_of("walk"), "no such thing") == []
+STEPS = [
+    Entry("wait", "2", "Wait for 12 pods"),
+    Entry("purge", "12", "Purge the volume !! DESTRUCTIVE", "purge Relief"),
+    Entry("force", "21", "Force the purge"),
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("", ["wait", "purge", "force"]),
+        ("12", ["purge", "wait"]),
+        ("purge", ["purge", "force"]),
+        ("THE purge", ["purge", "force"]),
+        ("relief", ["purge"]),
+        ("no such step", []),
+    ],
+)
+def test_a_searched_list_finds_by_every_word_a_number_first(typed: str, found: list[str]) -> None:
+    assert [entry.value for entry in matching(STEPS, typed)] == found

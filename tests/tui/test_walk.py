@@ -9,8 +9,8 @@ from breakglass.engine import commands as c
 from breakglass.journal import events as e
 from breakglass.runbook.library import all_runbooks
 from breakglass.tui.dialogs.confirm import ConfirmDialog
-from breakglass.tui.dialogs.palette import PaletteDialog
 from breakglass.tui.dialogs.questions import AskLine, Choose
+from breakglass.tui.dialogs.searched_list import SearchedList
 from breakglass.tui.output_lines import FixedLines
 from breakglass.tui.screens.walk.screen import STALE, WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
@@ -267,6 +267,8 @@ async def test_old_needs_are_read_again_before_the_dialog_opens(tmp_path: Path) 
         (["s", *"no", "space", *"need", "enter"], c.Skip("no need", "oncall")),
         (["S", *"call", "enter"], c.Stop("call", "oncall")),
         (["J", "down", "enter", *"why", "enter"], c.Jump("purge", "why", "oncall")),
+        (["J", *"5", "enter", *"why", "enter"], c.Jump("login", "why", "oncall")),
+        (["J", *"fix", "space", *"size", "enter", *"why", "enter"], c.Jump("which", "why", "oncall")),
         (["enter", "enter"], c.Retry("oncall")),
         (["enter", "3", "enter", *"no", "enter"], c.Skip("no", "oncall")),
         (["n", *"odd", "enter"], c.Note("odd", "oncall")),
@@ -605,7 +607,7 @@ async def test_the_palette_does_what_keys_do(tmp_path: Path) -> None:
     app = staged(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("colon")
-        assert isinstance(app.screen, PaletteDialog)
+        assert isinstance(app.screen, SearchedList)
         await pilot.press(*"rerun", "enter")
         await pilot.pause()
         assert session.commands == [c.Retry("oncall")]

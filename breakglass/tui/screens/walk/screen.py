@@ -17,9 +17,10 @@ from breakglass.journal.state import Recorded, State
 from breakglass.tui.base import cockpit
 from breakglass.tui.dialogs.confirm import ConfirmDialog
 from breakglass.tui.dialogs.questions import AskLine, Choose, Dialog
+from breakglass.tui.dialogs.searched_list import Entry, SearchedList
 from breakglass.tui.keys import Action, actions_of, bindings
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.walk_text import doing, titled
+from breakglass.tui.walk_text import doing, risk_words, titled
 
 STALE = 60.0
 """Seconds after which what was read again before a change is read once more."""
@@ -237,7 +238,10 @@ class WalkScreen(WalkView, inherit_bindings=False):
     def action_jump(self) -> None:
         if not self._is_asked():
             return
-        ways = {step.id: titled(self.walk.runbook, step.id) for step in self.walk.runbook.steps}
+        steps = [
+            Entry(step.id, str(number), f"{step.title}{risk_words(step)}", f"{step.id} {step.phase}")
+            for number, step in enumerate(self.walk.runbook.steps, start=1)
+        ]
 
         def chosen(step: str | None) -> None:
             if step is not None:
@@ -247,7 +251,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
                     lambda reason: c.Jump(step, reason, self._operator),
                 )
 
-        cockpit(self).push_screen(Choose("Jump to which step?", "", ways, at=self.shown), chosen)
+        cockpit(self).push_screen(SearchedList("Jump to which step?", steps, at=self.shown), chosen)
 
     def action_note(self) -> None:
         if self.lower.searching:
