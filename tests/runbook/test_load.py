@@ -206,7 +206,7 @@ def test_a_change_keeps_all_that_makes_it_safe(everything: Runbook):
     assert purge.undo is not None
     assert (purge.undo.say.source, purge.undo.step) == ("It comes back by itself.", "restart")
     assert (purge.approve, purge.assume, purge.redact) == (2, {"after": 200}, True)
-    assert (purge.followup, purge.hint) == ("Write it down.", "Think.")
+    assert (source(purge.followup), purge.hint) == ("Write it down.", "Think.")
     verify = purge.verify
     assert verify is not None and isinstance(verify.action, HttpAction)
     assert (verify.every, verify.within, verify.soak) == (2.0, 60.0, 300.0)

@@ -50,7 +50,7 @@ def test_each_thing_that_counts_is_said_once_and_the_command_stands_out(tmp_path
         ("BREAKS", "Logins in flight are lost; sites answer 401 or 5xx for about 10 s.", ""),
         ("UNDO", "apply it again", ""),
         ("SERVER", "dry run accepted", ""),
-        ("THEN", "verify within 60 s: a new uid is Running. If not: stop and call", ""),
+        ("THEN", "verify: A pod with another uid is running, within 60 s. If not: stop and call", ""),
     ]
 
 

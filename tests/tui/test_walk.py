@@ -300,7 +300,7 @@ async def test_escape_leaves_every_dialog_without_a_decision(tmp_path: Path, key
     app = staged(session)
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press(key)
-        assert isinstance(app.screen, AskLine | Choose)
+        assert isinstance(app.screen, AskLine | Choose | SearchedList)
         await pilot.press("escape")
         assert isinstance(app.screen, WalkScreen)
         assert not session.commands
