@@ -8,7 +8,7 @@ from importlib import import_module
 
 from breakglass.runbook.model import Uses
 
-SCREENS = ("screens.help.screen", "dialogs.palette", "dialogs.questions", "dialogs.confirm")
+SCREENS = ("screens.help.screen", "dialogs.searched_list", "dialogs.questions", "dialogs.confirm")
 TRANSPORTS = {"clusters": "kubectl", "hosts": "ssh", "endpoints": "http", "programs": "local"}
 
 
