@@ -144,6 +144,11 @@ class StepView:
         return self.attempts[-1] if self.attempts else None
 
     @property
+    def left_out(self) -> bool:
+        """Whether a person skipped it; a step that did not apply was left out by the runbook itself."""
+        return self.status == "skipped" and not self.skip_reason.startswith("does not apply")
+
+    @property
     def unsettled(self) -> Attempt | None:
         """The last attempt whose change may have come about, and of which nothing has shown that it did."""
         acted = (each for each in reversed(self.attempts[self.settled :]) if each.may_have_acted)

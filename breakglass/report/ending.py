@@ -142,7 +142,7 @@ def _still_open(state: State, runbook: Runbook) -> list[str]:
             still.append(f"{title}: MAY HAVE HAPPENED")
         elif view.status == "failed":
             still.append(f"{title}: failed")
-        elif view.status == "skipped" and not view.skip_reason.startswith("does not apply"):
+        elif view.left_out:
             still.append(f"{title}: skipped, {view.skip_reason}")
         elif view.status == "ok" and step is not None and step.followup is not None:
             later.append(render_known(step.followup, scope))

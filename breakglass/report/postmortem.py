@@ -135,11 +135,7 @@ def _causes(state: State) -> str:
 
 
 def _deferred(state: State) -> str:
-    skipped = [
-        f"- {name}: {inline(view.skip_reason)}"
-        for name, view in state.steps.items()
-        if view.status == "skipped" and not view.skip_reason.startswith("does not apply")
-    ]
+    skipped = [f"- {name}: {inline(view.skip_reason)}" for name, view in state.steps.items() if view.left_out]
     gaps = ["## Detection gaps", "", "| gap | impact | fix |", "|---|---|---|", f"| {TO_FILL} | | |", ""]
     return "\n".join([*gaps, "## Deferred items", "", *(skipped or ["None."]), ""])
 

@@ -11,6 +11,11 @@ PatchType: TypeAlias = Literal["strategic", "merge", "json"]
 Cascade: TypeAlias = Literal["background", "foreground", "orphan"]
 
 
+def _one_node(nodes: tuple[str, ...], labels: str) -> Target | None:
+    """The node that a line names, where it names one alone and selects none."""
+    return Target("nodes", nodes[0]) if len(nodes) == 1 and not labels else None
+
+
 @dataclass(frozen=True, slots=True)
 class Exec(Operation):
     target: Target
@@ -147,7 +152,7 @@ class Taint(Operation):
 
     @property
     def about(self) -> Target | None:
-        return Target("nodes", self.nodes[0]) if len(self.nodes) == 1 and not self.labels else None
+        return _one_node(self.nodes, self.labels)
 
     def needs(self) -> Iterator[Needed]:
         yield "patch", "nodes", "", ""
@@ -221,7 +226,7 @@ class Cordon(Operation):
 
     @property
     def about(self) -> Target | None:
-        return Target("nodes", self.nodes[0]) if len(self.nodes) == 1 and not self.labels else None
+        return _one_node(self.nodes, self.labels)
 
     def needs(self) -> Iterator[Needed]:
         yield "patch", "nodes", "", ""
@@ -245,7 +250,7 @@ class Drain(Operation):
 
     @property
     def about(self) -> Target | None:
-        return Target("nodes", self.nodes[0]) if len(self.nodes) == 1 and not self.labels else None
+        return _one_node(self.nodes, self.labels)
 
     def needs(self) -> Iterator[Needed]:
         yield from (("patch", "nodes", "", ""), ("create", "pods", "eviction", "*"))
