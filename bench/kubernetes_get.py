@@ -1,32 +1,27 @@
 """A native `get pods -o json` on the kept connection, beside the `kubectl` program on the same server."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 from bench.kubernetes_server import SIZES, kubernetes_server
 from bench.measure import Line, Sample, by_turns, called, compared, program
-from bench.peers import debian_kubectl
 from breakglass.policy.kubectl.parse import understood
 from breakglass.site.model import Cluster, Site
 from breakglass.transport.base import KubectlRequest
 from breakglass.transport.kubectl import Kubectl
+from tests.support.kubectl_programs import current_kubectl
 
 REACHES: dict[int, float | None] = {1: None, 100: 0.2, 5000: 1.0}
 ROUNDS = {1: 15, 100: 15, 5000: 5}
 
 
 def measure(work: Path) -> list[Line]:
-    installed = shutil.which("kubectl")
+    program_beside = current_kubectl()
     with kubernetes_server(work) as kubeconfig, asyncio.Runner() as runner:
         kubectl = Kubectl(Site("bench", clusters={"main": Cluster("main", kubeconfig)}))
         try:
             return [
-                line
-                for size in SIZES
-                for line in _pods(
-                    size, runner, kubectl, Path(installed) if installed else debian_kubectl(), kubeconfig
-                )
+                line for size in SIZES for line in _pods(size, runner, kubectl, program_beside, kubeconfig)
             ]
         finally:
             runner.run(kubectl.close())

@@ -7,8 +7,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from tests.support.debian_kubectl import debian_kubectl
-
 VENVS = Path(__file__).parent.parent / ".cache" / "bench"
 PACKAGES = {
     "ansible": "ansible-core==2.19.14",
@@ -18,8 +16,6 @@ PACKAGES = {
     "posting": "posting==2.11.1 tree-sitter==0.25.2",
     "pyinfra": "pyinfra==3.10.0",
 }
-
-__all__ = ["debian", "debian_kubectl", "peer"]
 
 
 @cache

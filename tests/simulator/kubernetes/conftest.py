@@ -10,7 +10,8 @@ from breakglass.simulator.kubernetes.access import ADMIN, User
 from breakglass.simulator.kubernetes.port_forward import Dial
 from breakglass.simulator.kubernetes.server import start_api_server
 from breakglass.simulator.kubernetes.store import ObjectStore
-from tests.simulator.kubernetes.support import Cluster, Kubectl, TestHooks, kubectl_programs, node
+from tests.simulator.kubernetes.support import Cluster, Kubectl, TestHooks, node
+from tests.support.kubectl_programs import PROGRAMS
 
 SPEED = 20.0
 
@@ -54,10 +55,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         cluster.clock.close()
 
 
-@pytest.fixture(params=sorted(kubectl_programs()))
+@pytest.fixture(params=sorted(PROGRAMS))
 def kubectl(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Cluster], Kubectl]:
-    """Debian's `kubectl`, and the installed one where there is another."""
-    program = kubectl_programs()[request.param]()
+    """Each `kubectl` that the tests know."""
+    program = PROGRAMS[request.param]()
 
     def of(cluster: Cluster) -> Kubectl:
         return Kubectl(program, cluster.server.kubeconfig, tmp_path)

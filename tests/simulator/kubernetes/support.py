@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,7 +25,6 @@ from breakglass.simulator.kubernetes.hooks import (
 )
 from breakglass.simulator.kubernetes.server import ApiServer
 from breakglass.simulator.kubernetes.store import ObjectStore
-from tests.support.debian_kubectl import debian_kubectl, is_debians
 
 KUBECTL_SECONDS = 30.0
 """Real seconds after which a `kubectl` that has not come back is given up."""
@@ -250,12 +248,3 @@ class Kubectl:
             await process.wait()
             raise AssertionError(f"kubectl {' '.join(argv)} did not come back") from None
         return Ran(process.returncode or 0, out.decode(), err.decode())
-
-
-def kubectl_programs() -> dict[str, Callable[[], Path]]:
-    """The programs to test with: Debian's always, and the one in PATH where there is another."""
-    programs: dict[str, Callable[[], Path]] = {"debian": debian_kubectl}
-    installed = shutil.which("kubectl")
-    if installed and not is_debians(Path(installed)):
-        programs["installed"] = lambda: Path(installed)
-    return programs

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import os
-import shutil
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -347,10 +346,9 @@ async def test_a_plugin_is_told_of_the_cluster_as_kubectl_tells_it(start: Start,
         "certificate-authority-data": authority,
         "config": {"audience": "one", "tries": 3, "at": 1.5},
     }
-    if shutil.which("kubectl"):
-        async with client(path) as run:
-            assert (await run("get pods -n web -o name", binary=True)).out == "pod/front\n"
-        assert json.loads((tmp_path / "info").read_text())["spec"]["cluster"] == ours["spec"]["cluster"]
+    async with client(path) as run:
+        assert (await run("get pods -n web -o name", binary=True)).out == "pod/front\n"
+    assert json.loads((tmp_path / "info").read_text())["spec"]["cluster"] == ours["spec"]["cluster"]
 
 
 async def test_what_a_plugin_says_while_it_waits_is_shown_and_in_the_message(

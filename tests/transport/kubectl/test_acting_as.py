@@ -1,7 +1,6 @@
 """As whom requests go out: a kubeconfig user's `as` and its companions are on each of them."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -85,7 +84,6 @@ async def test_the_sites_user_takes_the_place_of_the_kubeconfigs_and_the_groups_
     assert {asked.who for asked in server.asked} == {wanted}
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="the kubectl program is the oracle")
 @pytest.mark.parametrize("line", ["get pod a", "exec a -c c -- id"])
 async def test_the_kubectl_program_says_the_same(tmp_path: Path, line: str) -> None:
     with recorder(tmp_path) as server:

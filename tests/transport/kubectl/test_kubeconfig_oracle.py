@@ -20,8 +20,6 @@ from breakglass.transport.kubectl.api import Api, Sending
 from breakglass.transport.kubectl.faults import KubectlFaultError
 from tests.transport.kubectl.recorder import NAME, Asked, Recorder, recorder
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="the kubectl program is the oracle")
-
 EXAMPLES, MORE_EXAMPLES = 25, 1000
 NAMES = ("a", "b")
 

@@ -23,11 +23,11 @@ from tests.simulator.kubernetes.support import (
     budget,
     cron_job,
     deployment,
-    kubectl_programs,
     pod,
     stateful_set,
     storage_class,
 )
+from tests.support.kubectl_programs import PROGRAMS
 from tests.transport.kubectl.support import Came, Client, client
 
 CONFIG: Object = {
@@ -218,10 +218,10 @@ async def world(start: Start, *users: User) -> Cluster:
     return await start(*objects, hooks=hooks(), users=users or (ADMIN,))
 
 
-@pytest.fixture(params=sorted(kubectl_programs()))
+@pytest.fixture(params=sorted(PROGRAMS))
 def program(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A kubectl program, first in PATH, with a home of the test."""
-    found = kubectl_programs()[request.param]()
+    found = PROGRAMS[request.param]()
     folder = tmp_path / "bin"
     folder.mkdir()
     (folder / "kubectl").symlink_to(found)
