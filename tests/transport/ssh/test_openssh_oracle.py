@@ -17,7 +17,7 @@ from breakglass.transport.ssh.route import route_to
 from breakglass.transport.ssh.settings import KNOWN_HOSTS_FILES, tokens_of
 from tests.support.openssh import USER
 
-SHORT, LONG = 300, 5_000
+SHORT, LONG = 1_000, 5_000
 COMPARED = (
     *("hostname", "port", "user", "identityfile", "certificatefile", "userknownhostsfile", "hostkeyalias"),
     *("proxyjump", "proxycommand", "identitiesonly", "addressfamily", "connecttimeout", "identityagent"),
