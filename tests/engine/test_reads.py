@@ -92,6 +92,33 @@ async def test_a_step_that_does_not_apply_is_skipped_with_the_reason(tmp_path: P
     assert "does not apply" in state.steps["ask"].skip_reason
 
 
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_a_skipped_step_leads_to_the_next_in_the_list_as_if_its_own_next_were_not_there(
+    tmp_path: Path, by_hand: bool
+) -> None:
+    applies = "web" if by_hand else "other"
+    engine, far = session_of(
+        tmp_path,
+        f"""
+        - id: ask
+          title: Ask the app
+          when: inputs.namespace == '{applies}'
+          http: {{get: app, path: /ask}}
+          expect: ['false']
+          next: cause
+        - id: host
+          title: Ask the host
+          when: 'true'
+          ssh: {{host: pve, run: [uptime]}}
+          next: [{{when: result.exit == 0, goto: done}}]
+        - {{id: cause, title: Look at the cause, http: {{get: app, path: /cause}}}}
+        """,
+        {"ssh pve uptime": ok("up"), "GET app": ok()},
+    )
+    await walk(engine, c.Skip("known already", "operator"))
+    assert far.commands == [*(["GET app/ask"] if by_hand else []), "ssh pve uptime"]
+
+
 async def test_foreach_runs_once_for_each_element_and_gives_the_results_in_order(tmp_path: Path) -> None:
     engine, far = session_of(
         tmp_path,
