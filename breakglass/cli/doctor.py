@@ -1,7 +1,7 @@
 """Look before the incident whether everything that a runbook needs is there. Nothing is changed.
 
-Looks in parallel at each cluster and each right there, each host with its key, sudo and clock, each endpoint
-with its certificate, each secret, and the folder for records.
+Looks in parallel at each cluster and each right there, each host with its key, sudo, clock and the
+programs that steps start there, each endpoint with its certificate, each secret, and the folder for records.
 
 examples:
   breakglass doctor --site site.yaml                       for every runbook that can be found

@@ -7,7 +7,7 @@ transports, credentials and host keys as the walk will.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -19,6 +19,7 @@ from breakglass.errors import UserError
 from breakglass.journal.folders import StateFolderError, prepare
 from breakglass.policy.kubectl.parse import understood
 from breakglass.runbook.actions import SshAction
+from breakglass.runbook.host_programs import SHELL, Needed, found_in, programs_of, text_asking_for
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.rights import Right, rights_of
 from breakglass.runbook.steps import Step
@@ -95,8 +96,9 @@ def _looks(site: Site, runbooks: list[Runbook], gateway: Gateway, patience: floa
         _bound(_cluster, site, runbooks, gateway, name, patience)
         for name in sorted(clusters & {*site.clusters})
     ]
+    needed = [(book, each) for book in runbooks for each in programs_of(book, _scope(book, site))]
     looks += [
-        _bound(_host, gateway, site.hosts[name], sudo, patience)
+        _bound(_host, gateway, site.hosts[name], sudo, needed, patience)
         for name, sudo in _hosts(site, runbooks).items()
     ]
     looks += [
@@ -191,7 +193,9 @@ def _scope(runbook: Runbook, site: Site) -> dict[str, Json]:
     }
 
 
-async def _host(gateway: Gateway, host: Host, sudo: bool, patience: float) -> list[Check]:
+async def _host(
+    gateway: Gateway, host: Host, sudo: bool, needed: Sequence[tuple[Runbook, Needed]], patience: float
+) -> list[Check]:
     name = f"host {host.name}"
     if host.forced_command:
         return [Check(name, "unknown", "takes bare verbs only, so nothing was sent", "try its status verb")]
@@ -209,6 +213,8 @@ async def _host(gateway: Gateway, host: Host, sudo: bool, patience: float) -> li
         found.append(Check(f"{name}: clock", "unknown", "`date -u +%s` gave no time"))
     if sudo:
         found.append(await _sudo(gateway, host, patience))
+    if gateway.site.reaches is None:  # a simulated host has what its scenario answers
+        found += await _programs(gateway, host.name, needed, patience)
     return found
 
 
@@ -245,6 +251,42 @@ async def _sudo(gateway: Gateway, host: Host, patience: float) -> Check:
         _of_fault(name, fault),
         mend=f"let the account run sudo without a password on {host.name}",
     )
+
+
+async def _programs(
+    gateway: Gateway, host: str, needed: Iterable[tuple[Runbook, Needed]], patience: float
+) -> list[Check]:
+    """Which of the programs that its steps start are not there. One command on the kept connection, which
+    only asks the shell where each would be found."""
+    here = [(book, each) for book, each in needed if each.host in (host, "")]
+    if not here:
+        return []
+    label = f"host {host}: programs"
+    argv = ("sh", "-c", text_asking_for(each for _, each in here))
+    response = await gateway.send(SshRequest(host, argv, patience))
+    if response.result.fault is not None:
+        return [_of_fault(label, response.result.fault)]
+    there = found_in(str(response.value["text"]))
+    if SHELL not in there:
+        return [Check(label, "unknown", "`command -v` of its shell gave nothing")]
+    missing: dict[str, list[tuple[Runbook, Needed]]] = {}
+    for book, each in here:
+        if each.name not in there:
+            missing.setdefault(each.name, []).append((book, each))
+    names = sorted({each.name for _, each in here} - missing.keys())
+    found = [Check(label, "ok", ", ".join(names))] if names else []
+    return [*found, *(_missing_program(host, name, missing[name]) for name in sorted(missing))]
+
+
+def _missing_program(host: str, name: str, uses: Sequence[tuple[Runbook, Needed]]) -> Check:
+    """Suspect where every step that starts it can go on without, or may mean another host."""
+    steps = "; ".join(dict.fromkeys(f"{book.name} starts it in {each.step}" for book, each in uses))
+    certain = any(each.host and not each.tolerated for _, each in uses)
+    words = f"not found; {steps}"
+    if not any(each.host for _, each in uses):
+        words += ", on a host that a value names"
+    mend = "install it there, or put it on the PATH of the account"
+    return Check(f"host {host}: {name}", "failed" if certain else "suspect", words, mend, "configuration")
 
 
 async def _endpoint(gateway: Gateway, endpoint: Endpoint, patience: float) -> list[Check]:

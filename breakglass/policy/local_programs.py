@@ -7,7 +7,7 @@ looks for by itself must be written as that path.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from breakglass.policy.commands import handed_on
@@ -43,6 +43,14 @@ BUILTINS = frozenset(
 MULTI_CALL = frozenset({"busybox", "toybox", "coreutils"})
 """Programs that are whatever they are called by."""
 
+SAME_MACHINE = frozenset(
+    (
+        *("sudo", "doas", "env", "timeout", "nice", "ionice", "nohup", "setsid", "stdbuf", "time", "xargs"),
+        *("find", "flock", "chrt", "taskset", "sh", "bash", "dash", "ash"),
+    )
+)
+"""Programs whose inner command is looked for where they are, and not in a container or on another machine."""
+
 CODE_VARIABLES = re.compile(
     r"LD_.*|DYLD_.*|GCONV_PATH|BASH_ENV|BASH_FUNC_.*|BASHOPTS|SHELLOPTS|ENV|IFS|PS4|PROMPT_COMMAND|ZDOTDIR|FPATH"
     r"|PYTHON.*|PERL5.*|PERLLIB|RUBYOPT|RUBYLIB|NODE_OPTIONS|NODE_PATH|LUA_.*|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|CLASSPATH"
@@ -54,16 +62,18 @@ CODE_VARIABLES = re.compile(
 @dataclass(frozen=True, slots=True)
 class Started:
     """A program that a command starts, by the word for it. place: the word's place in the list of words; None
-    where a program, or the shell, looks for it by itself. by: the program that does."""
+    where a program, or the shell, looks for it by itself. by: the program that does. elsewhere: it may run in
+    a container or on another machine, as behind `docker exec`."""
 
     word: str
     place: int | None
     by: str = ""
+    elsewhere: bool = False
 
 
 def started_by(words: Sequence[str]) -> tuple[Started, ...]:
     """The programs that a list of words starts."""
-    return tuple(_started(tuple(words), 0, "", 0))
+    return tuple(_started(tuple(words), Started(words[0], 0), 0))
 
 
 def started_in(text: str) -> tuple[Started, ...]:
@@ -74,24 +84,26 @@ def started_in(text: str) -> tuple[Started, ...]:
     found: list[Started] = []
     for command in parse(text):
         if command.words and command.words[0] not in BUILTINS:
-            first, *others = _started(command.words, 0, "", 0)
-            found += [first, *(Started(each.word, None, each.by) for each in others)]
+            first, *others = _started(command.words, Started(command.words[0], 0), 0)
+            found += [first, *(replace(each, place=None) for each in others)]
     return tuple(found)
 
 
-def _started(words: tuple[str, ...], place: int | None, by: str, depth: int) -> Iterator[Started]:
-    yield Started(words[0], place, by)
-    if depth > DEEPEST or not is_literal(words[0]):
+def _started(words: tuple[str, ...], first: Started, depth: int) -> Iterator[Started]:
+    yield first
+    if depth > DEEPEST or not is_literal(first.word):
         return
-    name = words[0].rpartition("/")[2]
+    name, place = first.word.rpartition("/")[2], first.place
+    elsewhere = first.elsewhere or name not in SAME_MACHINE
     for handed in handed_on(words):
         inner = tuple(word for word in handed if word != WORDS)
         at = len(words) - len(inner)
         same = place is not None and bool(inner) and at > 0 and words[at:] == inner
         if inner:
-            yield from _started(inner, place + at if same and place is not None else None, name, depth + 1)
+            inner_place = place + at if same and place is not None else None
+            yield from _started(inner, Started(inner[0], inner_place, name, elsewhere), depth + 1)
     if INTERPRETERS.get(name) is SHELL:
-        yield from (Started(each, None, name) for each in _in_script(words))
+        yield from (Started(each, None, name, first.elsewhere) for each in _in_script(words))
 
 
 def _in_script(words: tuple[str, ...]) -> Iterator[str]:

@@ -271,8 +271,8 @@ class Step:
     phase: str = key("The part of the walk that the step belongs to.", default="")
     action: Action | None = one_of(ACTIONS, default=None)
     when: Expression | None = key(
-        "The step is skipped where this does not hold: the walk goes on with the next step in the list, as if "
-        "this one and its `next` were not there.",
+        "The step is skipped where this does not hold: the walk goes on with the next step in the list, as "
+        "if this one and its `next` were not there.",
         default=None,
     )
     foreach: ForEach | None = key(

@@ -5,27 +5,34 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from breakglass.engine.doctor import PATIENCE, Check, checks, unused
 from breakglass.engine.gateway import Gateway, Response
-from breakglass.policy.site_rules import ReadPattern
+from breakglass.policy.risk import Knowledge
+from breakglass.policy.site_rules import ReadPattern, SiteRules
 from breakglass.rehearsal.load import load_scenario
 from breakglass.rehearsal.rehearsal import start_rehearsal
+from breakglass.runbook.host_programs import Needed, programs_of, text_asking_for
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
+from breakglass.runbook.risk import judged_ssh
 from breakglass.site.model import (
     Cluster,
     CommandSecret,
     Endpoint,
     EnvironmentSecret,
     Host,
+    LocalPrograms,
     PromptSecret,
     Site,
 )
 from breakglass.transport.base import Request
+from tests.engine.support import HEAD
 from tests.runbooks.support import RUNBOOKS
+from tests.support.openssh import openssh
 
 OUTPOST = load_runbook(RUNBOOKS / "outpost-shm-purge" / "runbook.yaml")
 VAULT = load_runbook(RUNBOOKS / "vault-raft-recovery" / "runbook.yaml")
@@ -200,3 +207,88 @@ async def test_the_reads_that_a_site_adds_are_shown(tmp_path: Path) -> None:
     found = await looked(site, folder=tmp_path)
     assert found["reads"].words == "this site also counts as reads: raidctl status *; peek"
     assert "reads" not in await looked(Site("lab"), folder=tmp_path)
+
+
+def runbook_of(folder: Path, uses: str, steps: str) -> Runbook:
+    path = folder / "runbook.yaml"
+    path.write_text(f"{HEAD}uses: {{{uses}}}\nsteps:\n{dedent(steps)}")
+    return load_runbook(path)
+
+
+ON_HOSTS = """\
+- {id: disk, title: How full, ssh: {host: box, run: [df, -k]}}
+- {id: gone, title: Ask it, ssh: {host: box, run: "no-such-program -l | grep x"}, READ}
+- {id: perhaps, title: Ask, ssh: {host: box, run: [timeout, '5', not-there-either]}, tolerate: [exit], READ}
+- {id: inside, title: In its container, ssh: {host: box, run: [docker, exec, web, ls-of-the-container]}, READ}
+- {id: which, title: Where, ask: {prompt: A host}, capture: {where: result.answer}}
+- {id: far, title: Ask that host, ssh: {host: "${{ where }}", run: [only-somewhere]}, READ}
+- {id: mounts, title: What is mounted, ssh: {host: box, run: [only-root-has-it], sudo: true}, READ}
+""".replace("READ", "risk: read, because: It only shows")
+
+
+async def test_the_programs_that_steps_start_are_looked_for_on_their_hosts(tmp_path: Path) -> None:
+    book = runbook_of(tmp_path, "hosts: [box]", ON_HOSTS)
+    with openssh(tmp_path / "sshd") as server:
+        host = replace(server.host(), ssh_config=Path("/dev/null"))
+        found = await looked(Site("test", hosts={"box": host}), book, folder=tmp_path)
+        assert server.logins() == 1
+    assert {"df", "grep", "timeout"} <= {*found["host box: programs"].words.split(", ")}
+    gone = found["host box: no-such-program"]
+    assert (gone.state, gone.fault) == ("failed", "configuration")
+    assert gone.words == "not found; example starts it in gone"
+    assert found["host box: not-there-either"].state == "suspect"
+    assert found["host box: only-somewhere"].state == "suspect"
+    assert found["host box: only-somewhere"].words.endswith("on a host that a value names")
+    assert found["host box: only-root-has-it"].state == "failed"
+    assert not [name for name in found if "ls-of-the-container" in name]
+
+
+async def test_a_host_whose_shell_says_nothing_shows_nothing_of_its_programs(tmp_path: Path) -> None:
+    book = runbook_of(tmp_path, "hosts: [box]", ON_HOSTS)
+    with openssh(tmp_path / "sshd", options=["ForceCommand true"]) as server:
+        host = replace(server.host(), ssh_config=Path("/dev/null"))
+        found = await looked(Site("test", hosts={"box": host}), book, folder=tmp_path)
+    assert found["host box: programs"].state == "unknown"
+    assert "host box: no-such-program" not in found
+
+
+def test_looking_for_programs_reads_and_looks_where_sudo_does() -> None:
+    needed = [*programs_of(VAULT, {}), Needed("box", "it's", "x", as_root=True, tolerated=False)]
+    text = text_asking_for(needed)
+    assert judged_ssh("box", (text,), SiteRules(), shell=True, fed=False).knowledge is Knowledge.READS
+    assert "command -v umount" in text and "command -v /usr/sbin/umount" in text
+    assert "command -v qm; " in text and "/usr/sbin/qm" not in text
+
+
+LOCAL = "- {id: ask, title: Ask it, local: [tool, status], risk: read, because: It shows its state.}\n"
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "words"),
+    [
+        (0o755, "ok", "bin/tool; runs as "),
+        (0o644, "failed", "cannot be run by this user: chmod +x "),
+        (0o777, "failed", "bin/tool is not run: "),
+        (None, "failed", "No such file or directory; install it, or give its path under `local`"),
+    ],
+)
+async def test_a_program_of_this_machine_is_looked_at_and_what_is_wrong_is_said(
+    tmp_path: Path, mode: int | None, state: str, words: str
+) -> None:
+    (tmp_path / "bin").mkdir()
+    tool = tmp_path / "bin" / "tool"
+    if mode is not None:
+        tool.write_text("#!/bin/sh\ntouch $0.ran\n")
+        tool.chmod(mode)
+    site = Site("test", local=LocalPrograms({"tool": str(tool)}))
+    found = await looked(site, runbook_of(tmp_path, "programs: [tool]", LOCAL), folder=tmp_path)
+    assert found["program tool"].state == state
+    assert words in found["program tool"].words
+    assert found["program tool"].fault == ("configuration" if state == "failed" else "")
+    assert not list((tmp_path / "bin").glob("*.ran"))
+
+
+async def test_a_program_that_the_site_does_not_name_is_said_with_where_to_name_it(tmp_path: Path) -> None:
+    found = await looked(Site("test"), runbook_of(tmp_path, "programs: [tool]", LOCAL), folder=tmp_path)
+    assert found["program tool"].words == "example uses it"
+    assert "name it under local.programs" in found["program tool"].mend
