@@ -10,6 +10,7 @@ from breakglass.runbook.lint.flow import Flow, flow_problems
 from breakglass.runbook.lint.names import name_problems
 from breakglass.runbook.lint.safety import safety_problems
 from breakglass.runbook.lint.style import style_problems
+from breakglass.runbook.lint.todo import todo_problems
 from breakglass.runbook.lint.uses import uses_problems
 from breakglass.runbook.lint.values import value_problems
 from breakglass.runbook.model import Runbook
@@ -32,4 +33,5 @@ def lint(runbook: Runbook, *, probes: KnownProbes | None = None) -> list[Problem
     if not {"uses", "steps"} & runbook.written.lost:
         problems += uses_problems(runbook)
     problems += style_problems(runbook)
+    problems += todo_problems(runbook)
     return sorted(set(problems))
