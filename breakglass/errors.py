@@ -17,6 +17,7 @@
     * RouteError, ClientConfigError: the way to an SSH host
     * ForwardError: a port-forward through a cluster
     * SiteFileError, ReportFileError, NotServedError: what `site`, `report` and `serve` were to make
+    * PageError: a page that no draft can be made of
     * NotOfTheSiteError: a name that `site explain` does not find
   * CommandRefusedError: what the operator said does not apply now; the session is as it was
   * StepError: a step cannot go on. Nothing was sent for it; the walk records why and asks what next
@@ -26,6 +27,7 @@
   * NotUnderstoodError: a text that is not wholly understood. What was to be judged counts as a change
     * ShellSyntaxError, KubectlSyntaxError, ProgramTextError: commands, and programs of sed, awk and jq
     * MisplacedValueError, NotJsonError: a value where it could be taken for code
+    * NotATemplateError: a line of a page that cannot hold a value
     * TableError: a table of known programs
   * RequestError: stays within one transport, which makes a result with a fault of it
     * KubectlFaultError, SshFaultError, HttpNotSentError: with the fault that the result gets

@@ -41,10 +41,14 @@ COMMANDS = {
     "verify": "check that a session's journal is complete and untampered",
     "site": "write a first site file, or explain how one gets in somewhere",
     "lint": "check runbooks, sites and scenarios",
+    "import": "turn pages of Markdown into drafts of runbooks",
     "risk": "say what a command may do, and which word decides",
     "schema": "print the JSON Schema of a runbook, site or scenario",
     "completion": "print shell completion for commands and names",
 }
+
+MODULES = {"import": "import_page"}
+"""Modules of commands whose names are words of Python."""
 
 ABOUT = "An interactive runbook cockpit for the terminal. Without a command: the library."
 
@@ -156,7 +160,7 @@ def _command(name: str) -> "CommandModule":
     from importlib import import_module
     from typing import cast
 
-    return cast("CommandModule", import_module(f"breakglass.cli.{name}"))
+    return cast("CommandModule", import_module(f"breakglass.cli.{MODULES.get(name, name)}"))
 
 
 def _guarded(run: "Callable[[], int]") -> int:

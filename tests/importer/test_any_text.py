@@ -1,0 +1,48 @@
+"""Any text is a page, and every page gives a draft that loads and holds all of the page's words."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breakglass.importer.draft import draft_of
+from breakglass.runbook.load import read_runbook
+from tests.importer.support import lost
+
+_PIECES = st.sampled_from(
+    (
+        *("# Title\n", "## Diagnosis\n", "### Step 1\n", "```bash\n", "```\n", "~~~\n", "    ", "$ ", "# "),
+        *("> ", "root@pve1:~# ", "kubectl get pods -n <namespace>", "oc adm drain $NODE", "ssh root@pve1"),
+        *("ssh <host> 'df -h'", "curl -s http://x.y/z", "kubectl exec -it p -- sh"),
+        *("POD=$(kubectl get pod -o name)", "export A_B=c", "NAMESPACE='x y'", "${{ inputs.x }}", "$${{"),
+        *(
+            " | grep -v 'a.b'",
+            " | jq '.a[].b'",
+            " | awk '{print $2}'",
+            " && ",
+            "; ",
+            " \\\n",
+            "<<EOF\n",
+            "EOF\n",
+            "$(",
+            ")",
+            "`",
+            '"',
+            "'",
+        ),
+        *("rm -rf /srv/$X", "systemctl restart nfs-server", "If it fails, go to [Title](#title).\n"),
+        *("The output should show `ok`.\n", "| a | b |\n|---|---|\n", "---\n", "- item\n", "1. item\n"),
+        *("\n", "\n\n", " ", "\t", "word ", ": ", "{a: b}", "*x", "&y", "!z", "%", "@", "\x07", "\x1b[31m"),
+        *("\u202e", "\ufeff", "\ud7ff", "\u2028", "\x85", "\0", "\r", "é", "\ue000", "🔥", "null", "true"),
+        *("~", "0o17"),
+    )
+)
+PAGES = st.one_of(st.lists(_PIECES, max_size=40).map("".join), st.text(max_size=200))
+
+
+@given(PAGES)
+def test_any_text_as_a_page_gives_a_draft_that_loads(page: str) -> None:
+    draft = draft_of(page, "page")
+    runbook, problems = read_runbook(draft.text, Path("draft.yaml"))
+    assert runbook is not None, [str(each) for each in problems if not each.warning]
+    assert lost(page, draft.text) == []
