@@ -4,6 +4,7 @@ examples:
   breakglass report last
   breakglass report last --timeline
   breakglass report SESSION --output 2026-04-18-outpost.md
+  breakglass report last --output outpost.html     one page, for a browser or a wiki
   breakglass report last --json
 """
 
@@ -15,8 +16,10 @@ from breakglass.errors import UserError
 from breakglass.journal.folders import find_session, state_folder
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, read
-from breakglass.report.past import report_of
+from breakglass.report.past import page_of, report_of
 from breakglass.report.timeline import timeline
+
+PAGES = (".html", ".htm")
 
 
 class ReportFileError(UserError):
@@ -27,6 +30,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("session", nargs="?", default="last", help="a session's name, or `last`")
     parser.add_argument("--timeline", action="store_true", help="only the timeline, with every detail")
     parser.add_argument("--output", type=Path, help="write to a file, which must not exist")
+    parser.add_argument(
+        "--format",
+        choices=["markdown", "html"],
+        help="markdown for GitHub, GitLab and Confluence, or an HTML page; else as --output is called",
+    )
     parser.add_argument("--json", action="store_true", help="the timeline as JSON Lines")
 
 
@@ -45,12 +53,15 @@ def run(arguments: Namespace) -> int:
             stamp = entry.time.strftime("%H:%M:%S")
             print(json.dumps(row) if arguments.json else f"{stamp}  {entry.step:20} {entry.text}")
         return 0
-    text = report_of(state, reading.last_hash)
+    as_page = arguments.format == "html" or (
+        arguments.format is None and arguments.output is not None and arguments.output.suffix in PAGES
+    )
+    text = (page_of if as_page else report_of)(state, reading.last_hash)
     if arguments.output is None:
         print(text)
         return 0
     try:
-        with arguments.output.open("x") as file:
+        with arguments.output.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         raise ReportFileError(

@@ -40,7 +40,7 @@ def ending_of(state: State, runbook: Runbook) -> Ending:
     """What a session came to, from its state alone."""
     return Ending(
         complete=state.ended is not None and state.ended.result != "stopped",
-        outcome=_outcome(state, runbook),
+        outcome=outcome(state, runbook),
         lasted=_lasted(state),
         changed=tuple(_changed(state)),
         still_open=tuple(_still_open(state, runbook)),
@@ -81,7 +81,8 @@ def _stands(state: State, runbook: Runbook) -> str:
     return f"{waits} {at!r}"
 
 
-def _outcome(state: State, runbook: Runbook) -> str:
+def outcome(state: State, runbook: Runbook) -> str:
+    """What it came to, in a sentence."""
     ended = state.ended
     if ended is None:
         return "Not ended"
@@ -116,9 +117,9 @@ def _changed(state: State) -> list[str]:
 
 def came_out(view: StepView, attempt: Attempt, intent: e.ActionIntended) -> str:
     """What is known of a change. What its verification showed, in any attempt, comes first."""
-    outcome = next((each.outcome for each in attempt.finished if each.item == intent.item), "unknown")
-    words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(outcome, outcome)
-    verified = view.verified_by(attempt) if outcome != "not-sent" else None
+    sent = next((each.outcome for each in attempt.finished if each.item == intent.item), "unknown")
+    words = {"unknown": "MAY HAVE HAPPENED", "not-sent": "not sent"}.get(sent, sent)
+    verified = view.verified_by(attempt) if sent != "not-sent" else None
     if verified is attempt:
         return "done and verified"
     if verified is not None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State
+from breakglass.runbook.model import Runbook
 from breakglass.transport.sanitize import visible_line
 
 
@@ -40,3 +41,15 @@ def finding_of(attempt: Attempt) -> str:
     if poll is not None and poll.means:
         meant.append(poll.means)
     return ". ".join(meant) or (attempt.say if attempt.state == "ok" else "")
+
+
+def deciding_steps(state: State, runbook: Runbook) -> dict[str, int]:
+    """The steps whose answers decided: 2 for one that chose the way, 1 for one that a change rested on."""
+    deciding: dict[str, int] = {}
+    for step in runbook.steps:
+        attempts = state.steps[step.id].attempts if step.id in state.steps else ()
+        if any(attempt.intended for attempt in attempts):
+            deciding |= {need: 1 for need in step.needs if need not in deciding}
+        if any(way.say for way in step.next) and any(each.state == "ok" and each.say for each in attempts):
+            deciding[step.id] = 2
+    return deciding

@@ -9,32 +9,48 @@ from breakglass.journal import events as e
 from breakglass.journal.folders import all_sessions, state_folder
 from breakglass.journal.state import State, fold
 from breakglass.journal.store import FILE_NAME, JournalError, read
-from breakglass.report.postmortem import post_mortem
-from breakglass.report.review import Review, better, review, review_text
+from breakglass.report.document import Block
+from breakglass.report.html import page
+from breakglass.report.markdown import markdown, unescaped
+from breakglass.report.postmortem import post_mortem, title_of
+from breakglass.report.review import Review, better, review, review_blocks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.transport.sanitize import visible
 
 
 def report_of(state: State, last_hash: str, runbook: Runbook | None = None) -> str:
-    """The post-mortem draft of a session. Raises InvalidFileError when its runbook cannot be read any
-    more."""
-    started = state.started
-    assert started is not None and isinstance(started.event, e.SessionStarted)
-    runbook = runbook or _runbook_of(started.event)
-    rehearsed = review_of(state, runbook) if state.mode == "rehearsal" else ""
-    return visible(post_mortem(state, runbook, last_hash, rehearsed))
+    """The post-mortem draft of a session, as Markdown. Raises InvalidFileError when its runbook cannot be
+    read any more."""
+    return visible(markdown(_draft(state, last_hash, runbook or _runbook_of(state))))
 
 
-def _runbook_of(started: e.SessionStarted) -> Runbook:
+def page_of(state: State, last_hash: str) -> str:
+    """The same as an HTML page."""
+    runbook = _runbook_of(state)
+    return visible(page(title_of(runbook), _draft(state, last_hash, runbook)))
+
+
+def _draft(state: State, last_hash: str, runbook: Runbook) -> tuple[Block, ...]:
+    rehearsed = _review_of(state, runbook) if state.mode == "rehearsal" else ()
+    return post_mortem(state, runbook, last_hash, rehearsed)
+
+
+def _runbook_of(state: State) -> Runbook:
+    assert state.started is not None and isinstance(state.started.event, e.SessionStarted)
+    started = state.started.event
     if started.runbook == ADHOC and not started.runbook_path:
         return adhoc_runbook(shlex.split(started.title))
     return load_runbook(Path(started.runbook_path))
 
 
 def review_of(state: State, runbook: Runbook) -> str:
-    """The after-action review of a rehearsal, beside the best earlier run of the same scenario."""
-    return review_text(review(state, runbook), best_run(state_folder(), state, runbook))
+    """The after-action review of a rehearsal in lines, beside the best earlier run of its scenario."""
+    return "\n".join(map(unescaped, markdown(_review_of(state, runbook)).split("\n")))
+
+
+def _review_of(state: State, runbook: Runbook) -> tuple[Block, ...]:
+    return review_blocks(review(state, runbook), best_run(state_folder(), state, runbook))
 
 
 def best_run(state_root: Path, than: State, runbook: Runbook) -> Review | None:

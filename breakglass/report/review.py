@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.policy.risk import Risk
+from breakglass.report.document import Block, Heading, Paragraph, points, table
 from breakglass.runbook.model import Runbook
+
+REVIEW = "After-action review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +54,22 @@ def review(state: State, runbook: Runbook) -> Review:
     )
 
 
-def review_text(this: Review, best: Review | None) -> str:
-    """The review as Markdown, beside the best earlier run of the same scenario."""
-    lines = [
-        "## After-action review",
-        "",
-        "| | this run | best run |",
-        "|---|---|---|",
-        f"| time to diagnosis | {seconds(this.diagnosed)} | {seconds(best.diagnosed) if best else '-'} |",
-        f"| time to recovery | {seconds(this.recovered)} | {seconds(best.recovered) if best else '-'} |",
-        f"| traps met | {len(this.traps)} | {len(best.traps) if best else '-'} |",
-        f"| changes refused | {len(this.refusals)} | {len(best.refusals) if best else '-'} |",
-        f"| hints used | {this.hints} | {best.hints if best else '-'} |",
-        "",
-    ]
-    lines += _listed("Traps met", this.traps, "No trap was met.")
-    lines += _listed("Needs and guards that refused", this.refusals, "Nothing had to be refused.")
-    lines += _listed("Steps that failed", this.failures, "No step failed.")
-    return "\n".join(lines)
+def review_blocks(this: Review, best: Review | None) -> tuple[Block, ...]:
+    """The review, beside the best earlier run of the same scenario."""
+    return (
+        Heading(2, REVIEW),
+        table(
+            ("", "this run", "best run"),
+            ("time to diagnosis", seconds(this.diagnosed), seconds(best.diagnosed) if best else "-"),
+            ("time to recovery", seconds(this.recovered), seconds(best.recovered) if best else "-"),
+            ("traps met", str(len(this.traps)), str(len(best.traps)) if best else "-"),
+            ("changes refused", str(len(this.refusals)), str(len(best.refusals)) if best else "-"),
+            ("hints used", str(this.hints), str(best.hints) if best else "-"),
+        ),
+        *_listed("Traps met", this.traps, "No trap was met."),
+        *_listed("Needs and guards that refused", this.refusals, "Nothing had to be refused."),
+        *_listed("Steps that failed", this.failures, "No step failed."),
+    )
 
 
 def better(one: Review, other: Review | None) -> bool:
@@ -95,8 +96,8 @@ def _settled(state: State, ended: e.StepFinished) -> str:
     return f" (attempt {verified.number} verified that it is done)" if verified is not None else ""
 
 
-def _listed(title: str, items: tuple[str, ...], none: str) -> list[str]:
-    return [f"### {title}", "", *([f"- {item}" for item in items] or [none]), ""]
+def _listed(title: str, items: tuple[str, ...], none: str) -> tuple[Block, ...]:
+    return Heading(3, title), points(*items) if items else Paragraph((none,))
 
 
 def _first(state: State, wanted: Callable[[e.Event], bool]) -> float | None:

@@ -34,6 +34,12 @@ def _entries(recorded: Iterable[Recorded]) -> Iterable[TimelineEntry]:
             yield TimelineEntry(each.time, each.elapsed, getattr(each.event, "step", ""), text, weight)
 
 
+def offset(elapsed: float) -> str:
+    """Seconds since the start as `+MM:SS`."""
+    minutes, rest = divmod(int(elapsed), 60)
+    return f"+{minutes:02}:{rest:02}"
+
+
 def state_words(state: e.StepState) -> str:
     """How a step ended, for people: "ok" alone could be read as more than it says."""
     return {"ok": "done", "nothing-to-do": "nothing to do"}.get(state, state)

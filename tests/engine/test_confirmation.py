@@ -12,6 +12,7 @@ from breakglass.engine import commands as c
 from breakglass.engine.confirmation import person
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
+from breakglass.report.markdown import markdown
 from breakglass.report.postmortem import post_mortem
 from breakglass.report.timeline import timeline
 from breakglass.transport.base import Delivery
@@ -165,8 +166,8 @@ async def test_a_change_over_an_empty_list_is_nothing_to_do(tmp_path: Path) -> N
     assert far.commands == ["ssh node1 uptime"]
     (said,) = [entry.text for entry in timeline(state) if entry.step == "reboot"]
     assert said == "nothing to do: site.variables.nodes.filter(n, n == 'none') is empty, so nothing was sent"
-    report = post_mortem(state, engine.runbook, "0")
-    assert "Nothing was changed." in report and "verified" not in report
+    report = markdown(post_mortem(state, engine.runbook, "0"))
+    assert "Nothing was changed." in report and "done and verified" not in report
 
 
 async def test_a_list_that_is_empty_now_does_not_hide_what_may_have_happened(tmp_path: Path) -> None:
@@ -244,8 +245,8 @@ async def test_a_second_name_alone_is_on_record_as_not_proven(tmp_path: Path) ->
     assert far.commands.count("ssh pve rm -f /tmp/victim") == 1
     words = [x for x in events_of(state, e.Confirmed) if isinstance(x, e.Confirmed)]
     assert [(x.by, x.proof) for x in words] == [("operator", ""), ("deputy", "none")]
-    assert "deputy confirmed by typing 'victim'; not proven to be another person" in post_mortem(
-        state, engine.runbook, "0"
+    assert "deputy confirmed by typing 'victim'; not proven to be another person" in markdown(
+        post_mortem(state, engine.runbook, "0")
     )
 
 

@@ -19,6 +19,7 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import EMPTY
 from breakglass.policy.risk import NOT_JUDGED
+from breakglass.report.markdown import markdown
 from breakglass.report.postmortem import post_mortem
 from breakglass.transport.base import SshRequest
 from tests.engine.support import SITE, FarSide, events_of, ok, session_of
@@ -121,7 +122,7 @@ async def test_a_second_persons_signature_sends_the_change_and_is_on_record(
     assert (second.by, second.proof) == ("bob@example.com", "signature")
     assert second.fingerprint == fingerprint(keys.folder / "bob.pub")
     assert second.signature == signature
-    report = post_mortem(state, made.engine.runbook, "0")
+    report = markdown(post_mortem(state, made.engine.runbook, "0"))
     assert "bob@example.com agreed, proven by an SSH signature with the key SHA256:" in report
 
 

@@ -38,7 +38,8 @@ from breakglass.rehearsal.traps import (
     Trap,
     WorldMove,
 )
-from breakglass.report.review import review, review_text
+from breakglass.report.markdown import markdown, unescaped
+from breakglass.report.review import review, review_blocks
 from breakglass.runbook.actions import AskAction, ChooseAction, ManualAction
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
@@ -84,7 +85,8 @@ class Walked:
 
     @property
     def review(self) -> str:
-        return review_text(review(self.state, self.runbook), None)
+        drafted = markdown(review_blocks(review(self.state, self.runbook), None))
+        return "\n".join(map(unescaped, drafted.split("\n")))
 
     def said(self, step: str) -> str:
         """What a step's last attempt said."""

@@ -14,7 +14,7 @@ from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, read
-from breakglass.report.postmortem import cell
+from breakglass.report.markdown import cell
 from breakglass.report.timeline import timeline
 from breakglass.runbook.load import load_runbook
 from breakglass.tui.app import Cockpit
@@ -168,7 +168,7 @@ async def test_the_draft_is_of_what_was_read_though_the_journal_is_damaged_since
     app = Report(folder)
     (folder.path / FILE_NAME).write_text("broken\n")
     async with app.run_test(size=(100, 30)) as pilot:
-        await seen(app, pilot, "the walk was stopped by a person")
+        await seen(app, pilot, "Stopped: called the second line")
         await pilot.press("t")
         await seen(app, pilot, "ended: stopped")
 

@@ -1,7 +1,7 @@
 """The report's views as styled lines for a width.
 
-The draft is Markdown of a narrow kind, and only its shape is read here: headings, lists, tables. What stands
-in it came partly from outside, so links, images, HTML and emphasis stay the plain text that they are.
+The draft is Markdown of a narrow kind, and only its shape is read here: headings, lists, tables, folds. What
+stands in it came partly from outside, so links, images, HTML and emphasis stay the plain text that they are.
 """
 
 import re
@@ -10,14 +10,16 @@ from collections.abc import Iterable, Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
-from breakglass.report.postmortem import TO_FILL, offset, unescaped
-from breakglass.report.timeline import TimelineEntry
+from breakglass.report.document import TO_FILL
+from breakglass.report.markdown import unescaped
+from breakglass.report.timeline import TimelineEntry, offset
 from breakglass.tui.theme import Appearance
 from breakglass.tui.widgets.text import folded, padded, plain
 
 NARROWEST_LAST_COLUMN = 16
 """Cells below which a table's last column goes under the others."""
 
+_PROMPT = rf"_{TO_FILL}(: [^_]*)?_"
 _CELL_BORDER = re.compile(r"(?<!\\)\|")
 
 
@@ -42,7 +44,7 @@ def draft_lines(draft: str, width: int, look: Appearance) -> list[Text]:
         if line.startswith("| "):
             table.append(line)
             continue
-        if line.startswith("|--"):
+        if line.startswith("|--") or line in ("<details>", "</details>"):
             continue
         lines += _table([_cells(row) for row in table], width, look)
         table.clear()
@@ -77,6 +79,9 @@ def _line(line: str, width: int, look: Appearance) -> list[Text]:
         level = len(line) - len(line.lstrip("#"))
         style = f"bold {look.style('accent')}" if level < 3 else "bold"
         return [Text(each, style) for each in folded(line.lstrip("# "), width)]
+    if line.startswith("<summary>"):
+        title = line.removeprefix("<summary>").removesuffix("</summary>")
+        return [Text(each, "bold") for each in folded(unescaped(title), width)]
     indent = "  " if re.match(r"(- |\d+\. )", line) else ""
     first, *rest = folded(unescaped(line), max(width - len(indent), 1))
     return [_filled(first, look), *(_filled(f"{indent}{each}", look) for each in rest)]
@@ -85,7 +90,7 @@ def _line(line: str, width: int, look: Appearance) -> list[Text]:
 def _filled(line: str, look: Appearance) -> Text:
     """The line, with what a person still has to write marked."""
     text = Text(line)
-    text.highlight_regex(re.escape(TO_FILL), look.style("suspect"))
+    text.highlight_regex(_PROMPT, look.style("suspect"))
     return text
 
 

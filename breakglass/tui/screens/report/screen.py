@@ -15,7 +15,8 @@ from breakglass.errors import UserError
 from breakglass.journal.folders import find_session, state_folder
 from breakglass.journal.state import State
 from breakglass.report.past import report_of
-from breakglass.report.postmortem import file_name
+from breakglass.report.postmortem import CHANGED, NOTES, OPEN_ITEMS, file_name
+from breakglass.report.review import REVIEW
 from breakglass.report.timeline import timeline
 from breakglass.runbook.model import Runbook
 from breakglass.threads import in_thread
@@ -28,8 +29,7 @@ from breakglass.tui.widgets.inputs import TextLine
 from breakglass.tui.widgets.page import Page, PageScreen
 from breakglass.tui.widgets.text import flowed, plain
 
-FOLLOW_UPS = ("What was changed", "Deferred items", "Prevention", "Notes and follow-up log")
-REVIEW = ("After-action review",)
+FOLLOW_UPS = (CHANGED, OPEN_ITEMS, NOTES)
 ROOM_FOR_THE_NAME = 90
 """Cells from which on the heading has the session's name; the draft ends with it in any case."""
 
@@ -122,7 +122,7 @@ class ReportScreen(PageScreen):
             )
         if self._view == "draft":
             return self._draft
-        return sections(self._draft, FOLLOW_UPS if self._view == "follow-ups" else REVIEW)
+        return sections(self._draft, FOLLOW_UPS if self._view == "follow-ups" else (REVIEW,))
 
     def _say(self, words: str) -> None:
         self.query_one("#said", Static).update(Text(plain(words)))
