@@ -33,6 +33,8 @@ local:
       reply: done
       set: {sealed: false, asked: "${{ request.match.key }}"}
     - {match: vault monitor, reply: {hang: true}}
+    - {match: "vault read {path}", reply: "${{ request.match.path }} is kept"}
+    - {match: vault operator raft remove-peer *, reply: removed}
   files: {/etc/vault.hcl: storage raft}
 rules:
   - {on: local vault operator unseal *, say: It was unsealed.}
@@ -145,3 +147,68 @@ def test_a_rehearsal_walks_it_headless(
     folder.mkdir()
     (folder / "sealed.yaml").write_text(scenario.read_text())
     assert main(["rehearse", str(runbook), "sealed", "--auto"]) == ExitCode.DONE, capsys.readouterr()
+
+
+LIST = """\
+runbook: unseal
+title: Unseal Vault
+summary: Vault does not answer.
+severity: sev2
+uses: {programs: [vault]}
+steps:
+  - id: each
+    title: Read each
+    foreach: {in: "['a', 'b', 'c']", parallel: 2}
+    local: [vault, read, "${{ item }}"]
+    risk: read
+    because: It shows a value.
+    capture: {kept: "results.map(each, each.text.trim())"}
+  - id: other
+    title: Only where it is open
+    when: "size(kept) == 0"
+    local: [vault, read, never]
+    risk: read
+    because: It shows a value.
+  - id: peers
+    title: Remove both peers
+    foreach: {in: "['n-1', 'n-2']", parallel: 1}
+    local: [vault, operator, raft, remove-peer, "${{ item }}"]
+    risk: destructive
+    impact: They are gone.
+    confirm: {type: "${{ site.name }}"}
+    verify: {local: [vault, status, -format=json], until: result.json.sealed, within: 30s}
+    undo: Join them again.
+  - {id: end, title: Done, ends: recovered}
+"""
+
+
+async def test_lists_conditions_and_traps_are_for_programs_of_this_machine_too(
+    files: tuple[Path, Path],
+) -> None:
+    files[0].write_text(LIST)
+    async with rehearsed(files) as session:
+        world = session.rehearsal
+        assert world is not None
+        state = await walked(session)
+        assert world.traps_met() == ["destroyed"]
+        assert world.faults == []
+    assert state.values["kept"] == ["a is kept", "b is kept", "c is kept"]
+    assert state.steps["other"].status == "skipped"
+    assert state.steps["peers"].status == "ok"
+    happened = [each.event for each in state.timeline]
+    (asked,) = [each for each in happened if isinstance(each, e.Asked) and each.question == "confirm"]
+    removing = "vault operator raft remove-peer"
+    assert [each["command"] for each in asked.each] == [f"{removing} n-1", f"{removing} n-2"]
+    assert asked.typed.startswith("2 ")
+    intended = [each.command for each in happened if isinstance(each, e.ActionIntended)]
+    assert intended == [f"{removing} n-1", f"{removing} n-2"]
+
+
+async def test_of_a_list_nothing_runs_here_when_the_operator_goes_back(files: tuple[Path, Path]) -> None:
+    files[0].write_text(LIST)
+    async with rehearsed(files) as session:
+        world = session.rehearsal
+        assert world is not None
+        state = await walk(session.engine, c.Decline("operator"))
+        assert world.traps_met() == [] and world.touched == []
+    assert state.steps["peers"].status == "cancelled"

@@ -146,6 +146,24 @@ async def test_a_read_runs_unasked_where_a_dry_run_and_triage_read(machine: Mach
         assert not events_of(state, e.Asked)
 
 
+async def test_over_a_list_each_runs_once_after_one_yes_and_none_before(machine: Machine) -> None:
+    machine.program("note", f'echo "$1" >> {machine.folder}/noted')
+    machine.programs["note"] = f"{machine.folder}/bin/note"
+    more = (
+        "    foreach: {in: \"['a', 'b', 'c']\", parallel: 2}\n    impact: notes\n"
+        "    confirm: {type: note them}\n    verify: {local: [ls, /], until: result.exit == 0, within: 5s}\n"
+        "  - {id: never, title: Never, when: 'false', local: [note, never], impact: none, confirm: key,\n"
+        "     verify: {local: [ls, /], until: result.exit == 0, within: 5s}}\n"
+    )
+    runbook = machine.runbook('[note, "${{ item }}"]', more)
+    await machine.walked(
+        runbook, answer=lambda asked: c.Decline("operator") if asked.question == "confirm" else NOBODY
+    )
+    assert not (machine.folder / "noted").exists()
+    await machine.walked(runbook, answer=yes)
+    assert (machine.folder / "noted").read_text().split() == ["a", "b", "c"]
+
+
 async def test_a_link_to_another_program_is_judged_as_that(machine: Machine) -> None:
     link = machine.folder / "bin" / "ls"
     link.symlink_to("/bin/rm")
