@@ -21,7 +21,7 @@ from breakglass.journal.state import EMPTY
 from breakglass.policy.risk import NOT_JUDGED
 from breakglass.report.markdown import markdown
 from breakglass.report.postmortem import post_mortem
-from breakglass.transport.base import SshRequest
+from breakglass.transport.base import HttpRequest, SshRequest
 from tests.engine.support import SITE, FarSide, events_of, ok, session_of
 from tests.support.openssh import fingerprint, make_key, run
 
@@ -159,6 +159,19 @@ async def test_the_first_person_does_not_sign_for_the_second(tmp_path: Path, key
     await made.refuses(keys.sign(made.text, "operator"), "has agreed already")
     keys.allow(f"bob@example.com,Operator@elsewhere {keys.public('bob')}")
     await made.refuses(keys.sign(made.text), "has agreed already")
+    made.walking.cancel()
+
+
+async def test_who_runs_the_session_is_no_second_person_either(tmp_path: Path, keys: Keys) -> None:
+    engine, far = session_of(tmp_path, STEPS, ANSWERS, site=replace(SITE, signers=keys.signers))
+    made = Asking(engine, far, asyncio.ensure_future(engine.run()))
+    await waiting_for(engine, "confirm")
+    assert engine.state.waiting is not None
+    await engine.command(c.Confirm(engine.state.waiting.typed, "somebody else"))
+    with pytest.raises(CommandRefusedError, match="has agreed already"):
+        await engine.sign(c.Sign(keys.sign(made.text, "operator")))
+    assert engine.state.approvals == ("somebody else",)
+    assert not made.sent
     made.walking.cancel()
 
 
@@ -407,6 +420,11 @@ def test_the_digest_is_another_for_each_part_of_a_request() -> None:
     digests = {digest_of([each]) for each in (one, *others)} | {digest_of([one, one]), digest_of([])}
     assert len(digests) == len(others) + 3
     assert digest_of([one]) == digest_of([prepared("reboot", b"x")])
+    first, second = (
+        replace(one, request=HttpRequest("POST", "app", 9.0, headers=headers))
+        for headers in ({"A": "1", "B": "2"}, {"B": "2", "A": "1"})
+    )
+    assert digest_of([first]) == digest_of([second])
 
 
 @pytest.mark.parametrize(

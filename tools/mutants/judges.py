@@ -157,6 +157,7 @@ TARGETS = (
         (
             *("tests.engine.test_confirmation", "tests.engine.test_changes", "tests.engine.test_admission"),
             *("tests.engine.test_change_words", "tests.engine.test_what_came_of_it"),
+            "tests.engine.test_change_record",
             *("tests.engine.test_unknown_changes", "tests.engine.test_signature", "tests.engine.test_values"),
             *("tests.engine.test_dry_run", "tests.engine.test_drift", "tests.engine.test_redact"),
             *("tests.engine.test_prompts", "tests.engine.test_resume", "tests.safety.test_acting_now"),
