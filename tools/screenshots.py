@@ -44,7 +44,7 @@ RUNBOOK = "outpost-shm-purge"
 IN_THE_README = "walk-120x40"
 ZOOM = "0.8"
 FONT, FONT_SIZE = "DejaVu Sans Mono", "font-size: 20.264px"
-LONGEST_WAIT = 60.0
+LONGEST_WAIT = 240.0
 """Seconds that anything of the walk may take before the pictures are given up."""
 
 KEY_OF = {" ": "space", ".": "full_stop", ":": "colon", "@": "at", "-": "minus", "/": "slash"}
@@ -134,7 +134,7 @@ async def walk_and_take() -> None:
             asked = session.state.waiting
             if asked is None:
                 break
-            if asked.step == "shm":
+            if asked.step == "owner":
                 await take_the_walk(app, camera)
             await answer(camera, session.state)
             await camera.until(
@@ -173,7 +173,9 @@ async def answer(camera: Camera, state: State) -> None:
             await asyncio.sleep(2 * QUIET)
             await camera.press(*asked.typed[:-2])
             await camera.take("confirm")
-            await camera.press(*asked.typed[-2:], "enter")
+            await camera.press(*asked.typed[-2:])
+            await asyncio.sleep(2 * QUIET)
+            await camera.press("enter")
         case "choose":
             await camera.press("enter", *"j" * list(asked.options).index("later"), "enter")
         case "acknowledge":
