@@ -256,6 +256,9 @@ class Reader:
             look = signal.look
             looks += 1
             elapsed = self._clock.monotonic() - started
+            if signal.holds and held_since is None:
+                held_since = elapsed
+            held = elapsed - held_since if held_since is not None else 0.0
             fingerprint = json.dumps(signal.seen, sort_keys=True, default=str) + signal.message
             if (
                 said is None
@@ -275,19 +278,18 @@ class Reader:
                         message=signal.message,
                         because=signal.because,
                         means=signal.means,
+                        held=round(held, 1) if signal.holds else 0.0,
+                        soak=verification.soak,
                     )
                 )
-            if signal.holds:
-                held_since = elapsed if held_since is None else held_since
-                if elapsed - held_since >= verification.soak:
-                    return PollOutcome("held", look)
+            if signal.holds and held >= verification.soak:
+                return PollOutcome("held", look)
             given_up = look.value.get("fault") == "cancelled" or self._writer.stop_wanted is not None
             if not given_up and not signal.holds:
                 end: PollEnd = "not-held" if signal.saw else "not-seen"
                 if held_since is not None:
                     why = f" ({signal.message})" if signal.message else ""
-                    held = f"OK for {elapsed - held_since:.0f} s, then failed again{why}"
-                    return PollOutcome(end, look, held)
+                    return PollOutcome(end, look, f"OK for {held:.0f} s, then failed again{why}")
                 if elapsed >= verification.within and self._clock.has_had(
                     looks * verification.every, verification.within
                 ):

@@ -242,6 +242,10 @@ class VerifyPolled:
     """By whose word the command counts as a read, where its words are not known."""
     means: str = ""
     """What was found, as one would say it; empty where it does not hold."""
+    held: float = 0.0
+    """Seconds for which it has held by now."""
+    soak: float = 0.0
+    """Seconds for which it must hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,18 +250,23 @@ def _verifying(state: State, now: datetime, speed: float) -> Move:
     poll = last.last_poll if last is not None else None
     if poll is None:
         return Move("Sent. Verifying", _since(state, (e.ActionFinished,), now) * speed, 0.0)
-    since_poll = _since(state, (e.VerifyPolled,), now) * speed
     words = "Verified; holding" if poll.holds else f"Verifying: not yet. {plain(poll.message)}".rstrip()
-    return Move(words, min(poll.elapsed + since_poll, poll.within), poll.within)
+    return Move(words, *_polling(state, poll, now, speed))
+
+
+def _polling(state: State, poll: e.VerifyPolled, now: datetime, speed: float) -> tuple[float, float]:
+    """How long it has held, and must hold; or, while it does not, how long it was looked for, and may be."""
+    since_poll = _since(state, (e.VerifyPolled,), now) * speed
+    spent, limit = (poll.held, poll.soak) if poll.holds else (poll.elapsed, poll.within)
+    return min(spent + since_poll, limit), limit
 
 
 def _reading(state: State, now: datetime, speed: float) -> Move:
     last = _last(state)
     poll = last.last_poll if last is not None else None
     if poll is not None:
-        since_poll = _since(state, (e.VerifyPolled,), now) * speed
         words = "Holding" if poll.holds else f"Not yet. {plain(poll.message)}".rstrip()
-        return Move(f"{words}   x  stops waiting", min(poll.elapsed + since_poll, poll.within), poll.within)
+        return Move(f"{words}   x  stops waiting", *_polling(state, poll, now, speed))
     if last is None or not last.prepared:
         return Move("Preparing", _since(state, (e.StepStarted,), now) * speed, 0.0)
     if last.needs or last.prepared[-1].risk != "read":

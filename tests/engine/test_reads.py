@@ -232,6 +232,9 @@ async def test_a_soak_asks_for_the_signal_to_keep_holding(tmp_path: Path) -> Non
     )
     state = await walk(engine)
     assert "then failed again" in state.steps["ready"].attempts[0].say
+    polls = [each.event for each in state.timeline if isinstance(each.event, e.VerifyPolled)]
+    assert {each.soak for each in polls} == {60.0}
+    assert (polls[0].holds, polls[0].held, polls[-1].holds, polls[-1].held) == (True, 0.0, False, 0.0)
 
 
 async def test_a_capture_that_cannot_be_had_fails_the_step_and_names_it(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from breakglass.tui.dialogs.searched_list import SearchedList
 from breakglass.tui.output_lines import FixedLines
 from breakglass.tui.screens.walk.screen import STALE, WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
+from breakglass.tui.walk_text import next_move
 from tests.tui.support import (
     AS,
     DELETE,
@@ -642,3 +643,18 @@ async def test_diagnosis_alone_needs_no_key(tmp_path: Path) -> None:
         text = await drawn(app, pilot)
         assert "/dev/shm is full (100 %)" in text
         assert not session.commands
+
+
+async def test_a_signal_that_must_hold_shows_how_long_it_has_and_not_how_long_it_was_looked_for(
+    tmp_path: Path,
+) -> None:
+    session = asked_to_purge(tmp_path)
+    session.tell(
+        e.Confirmed("purge", 1, "oncall", POD),
+        e.ActionIntended("purge", 1, DELETE, AS, "destructive"),
+        e.ActionFinished("purge", 1, "succeeded", 2.0),
+        e.VerifyPolled("purge", 1, "kubectl get", True, 50.0, 60.0, held=42.0, soak=900.0),
+        after=0.0,
+    )
+    moved = next_move(session.state, session.runbook, session.state.timeline[-1].time)
+    assert (moved.words, moved.spent, moved.limit) == ("Verified; holding", 42.0, 900.0)

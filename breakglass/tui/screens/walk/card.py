@@ -15,9 +15,20 @@ from breakglass.runbook.assessed import vouched_words
 from breakglass.runbook.command_text import command_of
 from breakglass.runbook.steps import Step
 from breakglass.runbook.template import meant, render_known
+from breakglass.transport.output import shortened
 from breakglass.tui.theme import Appearance
 from breakglass.tui.walk_text import verdict
-from breakglass.tui.widgets.text import columns, folded, labelled, plain, seconds, shown_values, size
+from breakglass.tui.widgets.text import (
+    columns,
+    flowed,
+    folded,
+    labelled,
+    plain,
+    seconds,
+    shown_value,
+    shown_values,
+    size,
+)
 from breakglass.values import Scope
 
 LABEL = 9
@@ -129,6 +140,8 @@ def _action(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
         yield from _labelled("WHY", step.why, width, look)
     prepared = attempt.prepared if attempt is not None else ()
     commands = list(dict.fromkeys(each.command for each in prepared))
+    if not commands and attempt is not None and attempt.last_poll is not None:
+        commands = [attempt.last_poll.command]
     if not commands and reaches_outside(step.action):
         commands = [command_of(step)]
     for at, command in enumerate(without_repeats(commands)):
@@ -281,8 +294,8 @@ def _if_not(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
         )
         yield from _labelled("IF NOT", words, width, look, look.style("muted"))
         return
-    expected = subject.step.expect
-    said = [render_known(each.otherwise, subject.scope) for each in expected if each.otherwise is not None]
+    conditions = (*subject.step.expect, *((subject.step.wait,) if subject.step.wait is not None else ()))
+    said = [render_known(each.otherwise, subject.scope) for each in conditions if each.otherwise is not None]
     yield from _labelled("IF NOT", " / ".join(said) if said else IF_NOT, width, look, look.style("muted"))
 
 
@@ -295,7 +308,13 @@ def _facts(subject: Subject, width: int, look: Appearance) -> Iterator[Text]:
         style = look.style("unknown" if finish.outcome == "unknown" else "plain")
         yield from _labelled("ANSWER", words, width, look, style)
     if attempt.captured:
-        yield from _labelled("VALUES", shown_values(dict(attempt.captured)), width, look, look.style("muted"))
+        room = width - LABEL
+        values = [
+            shortened(f"{plain(name)} = {shown_value(value)}", room)
+            for name, value in attempt.captured.items()
+        ]
+        for at, words in enumerate(flowed(values, room, gap="   ")):
+            yield from _labelled("VALUES" if at == 0 else "", words, width, look, look.style("muted"))
 
 
 def finished_words(finish: e.ActionFinished) -> str:
