@@ -7,6 +7,7 @@ from breakglass.cli.session_exit_code import code_of
 from breakglass.cli.signals import ending_on_signals
 from breakglass.cli.walk_output import runbook_words, tell, tell_the_end, telling_of_the_disk
 from breakglass.engine.autopilot import Script, walk
+from breakglass.engine.expected import unexpected
 from breakglass.engine.opening import open_session
 from breakglass.engine.session import Request, Session, operator_name
 from breakglass.transport.sanitize import visible
@@ -30,4 +31,7 @@ async def walk_headless(request: Request, script_of: ScriptOf, *, as_json: bool)
         code = code_of(session)
         if not as_json:
             tell_the_end(session, code)
+        elif session.engine.state.mode == "rehearsal":
+            for each in unexpected(session):
+                print(visible(f"not as expected: {each}"), file=sys.stderr)
         return code

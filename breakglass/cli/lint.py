@@ -8,11 +8,24 @@ examples:
 
 import json
 from argparse import ArgumentParser, Namespace
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from breakglass.runbook.check_cache import CheckCache, Checked, FileReader, Head, open_cache
-from breakglass.runbook.library import Found, all_runbooks, ambiguous, doubled, find_runbook
+from breakglass.runbook.library import (
+    Found,
+    RunbookNotFoundError,
+    all_runbooks,
+    ambiguous,
+    doubled,
+    find_runbook,
+    runbook_beside,
+)
 from breakglass.yamlio.position import InvalidFileError, Position, Problem
+
+if TYPE_CHECKING:
+    from breakglass.runbook.model import Runbook
 
 SITE_KEYS = frozenset({"site", "clusters", "endpoints", "secrets"})
 """One of these at the top makes a file a site, though its name may be missing."""
@@ -26,11 +39,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
+    _runbook.cache_clear()
     library = [] if arguments.what else all_runbooks()
     files = [path for name in arguments.what for path in _files(name)]
     files += [path for found in library for path in (found.path, *found.scenarios)]
     cache = CheckCache() if arguments.no_cache else open_cache()
-    problems = [problem for path in files for problem in _problems(path, cache)]
+    # What is wrong with the base of several scenarios is said once.
+    problems = list(dict.fromkeys(problem for path in files for problem in _problems(path, cache)))
     problems += [_one_name(same) for same in doubled(library).values()]
     cache.save()
     for problem in problems:
@@ -67,17 +82,44 @@ def _check(path: Path, cache: CheckCache) -> list[Problem]:
 
         return read_site(text, path)[1]
     if "scenario" in keys:
-        from breakglass.rehearsal.load import load_scenario
+        return _check_scenario(path, reading, cache).problems
+    from breakglass.runbook.load import read_runbook
 
-        load_scenario(path, read=reading)
-        checked = Checked([])
-    else:
-        from breakglass.runbook.load import read_runbook
-
-        runbook, problems = read_runbook(text, path, read=reading, tree=tree)
-        checked = Checked(problems, Head.of(runbook) if runbook is not None else None)
+    runbook, problems = read_runbook(text, path, read=reading, tree=tree)
+    checked = Checked(problems, Head.of(runbook) if runbook is not None else None)
     cache.keep(reading, checked)
     return checked.problems
+
+
+def _check_scenario(path: Path, reading: FileReader, cache: CheckCache) -> Checked:
+    """What is wrong with a scenario, also in what it says of its runbook. Where that cannot be used, what is
+    wrong with it is said of itself."""
+    from breakglass.rehearsal.load import load_scenario
+    from breakglass.rehearsal.names import name_problems
+
+    scenario = load_scenario(path, read=reading)
+    beside = runbook_beside(path)
+    try:
+        runbook, texts = _runbook(beside or find_runbook(scenario.runbook).path)
+    except RunbookNotFoundError as error:
+        return Checked([Problem(scenario.written.at("runbook"), str(error))])
+    if runbook is None:
+        message = "the runbook has errors, so the names here are not checked"
+        return Checked([Problem(scenario.written.at("runbook"), message, warning=True)])
+    checked = Checked(name_problems(scenario, runbook))
+    if beside is not None:  # where else it may be found, does not follow from the texts
+        reading.texts.update({each: text for each, text in texts.items() if each not in reading.texts})
+        cache.keep(reading, checked)
+    return checked
+
+
+@cache
+def _runbook(path: Path) -> "tuple[Runbook | None, dict[Path, str]]":
+    """A runbook that several scenarios belong to, and the texts that it was read from."""
+    from breakglass.runbook.load import read_runbook
+
+    reading = FileReader()
+    return read_runbook(reading(path), path, read=reading)[0], reading.texts
 
 
 def _files(name: str) -> list[Path]:

@@ -41,7 +41,7 @@ def run(arguments: Namespace) -> int:
         print("no terminal: walking headless, as with --auto", file=sys.stderr)
     scenario = find_scenario(found, arguments.scenario)
     inputs = given_inputs(arguments)
-    right = walk_of(scenario) if headless else None
+    right = walk_of(scenario, found.path) if headless else None
     request = Request(
         mode="dry-run" if arguments.dry_run else "rehearsal",
         runbook=found.path,
@@ -53,11 +53,13 @@ def run(arguments: Namespace) -> int:
     return walk_with(request, arguments, script_of, headless=headless)
 
 
-def walk_of(scenario: Path) -> "Walk":
-    """The scenario's own walk."""
+def walk_of(scenario: Path, runbook: Path) -> "Walk":
+    """The scenario's own walk. Raises InvalidFileError where it names what the runbook does not have."""
     from breakglass.rehearsal.load import load_scenario
+    from breakglass.rehearsal.names import named_well
+    from breakglass.runbook.load import load_runbook
 
-    return load_scenario(scenario).walk
+    return named_well(load_scenario(scenario), load_runbook(runbook)).walk
 
 
 def inputs_of(right: "Walk") -> dict[str, str]:

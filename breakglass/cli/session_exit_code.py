@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from breakglass.engine.expected import unexpected
 from breakglass.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -14,20 +15,14 @@ PERMISSION = frozenset({"forbidden", "authentication", "host-key"})
 
 def code_of(session: "Session") -> ExitCode:
     """The exit code of a session that has ended. A rehearsal that ended as its scenario expects is done, even
-    where that is to stop or to call somebody."""
+    where that is to stop or to call somebody; one that did not is not, whatever the world looks like."""
     world, state = session.rehearsal, session.engine.state
     if world is None or state.mode == "dry-run":
         return exit_code(state, None)
-    return ExitCode.DONE if as_expected(session) else exit_code(state, world.recovered())
-
-
-def as_expected(session: "Session") -> bool:
-    """Whether a rehearsal came to the end that its scenario expects, by the steps that it expects, and left
-    the simulated world as it should be, with nothing unknown."""
-    world, state = session.rehearsal, session.engine.state
-    if world is None or state.mode == "dry-run" or state.ended is None or state.unknown:
-        return False
-    return world.recovered() and world.scenario.expect.met(state.ended.result, state.steps)
+    if not unexpected(session):
+        return ExitCode.DONE
+    code = exit_code(state, world.recovered())
+    return ExitCode.NOT_RECOVERED if code is ExitCode.DONE else code
 
 
 def exit_code(state: "State", recovered: bool | None) -> ExitCode:

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-from breakglass.cli.session_exit_code import as_expected
+from breakglass.engine.expected import unexpected
 from breakglass.engine.session import Session
 from breakglass.engine.walk import Engine
 from breakglass.exit_codes import ExitCode
@@ -13,6 +13,7 @@ from breakglass.journal.state import Observer, Recorded, State
 from breakglass.report.past import review_of
 from breakglass.report.timeline import words_of
 from breakglass.runbook.library import origin_words
+from breakglass.transport.sanitize import visible
 
 
 def runbook_words(session: Session) -> str:
@@ -83,8 +84,11 @@ def _tell_the_end(session: Session, code: ExitCode) -> None:
     if state.mode == "rehearsal":
         print("\n" + review_of(state, session.engine.runbook))
     result = state.ended.result if state.ended else "unfinished"
-    if as_expected(session):
-        result += ", as the scenario expects"
+    if session.rehearsal is not None and state.mode == "rehearsal":
+        differs = unexpected(session)
+        result += ", but not as the scenario expects" if differs else ", as the scenario expects"
+        for each in differs:
+            print(visible(f"not as expected: {each}"))
     print(f"\n{result}; exit code {int(code)} ({code.name.lower().replace('_', ' ')})")
     print(record_words(session), file=sys.stderr)
     if not session.engine.writer.journal.nowhere:

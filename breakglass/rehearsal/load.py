@@ -32,12 +32,11 @@ expressions. What they can see is in `breakglass.rehearsal.world`, and what `on`
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from breakglass.rehearsal.scenario import Scenario
 from breakglass.rehearsal.world import NAMES
 from breakglass.runbook.expression import Expression, check, expect
-from breakglass.runbook.template import Template
 from breakglass.values import Json
 from breakglass.yamlio.json_schema import schema_of
 from breakglass.yamlio.position import InvalidFileError, Problem
@@ -45,6 +44,8 @@ from breakglass.yamlio.record import shape_of
 from breakglass.yamlio.shape import Unreadable
 from breakglass.yamlio.source import MappingNode, Node, ScalarNode, compose
 from breakglass.yamlio.text_file import ReadText, read_trusted_text
+
+T = TypeVar("T")
 
 MOST_BASES = 4
 """Scenarios in a row, each based on the next."""
@@ -121,21 +122,24 @@ def _wrong_expressions(scenario: Scenario) -> Iterator[Problem]:
 
 def _expressions(value: object) -> Iterator[Expression]:
     """Every expression anywhere inside of a value."""
-    if isinstance(value, Expression):
+    yield from instances_in(value, Expression)
+
+
+def instances_in(value: object, kind: type[T]) -> Iterator[T]:
+    """Every value of a type anywhere inside of a value, not looking inside of those found."""
+    if isinstance(value, kind):
         yield value
-    elif isinstance(value, Template):
-        yield from (part for part in value.parts if isinstance(part, Expression))
     elif isinstance(value, Mapping):
-        yield from _inside(cast("Mapping[object, object]", value).values())
+        yield from _inside(cast("Mapping[object, object]", value).values(), kind)
     elif isinstance(value, tuple | list):
-        yield from _inside(cast("tuple[object, ...]", value))
+        yield from _inside(cast("tuple[object, ...]", value), kind)
     elif is_dataclass(value):
-        yield from _inside(getattr(value, field.name) for field in fields(value))
+        yield from _inside((getattr(value, field.name) for field in fields(value)), kind)
 
 
-def _inside(values: Iterable[object]) -> Iterator[Expression]:
+def _inside(values: Iterable[object], kind: type[T]) -> Iterator[T]:
     for value in values:
-        yield from _expressions(value)
+        yield from instances_in(value, kind)
 
 
 def _wrong_references(scenario: Scenario) -> Iterator[Problem]:

@@ -26,6 +26,8 @@ class TextPattern:
 
     source: str
     expression: regex.Pattern
+    is_literal: bool = True
+    """Whether it is text with `{name}` and `*`, and no regular expression."""
 
     def match(self, texts: Iterable[str]) -> dict[str, str] | None:
         """The words kept from the first text that matches as a whole; None where none does."""
@@ -55,7 +57,7 @@ def compile_pattern(source: str, separator: Literal["blank", "slash"] = "blank")
 
 def compile_regex(source: str) -> TextPattern:
     """A pattern from a regular expression. Raises ValueError where it is not one."""
-    return TextPattern(source, regex.compile_pattern(source, "(?s)"))
+    return TextPattern(source, regex.compile_pattern(source, "(?s)"), is_literal=False)
 
 
 @record("regex")

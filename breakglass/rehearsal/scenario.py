@@ -12,7 +12,7 @@ from breakglass.runbook.expression import Expression
 from breakglass.site.read_patterns import HELP as READS_HELP
 from breakglass.site.read_patterns import READS
 from breakglass.values import Json
-from breakglass.yamlio.record import derived, key, record, shape_of
+from breakglass.yamlio.record import NOT_WRITTEN, Written, derived, key, record, shape_of
 from breakglass.yamlio.shape import (
     Identifier,
     Shape,
@@ -55,6 +55,7 @@ class Walk:
         default_factory=dict[str, str],
     )
     speed: Speed | None = key("Of a headless walk: simulated seconds in a real one.", default=None)
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)
 
 
 @record("expectation")
@@ -66,11 +67,18 @@ class Expected:
     )
     reaches: tuple[str, ...] = key("Steps that the right walk takes.", default=())
     never: tuple[str, ...] = key("Steps that it never takes.", default=())
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)
 
-    def met(self, result: str, reached: Collection[str]) -> bool:
-        """Whether a walk that ended so, and was at these steps, is the right one."""
-        steps = set(reached)
-        return result == self.result and steps >= set(self.reaches) and steps.isdisjoint(self.never)
+    def unmet(self, result: str, reached: Collection[str]) -> list[str]:
+        """What is not as expected of a walk that ended so and began these steps, in words."""
+        missing = ", ".join(step for step in self.reaches if step not in reached)
+        wrong = ", ".join(step for step in self.never if step in reached)
+        found = {
+            f"it ended as {result}, not as {self.result}": result != self.result,
+            f"it never came to {missing}": bool(missing),
+            f"it came to {wrong}, where the right walk never comes": bool(wrong),
+        }
+        return [words for words, so in found.items() if so]
 
 
 @record("site of a rehearsal")
@@ -115,3 +123,4 @@ class Scenario:
     recovered: Expression = key("Holds when the incident is over.")
     walk: Walk = key("The answers of the right walk.", default=Walk())
     expect: Expected = key("What the right walk must come to.", default=Expected())
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)

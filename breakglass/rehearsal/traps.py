@@ -10,7 +10,18 @@ from breakglass.rehearsal.patterns import PATTERN, TextPattern
 from breakglass.rehearsal.spec.effects import NO_EFFECT, Condition, Effect
 from breakglass.values import Json
 from breakglass.yamlio.position import Position
-from breakglass.yamlio.record import Given, derived, inlined, key, one_of, placed, record, shape_of
+from breakglass.yamlio.record import (
+    NOT_WRITTEN,
+    Given,
+    Written,
+    derived,
+    inlined,
+    key,
+    one_of,
+    placed,
+    record,
+    shape_of,
+)
 from breakglass.yamlio.shape import DURATION, JSON, TEXT, Shape, list_of, made, mapping_of, one_or_more, text
 
 Name: TypeAlias = Annotated[str, text("a name in lower case with dashes", pattern=r"[a-z0-9][a-z0-9-]*")]
@@ -28,6 +39,7 @@ class Rule:
     once: bool = key("It acts a single time.", default=False)
     effect: Effect = inlined(default=NO_EFFECT)
     position: Position = placed()
+    on_at: Position = derived(lambda given: given.at("on"), compare=False)
 
     def checked(self, given: Given) -> "Rule":
         return self if self.name else replace(self, name=f"rule on line {given.position.line}")
@@ -160,6 +172,7 @@ class Timed:
         "When the walk is about to begin or to ask at this step; before it begins where not given.",
         default=None,
     )
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)
 
 
 @record("trap", kw_only=True)
@@ -176,3 +189,4 @@ class Trap(Rule):
         "How to step into it on purpose.", list_of(shape_of(Timed), minimum=1), default=()
     )
     refused_at: str | None = key("The step that must fail, where a guard catches it.", default=None)
+    written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)

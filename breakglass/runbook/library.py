@@ -112,6 +112,12 @@ def find_runbook(name: str) -> Found:
     raise RunbookNotFoundError(f"no runbook is called {name!r}. Looked in {places}; there: {names}")
 
 
+def runbook_beside(scenario: Path) -> Path | None:
+    """The runbook in whose folder `scenarios` a scenario lies; None for one that lies elsewhere."""
+    path = scenario.absolute().parent.parent / "runbook.yaml"
+    return path if scenario.absolute().parent.name == "scenarios" and path.is_file() else None
+
+
 def ambiguous(same: list[Found]) -> str:
     """That runbooks have one name, with where each is."""
     return f"two runbooks are called {same[0].name!r}: {' and '.join(str(each.path) for each in same)}"

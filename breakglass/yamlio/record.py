@@ -86,6 +86,14 @@ class Written:
             node = inner
         return node.position
 
+    def name_at(self, key: str, name: str) -> Position:
+        """Where a name stands in the mapping or the list that is the value of a key; the value's own place
+        where the name is not in it."""
+        node = self.nodes.get(key)
+        entries = node.entries if isinstance(node, MappingNode) else ()
+        found = next((each for each, _ in entries if each.text == name), None)
+        return found.position if found is not None else self.at(key, name)
+
 
 NOT_WRITTEN = Written(Position(Path(), 1, 1), {}, set())
 """For a record that was made elsewhere."""

@@ -137,17 +137,72 @@ def test_a_headless_rehearsal_that_rightly_stops_or_escalates_ends_with_zero(
     assert f"{result}, as the scenario expects; exit code 0" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "expected",
-    ["{result: stopped, reaches: [purge]}", "{result: stopped, never: [pod]}", "{result: escalate}"],
-)
 def test_a_rehearsal_that_stops_otherwise_than_its_scenario_expects_keeps_its_code(
-    tmp_path: Path, expected: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scenario = variant(tmp_path, f"expect: {expected}\n")
+    scenario = variant(tmp_path, "expect: {result: escalate, never: [cookieless]}\n")
     wrong = ["--input", "selector=app.kubernetes.io/component=server"]
     assert main(["rehearse", "outpost-shm-purge", str(scenario), "--auto", *wrong]) == ExitCode.NOT_RECOVERED
-    assert "as the scenario expects" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert ", as the scenario expects" not in said
+    assert "not as expected: it ended as stopped, not as escalate" in said
+
+
+MANUAL = """\
+runbook: by-hand
+title: By hand
+summary: Nothing but a person.
+severity: sev3
+steps:
+  - {id: way, title: Which way?, choose: {end: {say: The end, goto: done}, on: {say: On}}}
+  - {id: door, title: Open the door, manual: Open it.}
+"""
+BY_HAND = """\
+scenario: one
+title: A test
+summary: What a test needs.
+runbook: by-hand
+recovered: "true"
+walk: {choose: {way: end}}
+expect: {result: completed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        (BY_HAND, 0, "completed, as the scenario expects"),
+        (BY_HAND.replace("completed", "recovered"), 1, "it ended as completed, not as recovered"),
+        (BY_HAND.replace("completed}", "completed, reaches: [way, door]}"), 1, "it never came to door"),
+        (BY_HAND.replace("completed}", "completed, never: [way]}"), 1, "it came to way, where"),
+        (BY_HAND.replace('"true"', '"1 == 2"'), 1, "not as `recovered` wants it: 1 == 2"),
+        (BY_HAND.replace("completed}", "completed, never: [wya]}"), 2, "did you mean 'way'?"),
+    ],
+)
+def test_a_rehearsal_that_is_not_as_its_scenario_expects_says_what_is_not_and_does_not_end_with_zero(
+    text: str, code: int, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runbook.yaml").write_text(MANUAL)
+    (tmp_path / "one.yaml").write_text(text)
+    assert main(["rehearse", str(tmp_path / "runbook.yaml"), str(tmp_path / "one.yaml"), "--auto"]) == code
+    said = capsys.readouterr()
+    assert words in said.out + said.err
+
+
+def test_lint_of_a_scenario_looks_at_the_names_of_the_runbook_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "by-hand"
+    (folder / "scenarios").mkdir(parents=True)
+    (folder / "runbook.yaml").write_text(MANUAL)
+    scenario = folder / "scenarios" / "one.yaml"
+    scenario.write_text(BY_HAND.replace("way: end", "way: ned"))
+    assert main(["lint", str(folder)]) == ExitCode.USAGE
+    assert (
+        f"{scenario}:6:22: choose: step way has no way 'ned'; did you mean 'end'?" in capsys.readouterr().out
+    )
+    (folder / "runbook.yaml").write_text(MANUAL.replace("end:", "ned:"))
+    assert main(["lint", str(folder)]) == ExitCode.DONE
 
 
 def test_events_are_json_lines_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

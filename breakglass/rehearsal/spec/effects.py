@@ -22,6 +22,7 @@ class Assignment:
 
     path: tuple[Template, ...]
     value: TemplateTree
+    position: Position
 
 
 class _Assignments(Shape[tuple[Assignment, ...]]):
@@ -37,7 +38,7 @@ class _Assignments(Shape[tuple[Assignment, ...]]):
             path = _path(name, problems)
             value = TREE.read(entry, problems)
             if path and not isinstance(value, Unreadable):
-                assignments.append(Assignment(path, value))
+                assignments.append(Assignment(path, value, name.position))
         return tuple(assignments)
 
     def schema(self, definitions: Definitions) -> Schema:
