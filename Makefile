@@ -15,7 +15,7 @@ test: develop
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/breakglass lint --strict --no-cache
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3 --dist worksteal
 
 install: $(VENV)/installed
 develop: $(VENV)/developed
