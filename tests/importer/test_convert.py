@@ -126,3 +126,8 @@ def test_a_path_of_jq_is_a_path_of_the_result() -> None:
 
 def _value(source: str, result: dict[str, Json]) -> Json:
     return evaluate(Expression(source, Position(Path("test"), 1, 1)), {"result": result})
+
+
+def test_kubectl_after_a_shell_in_a_pod_runs_where_the_reader_is_again() -> None:
+    (step,) = _steps("oc get nodes", ShellPlace("pod", "exec web-0 -n web"))
+    assert step["kubectl"] == "get nodes"
