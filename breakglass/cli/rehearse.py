@@ -48,7 +48,7 @@ def run(arguments: Namespace) -> int:
         scenario=scenario,
         inputs={**inputs_of(right), **inputs} if right is not None else inputs,
         speed=arguments.speed or (right.speed or AUTOMATIC_SPEED if right is not None else None),
-        pace="never" if headless else "phase",
+        pace="never" if headless else "look",
     )
     return walk_with(request, arguments, script_of, headless=headless)
 

@@ -40,7 +40,7 @@ class Request:
     inputs: Mapping[str, str] = field(default_factory=dict[str, str])
     resume: str | None = None
     speed: float | None = None
-    pace: Pace = "phase"
+    pace: Pace = "look"
     incident_began: str = ""
 
 

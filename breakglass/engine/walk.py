@@ -30,13 +30,15 @@ from breakglass.runbook.assessed import assessed_on
 from breakglass.runbook.expression import EvaluationError, holds
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
+from breakglass.runbook.ways import answer_decides
 from breakglass.site.model import Site
 from breakglass.site.redaction import MARK, SHORTEST_SECRET
 from breakglass.transport.output import Recorder
 from breakglass.values import Json
 
-Pace: TypeAlias = Literal["phase", "never"]
-"""Where the walk stops by itself: at the end of each phase, or only where a person must decide."""
+Pace: TypeAlias = Literal["look", "never"]
+"""Where the walk stops by itself: where there is something to look at (an answer that chose the way, a
+command that hung, the end of a phase), or only where a person must decide."""
 
 AVAILABLE_DECISIONS = {
     "retry": "rerun this step",
@@ -252,14 +254,20 @@ class Engine:
         return await self._change(step, attempt, scope)
 
     async def _halt_before(self, step: Step) -> NextStep | None:
-        """Wait at a pause and at the end of a phase. None goes on with the step."""
+        """Wait at a pause, at the end of a phase, and where there is something to look at. None goes on with
+        the step."""
         if self.writer.stop_wanted is not None:
             return await self._stopped(self.writer.stop_wanted)
-        new_phase = self._pace == "phase" and self._phase is not None and step.phase != self._phase
-        if not (self.writer.pause_wanted or new_phase):
+        last = self._last_word()
+        jumped = isinstance(last, e.Decided) and last.command == "jump"
+        looks = self._pace == "look" and not jumped
+        new_phase = looks and self._phase is not None and step.phase != self._phase
+        found = self._to_look_at(last) if looks and isinstance(last, e.StepFinished) else ""
+        if not (self.writer.pause_wanted or new_phase or found):
             return None
         paused, self.writer.pause_wanted = self.writer.pause_wanted, False
-        text = "paused" if paused else f"end of {self._phase or 'phase'}"
+        ends = f"end of {self._phase or 'phase'}" if new_phase else ""
+        text = "paused" if paused else "; ".join(part for part in (found, ends) if part)
         onward = (
             f"next phase, {step.phase}: {step.title}"
             if new_phase and step.phase
@@ -277,6 +285,27 @@ class Engine:
             await self._finish(step, 0, "skipped", command.reason, next_step)
             return next_step
         return await self._decided(self.runbook.step(self.state.current), command)
+
+    def _last_word(self) -> e.StepFinished | e.Decided | None:
+        """What brought the walk to where it is: the end of a step, or a person who chose the way."""
+        for recorded in reversed(self.state.timeline):
+            match recorded.event:
+                case e.Decided(command="stop"):
+                    continue
+                case (e.StepFinished() | e.Decided()) as word:
+                    return word
+                case _:
+                    pass
+        return None
+
+    def _to_look_at(self, ended: e.StepFinished) -> str:
+        """What a step that has ended gives to look at before the walk goes on, in words; else nothing."""
+        last = self.state.steps[ended.step].last
+        if ended.state != "ok" or last is None:
+            return ""
+        if any(finish.fault == "timeout" for finish in last.finished):
+            return "no answer within the limit"
+        return "this answer chose the way" if answer_decides(self._steps[ended.step], self.state.mode) else ""
 
     async def _change(self, step: Step, attempt: int, scope: Scopes) -> NextStep:
         if self.state.mode == "dry-run":

@@ -124,7 +124,7 @@ class Viewport:
 
     def to_start(self) -> None:
         self.follow = False
-        self._line = self._row = 0
+        self._line = self._row = self.column = 0
 
     def to_end(self) -> None:
         """Go to the end and stay there."""
@@ -135,6 +135,16 @@ class Viewport:
         self.follow = False
         self._line, self._row = max(line - self.height // 3, 0), 0
         self._line, self._row = min((self._line, self._row), self._end())
+
+    def to_part(self, line: int, part: str) -> None:
+        """Bring a part of a line into view, where lines are not wrapped too."""
+        self.to_line(line)
+        text = "".join(self.source.lines(line, line + 1)).expandtabs(8)
+        start = cell_len(text[: max(text.find(part), 0)])
+        stop = start + cell_len(part)
+        self.column = 0 if self.wrap or stop < self.width else max(min(start, stop - self.width // 2), 0)
+        if self.wrap:
+            self._down(start // max(self.width, 1))
 
     def sideways(self, cells: int) -> None:
         if not self.wrap:

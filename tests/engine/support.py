@@ -223,13 +223,13 @@ def engine_on(
     return Engine(runbook, site, JournalWriter(open_journal(session)), gateway, clock, pace)
 
 
-def resumed(engine: Engine, far_side: FarSide) -> Engine:
+def resumed(engine: Engine, far_side: FarSide, *, pace: Pace = "never") -> Engine:
     """The same session, opened by another process after this one is gone."""
     folder = engine.writer.journal.path.parent
     engine.writer.journal.close()
     torn = read(folder / FILE_NAME).torn
     recorded_first(folder, e.SessionResumed("operator", "test", 2, torn))
-    return engine_on(folder, load_runbook(engine.runbook.path), far_side, site=engine.site)
+    return engine_on(folder, load_runbook(engine.runbook.path), far_side, site=engine.site, pace=pace)
 
 
 Reply = c.Command | Callable[[e.Asked], c.Command]

@@ -7,7 +7,7 @@ import pytest
 from breakglass.engine import commands as c
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
-from tests.engine.support import STOP, events_of, fault, ok, refolded, session_of, walk
+from tests.engine.support import STOP, events_of, fault, ok, refolded, resumed, session_of, walk
 
 
 async def test_captures_are_there_for_the_steps_that_follow(tmp_path: Path) -> None:
@@ -366,7 +366,7 @@ PHASES = """
 
 async def test_the_walk_stops_at_the_end_of_a_phase(tmp_path: Path) -> None:
     answers = {"GET app": ok(status=200), "ssh": ok("up")}
-    engine, far = session_of(tmp_path, PHASES, answers, pace="phase")
+    engine, far = session_of(tmp_path, PHASES, answers, pace="look")
     counts: list[int] = []
 
     def go_on(_: e.Asked) -> c.Command:
@@ -409,3 +409,83 @@ async def test_the_record_of_a_read_names_where_it_ran_and_what_it_gave(tmp_path
     assert prepared.where.startswith("host pve") or "pve" in prepared.where
     assert (done.outcome, done.exit, done.head) == ("succeeded", 0, "up 3 days")
     assert (engine.output_folder / done.output).read_text() == "up 3 days\n"
+
+
+FORK = """
+- {id: begin, title: Ask the host, ssh: {host: pve, run: [uptime]}}
+- id: ask
+  title: Ask the app
+  http: {get: app}
+  next: [{when: result.status == 302, goto: node, say: The outpost is fine.}, host]
+- {id: host, title: Ask the other host, ssh: {host: pve, run: [date]}}
+- {id: node, title: Ask the node, ssh: {host: node1, run: [uptime]}}
+"""
+FORK_ANSWERS = {"GET app": ok(status=302), "ssh": ok("up")}
+
+
+async def test_the_walk_stops_where_an_answer_has_chosen_the_way(tmp_path: Path) -> None:
+    engine, far = session_of(tmp_path, FORK, FORK_ANSWERS, pace="look")
+    asked: list[tuple[int, str, str]] = []
+
+    def go_on(question: e.Asked) -> c.Command:
+        asked.append((len(far.sent), question.text, question.options["continue"]))
+        return c.Continue("operator")
+
+    await walk(engine, go_on)
+    assert asked == [(2, "this answer chose the way", "continue: Ask the node")]
+    assert len(far.sent) == 3
+
+
+async def test_a_way_that_the_mode_alone_decides_stops_nobody(tmp_path: Path) -> None:
+    engine, _ = session_of(
+        tmp_path,
+        """
+        - id: ask
+          title: Ask the app
+          http: {get: app}
+          next: [{when: session.mode == 'dry-run', goto: done}, host]
+        - {id: host, title: Ask the host, ssh: {host: pve, run: [uptime]}}
+        """,
+        {"GET app": ok(status=302), "ssh": ok("up")},
+        pace="look",
+    )
+    state = await walk(engine)
+    assert not events_of(state, e.Asked)
+
+
+async def test_the_walk_stops_after_a_command_that_hung_though_that_is_tolerated(tmp_path: Path) -> None:
+    engine, far = session_of(
+        tmp_path,
+        """
+        - {id: probe, title: Probe the mount, tolerate: [timeout], ssh: {host: pve, run: [date]}}
+        - {id: host, title: Ask the host, ssh: {host: pve, run: [uptime]}}
+        """,
+        {"ssh pve date": fault("timeout"), "ssh pve uptime": ok("up")},
+        pace="look",
+    )
+    texts: list[str] = []
+
+    def go_on(question: e.Asked) -> c.Command:
+        texts.append(f"{len(far.sent)} {question.text}")
+        return c.Continue("operator")
+
+    await walk(engine, go_on)
+    assert texts == ["1 no answer within the limit"]
+
+
+async def test_a_session_that_is_resumed_stops_where_there_was_something_to_look_at(tmp_path: Path) -> None:
+    engine, far = session_of(tmp_path, FORK, FORK_ANSWERS, pace="look")
+    await walk(engine, STOP)
+    state = await walk(resumed(engine, far, pace="look"), STOP)
+    assert [getattr(each, "text", "") for each in events_of(state, e.Asked)] == [
+        "this answer chose the way"
+    ] * 2
+    assert len(far.sent) == 2
+
+
+async def test_whoever_jumps_into_another_phase_is_not_asked_about_its_end(tmp_path: Path) -> None:
+    steps = FORK.replace("id: node,", "id: node, phase: Node,")
+    engine, far = session_of(tmp_path, steps, FORK_ANSWERS, pace="look")
+    state = await walk(engine, c.Jump("node", "I know", "operator"))
+    assert len(events_of(state, e.Asked)) == 1
+    assert far.commands[-1] == "ssh node1 uptime"

@@ -85,10 +85,15 @@ async def confirm(app: Cockpit, pilot: Pilot[int]) -> None:
     await pilot.press("enter")
 
 
-async def to_the_confirmation(app: Cockpit, pilot: Pilot[int]) -> WalkScreen:
-    for _ in range(2):
-        await until(app, pilot, needs("continue"))
+async def past(app: Cockpit, pilot: Pilot[int], *steps: str) -> None:
+    """Go on from each of these steps, where the walk stops for somebody to look."""
+    for step in steps:
+        await until(app, pilot, needs("continue", step))
         await pilot.press("enter")
+
+
+async def to_the_confirmation(app: Cockpit, pilot: Pilot[int]) -> WalkScreen:
+    await past(app, pilot, "cookieless", "direct", "other-sites", "owner")
     await until(app, pilot, needs("confirm"))
     assert isinstance(app.screen, WalkScreen)
     return app.screen
@@ -110,9 +115,7 @@ async def test_an_incident_is_recovered_by_keyboard_alone() -> None:
         await pilot.press("enter")
         await until(app, pilot, on(Choose))
         await pilot.press("enter")
-        for step in ("fix", "log-after"):
-            await until(app, pilot, needs("continue", step))
-            await pilot.press("enter")
+        await past(app, pilot, "fix", "log-after")
         await until(app, pilot, on(ReportScreen))
         assert "recovered" in flat(app)
         await pilot.press("q")
@@ -122,8 +125,7 @@ async def test_an_incident_is_recovered_by_keyboard_alone() -> None:
 
 async def test_what_is_not_this_incident_ends_with_its_report_and_zero() -> None:
     async with opened(rehearsal("healthy-outpost")) as (app, pilot):
-        await until(app, pilot, needs("continue"))
-        await pilot.press("enter")
+        await past(app, pilot, "cookieless", "again")
         await until(app, pilot, on(ReportScreen))
         await pilot.press("q")
         await until(app, pilot, lambda app: not app.is_running)

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from breakglass.runbook.actions import ACTIONS, AskAction, ChooseAction, ManualAction, reaches_outside
 from breakglass.runbook.model import Runbook, TriageCheck
 from breakglass.runbook.steps import Step
+from breakglass.runbook.ways import DONE, ways_on
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import meant
-
-DONE = "done"
 
 
 class Flow:
@@ -26,11 +25,12 @@ class Flow:
 
     def _ways(self, number: int) -> Iterator[int]:
         step = self.steps[number]
-        targets = [goto for goto, _ in gotos(step)] if step.ends is None else []
+        on = ways_on(step)
+        targets = [target for target in on if target is not None]
         if step.undo is not None and step.undo.step is not None:
             targets.append(step.undo.step)
         yield from (self.index[target] for target in targets if target in self.index)
-        if falls_through(step) and number + 1 < len(self.steps):
+        if None in on and number + 1 < len(self.steps):
             yield number + 1
 
     def reachable(self, starts: Iterable[int], *, through: Sequence[bool] | None = None) -> set[int]:
@@ -55,16 +55,6 @@ def gotos(step: Step) -> Iterator[tuple[str, Position]]:
         for option in step.action.options:
             if option.goto is not None:
                 yield option.goto, option.position
-
-
-def falls_through(step: Step) -> bool:
-    """Whether the walk can go on with the next step in the list."""
-    if step.when is not None:
-        return True
-    if step.ends is not None or any(following.when is None for following in step.next):
-        return False
-    options = step.action.options if isinstance(step.action, ChooseAction) else ()
-    return not options or any(option.goto is None for option in options)
 
 
 def flow_problems(runbook: Runbook, flow: Flow) -> list[Problem]:

@@ -10,6 +10,8 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from breakglass.journal.state import Attempt, State, StepView
+from breakglass.runbook.steps import Step
+from breakglass.tui.evidence import find_evidence
 from breakglass.tui.output_lines import FixedLines, Search
 from breakglass.tui.screens.walk.contents import Contents, finding_lines, timeline_lines, value_lines
 from breakglass.tui.screens.walk.output import OutputPane
@@ -37,6 +39,8 @@ class LowerPane(Container):
         }
         self._key: Hashable = None
         self._shown: Content = "output"
+        self._evidence_of: Hashable = None
+        """The attempt whose evidence was brought into view; after that one looks around as one likes."""
 
     def compose(self) -> ComposeResult:
         yield OutputPane(id="output")
@@ -58,13 +62,22 @@ class LowerPane(Container):
         """Show this, or the output again."""
         self.content = "output" if self.content == content else content
 
-    def update_from(self, state: State, step: str, view: StepView | None, attempt: Attempt | None) -> None:
+    def update_from(self, state: State, step: Step, view: StepView | None, attempt: Attempt | None) -> None:
         """Take the lines of the attempt in view, or those of the session, where they have changed."""
         if self.content == "output":
-            self._update_output(step, view, attempt)
+            self._update_output(step.id, view, attempt)
+            self._update_evidence(step, attempt)
         else:
-            self._update_written(state, step, attempt)
+            self._update_written(state, step.id, attempt)
         self.pane.poll()
+
+    def _update_evidence(self, step: Step, attempt: Attempt | None) -> None:
+        """Once an attempt has been judged and its output is shown, go to the line that decided."""
+        shows = self._shown == "output" and self._key == self._contents.of(step.id, attempt)[0]
+        if attempt is None or attempt.state is None or not shows or self._evidence_of == self._key:
+            return
+        self._evidence_of = self._key
+        self.pane.show_evidence(find_evidence(step, attempt, self.pane.viewport.source))
 
     def _update_output(self, step: str, view: StepView | None, attempt: Attempt | None) -> None:
         key, source = self._contents.of(step, attempt)
@@ -73,6 +86,7 @@ class LowerPane(Container):
         count = len(view.attempts) if view is not None else 0
         number = f" {attempt.number}/{count}" if attempt is not None and count > 1 else ""
         self._take_wrap("output")
+        self._evidence_of = None
         self.pane.show(f"output{number}", source, follow=attempt is not None and attempt.state is None)
         self._key, self._shown = key, "output"
 

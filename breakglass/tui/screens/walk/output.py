@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from breakglass.tui.base import cockpit
+from breakglass.tui.evidence import Evidence
 from breakglass.tui.output_lines import LineSource, ScreenRow, Search, Viewport, spans
 from breakglass.tui.theme import Appearance
 
@@ -26,16 +27,24 @@ class OutputPane(Widget):
         super().__init__(id=id)
         self.viewport = Viewport()
         self.search: Search | None = None
+        self.evidence: Evidence | None = None
         self.heading = "output"
         self.in_front = False
         self._rows: list[ScreenRow] = []
 
     def show(self, heading: str, source: LineSource, *, follow: bool) -> None:
         """Look at other lines."""
-        self.heading = heading
+        self.heading, self.evidence = heading, None
         self.viewport.show(source, follow=follow)
         if self.search is not None:
             self.search = Search(self.search.wanted)
+        self.poll(force=True)
+
+    def show_evidence(self, evidence: Evidence | None) -> None:
+        """Bring the line that decided into view, and mark it."""
+        self.evidence = evidence
+        if evidence is not None:
+            self.viewport.to_part(evidence.line, evidence.text)
         self.poll(force=True)
 
     def poll(self, *, force: bool = False) -> None:
@@ -67,6 +76,8 @@ class OutputPane(Widget):
         view = self.viewport
         facts = [self.heading, view.position(), "following" if view.follow else "not following"]
         facts.append("wrap on" if view.wrap else "wrap off")
+        if self.evidence is not None:
+            facts.insert(1, f"line {self.evidence.line + 1:,} decided")
         if self.search is not None:
             facts.insert(1, self.search.words())
         width = self.size.width
@@ -86,12 +97,22 @@ class OutputPane(Widget):
         else:
             at = y - 1
             text = Text(self._rows[at].text if at < len(self._rows) else "", end="")
+            self._mark_evidence(text, at, look)
             self._mark_matches(text, at, look)
         segments = [
             Segment(segment.text, background + (segment.style or Style()))
             for segment in text.render(cockpit(self).console)
         ]
         return Strip(segments).adjust_cell_length(width, background)
+
+    def _mark_evidence(self, text: Text, at: int, look: Appearance) -> None:
+        evidence = self.evidence
+        if evidence is None or at >= len(self._rows) or self._rows[at].line != evidence.line:
+            return
+        text.pad_right(max(self.size.width - cell_len(text.plain), 0))
+        text.stylize(look.palette.selected)
+        for start, stop in spans(text.plain, evidence.text):
+            text.stylize(f"bold reverse {look.style('accent')}", start, stop)
 
     def _mark_matches(self, text: Text, at: int, look: Appearance) -> None:
         if self.search is None or at >= len(self._rows):

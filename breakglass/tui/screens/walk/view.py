@@ -287,7 +287,8 @@ class WalkView(CockpitScreen):
     def _draw_lower(self) -> None:
         lower = self.lower
         lower.pane.in_front = self._scrolls_output()
-        lower.update_from(self.walk.state, self.shown, self._view, self.shown_attempt)
+        step = self.walk.runbook.step(self.shown)
+        lower.update_from(self.walk.state, step, self._view, self.shown_attempt)
 
     def _draw_message(self) -> None:
         words = self._message
