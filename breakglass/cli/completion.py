@@ -75,6 +75,7 @@ def _inputs(given: Namespace) -> list[str]:
 _NAMES: Mapping[str, Callable[[Namespace], list[str]]] = {
     "runbook": _runbooks,
     "what": _runbooks,
+    "of": _runbooks,
     "scenario": _scenarios,
     "session": _sessions,
     "input": _inputs,

@@ -37,6 +37,7 @@ COMMANDS = {
     "resume": "resume an interrupted session",
     "watch": "follow a session in a second terminal, read-only",
     "serve": "show a session in a browser on this machine, read-only",
+    "sessions": "list the sessions on record: what, where, when, how each ended",
     "report": "print the post-mortem draft of a session",
     "verify": "check that a session's journal is complete and untampered",
     "site": "write a first site file, or explain how one gets in somewhere",

@@ -13,7 +13,8 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from breakglass.errors import UserError
-from breakglass.journal.folders import find_session, state_folder
+from breakglass.journal.folders import state_folder
+from breakglass.journal.sessions import find_session
 from breakglass.journal.state import fold
 from breakglass.journal.store import FILE_NAME, read
 from breakglass.report.past import page_of, report_of

@@ -13,7 +13,8 @@ from argparse import ArgumentParser, Namespace
 
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
-from breakglass.journal.folders import SessionFolder, find_session, state_folder
+from breakglass.journal.folders import SessionFolder, state_folder
+from breakglass.journal.sessions import find_session
 from breakglass.journal.store import FILE_NAME, JournalContents, JournalError, read
 
 SHA256_DIGITS = 64

@@ -17,7 +17,11 @@ from breakglass.cli.cockpit import prepare_environment
 from breakglass.cli.terminal_input import is_dumb, on_a_terminal
 from breakglass.cli.walk_output import tell
 from breakglass.exit_codes import ExitCode
-from breakglass.journal.folders import SessionFolder, find_session, state_folder
+from breakglass.journal import events as e
+from breakglass.journal.folders import SessionFolder, state_folder
+from breakglass.journal.sessions import find_session
+from breakglass.journal.state import Recorded, State
+from breakglass.transport.sanitize import visible_line
 from breakglass.journal.follow import EVERY, follower
 
 
@@ -41,14 +45,36 @@ def run(arguments: Namespace) -> int:
 
 
 async def tell_all(folder: SessionFolder, *, as_json: bool) -> int:
-    """Every event as a line, those of the past first, until the session ends."""
+    """Every event as a line, those of the past first, until the session ends or its walker is gone."""
     following = follower(folder)
-    following.subscribe(lambda recorded, _: tell(recorded, as_json=as_json))
+
+    def told(recorded: Recorded, state: State) -> None:
+        asked = recorded.event
+        if as_json or not isinstance(asked, e.Asked):
+            tell(recorded, as_json=as_json)
+        else:
+            _waits(recorded, state)
+
     for recorded in following.state.timeline:
         tell(recorded, as_json=as_json)
+    if following.state.waiting is not None and following.state.last is not None and not as_json:
+        _waits(following.state.last, following.state)
+    following.subscribe(told)
     while following.state.ended is None:
         await following.look()
+        if following.walker_gone:
+            words = f"its walker is gone: {following.walker_gone}. {following.goes_on}"
+            print(f"{folder.name}: {words}", file=sys.stderr)
+            return ExitCode.STOPPED
         await asyncio.sleep(EVERY)
     if not as_json:
         print(f"{folder.name}: {following.state.ended.result}", file=sys.stderr)
     return ExitCode.DONE
+
+
+def _waits(recorded: Recorded, state: State) -> None:
+    """Whom the walk waits for, and for what."""
+    asked = state.waiting
+    if asked is not None:
+        words = visible_line(f"waiting for {state.operator}: {asked.text or asked.question}")
+        print(f"{recorded.time:%H:%M:%S}  {asked.step:20} {words}", flush=True)

@@ -28,12 +28,12 @@ from breakglass.journal import events as e
 from breakglass.journal.folders import (
     NowhereToWriteError,
     SessionFolder,
-    find_session,
     name_session,
     new_session,
     prepare,
     state_folder,
 )
+from breakglass.journal.sessions import find_session
 from breakglass.journal.state import Recorded, State
 from breakglass.journal.store import open_journal, unkept_journal
 from breakglass.runbook.actions import ManualAction

@@ -194,7 +194,8 @@ class JournalWriter:
         if self._closed:
             raise CommandRefusedError("the session is closed")
         if self.state.ended is not None and not isinstance(command, c.Note | c.HandOver):
-            raise CommandRefusedError("the session has ended; resume it first")
+            first = "rehearse again" if self.state.scenario else "resume it first"
+            raise CommandRefusedError(f"the session has ended; {first}")
         match command:
             case c.Note():
                 return self.record_soon(e.NoteAdded(self.state.current, command.text, command.by))

@@ -67,7 +67,7 @@ async def resume_session(
 def _as_it_is(first: e.SessionStarted, state: State, folder: SessionFolder) -> tuple[Runbook, Site]:
     """The runbook and the site of a session as they are now. Raises OpeningError where it cannot go on with
     them."""
-    if first.mode == "rehearsal" and not first.site_path:
+    if first.scenario or (first.mode == "rehearsal" and not first.site_path):
         raise OpeningError(
             f"{first.session} was a rehearsal, and its simulated world ended with the program; rehearse again"
         )

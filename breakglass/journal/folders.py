@@ -124,22 +124,6 @@ def new_session(state: Path, runbook: str) -> SessionFolder:
     return folder
 
 
-def find_session(state: Path, name: str) -> SessionFolder:
-    """The session with this name, or the only one that begins with it, or the newest for `last`.
-
-    Raises StateFolderError naming the sessions there are.
-    """
-    names = sorted(session.name for session in all_sessions(state))
-    if name == "last" and names:
-        return SessionFolder(state / "sessions" / names[-1])
-    matching = [each for each in names if each == name] or [each for each in names if each.startswith(name)]
-    if len(matching) == 1:
-        return SessionFolder(state / "sessions" / matching[0])
-    known = ", ".join(names[-5:]) or "none yet"
-    problem = "several sessions begin with" if matching else "no session is called"
-    raise StateFolderError(f"{problem} {name!r}; the latest are: {known}")
-
-
 def all_sessions(state: Path) -> list[SessionFolder]:
     """Every session folder that holds a journal, oldest first."""
     folder = state / "sessions"

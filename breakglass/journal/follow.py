@@ -13,7 +13,15 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder
 from breakglass.journal.state import Observer, State, apply, fold
-from breakglass.journal.store import FILE_NAME, JournalContents, JournalError, read, read_on
+from breakglass.journal.store import (
+    FILE_NAME,
+    JournalContents,
+    JournalError,
+    holder,
+    is_held,
+    read,
+    read_on,
+)
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.site.load import load_site
@@ -39,6 +47,8 @@ class Follower:
         self.state: State = fold(reading.records)
         self.journal_fault = fault
         """Why the view may not be what happens; empty when it is."""
+        self.walker_gone = ""
+        """Who walked the session, where that program is gone and the session has not ended."""
         self._folder = folder
         self._reading = reading
         self._observers: list[Observer] = []
@@ -77,6 +87,18 @@ class Follower:
             self.state = apply(self.state, recorded)
             for observer in tuple(self._observers):
                 observer(recorded, self.state)
+        self.walker_gone = "" if self.state.ended is not None else await in_thread(self._gone)
+
+    def _gone(self) -> str:
+        """Who is gone. What was put on record at the very end is read at the next look."""
+        return "" if is_held(self._folder.path) else holder(self._folder.path)
+
+    @property
+    def goes_on(self) -> str:
+        """How somebody can go on where the walker is gone."""
+        if self.state.scenario:
+            return "Its simulated world is gone too; rehearse again."
+        return f"breakglass resume {self.state.session}"
 
 
 def follower(folder: SessionFolder) -> Follower:

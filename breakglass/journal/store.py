@@ -33,6 +33,11 @@ LARGE = 1 << 20
 """Bytes from which the garbage collector is kept out of reading a journal."""
 
 
+ASKED_AGAIN = 5
+INSTANT = 0.01
+"""How often the lock is tried again, and after how many seconds."""
+
+
 class _Line(TypedDict):
     """What a record's line holds, beside its own hash."""
 
@@ -281,7 +286,7 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
             f"{path}: cannot be opened: {error.strerror}; see who may read and write it"
         ) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _hold(descriptor)
         reading = read(path)
         if reading.torn:
             os.ftruncate(descriptor, reading.good_bytes)
@@ -289,7 +294,7 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
             _sync_folder(folder)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise SessionHeldError(f"{folder.name} is held by {_holder(folder)}; close it there first") from error
+        raise SessionHeldError(f"{folder.name} is held by {holder(folder)}; close it there first") from error
     except OSError as error:
         os.close(descriptor)
         raise JournalError(
@@ -300,6 +305,32 @@ def open_journal(folder: Path, *, create: bool = False) -> Journal:
         raise
     _say_who_holds(folder)
     return Journal(path, descriptor, reading)
+
+
+def _hold(descriptor: int) -> None:
+    """Take the lock that a walker has. Raises BlockingIOError when another one has it; who only asks, in
+    `is_held`, has it for an instant."""
+    for _ in range(ASKED_AGAIN):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(INSTANT)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a program walks this session now. The kernel lets go of the lock when the program dies."""
+    try:
+        descriptor = os.open(folder / FILE_NAME, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def unkept_journal(folder: Path, why: str) -> Journal:
@@ -316,7 +347,8 @@ def _say_who_holds(folder: Path) -> None:
             file.write(f"process {os.getpid()} on {os.uname().nodename}\n")
 
 
-def _holder(folder: Path) -> str:
+def holder(folder: Path) -> str:
+    """Who walks the session, or walked it last, as it was written down."""
     try:
         return (folder / "holder").read_text().strip() or "another process"
     except OSError:

@@ -59,7 +59,7 @@ def state_words(state: State) -> str:
     now = doing(state)
     if state.ended is not None:
         # The world of a rehearsal is gone: there is nothing to resume.
-        rehearsed = state.mode == "rehearsal" and state.ended.result == "stopped"
+        rehearsed = state.scenario and state.ended.result == "stopped"
         return "stopped" if rehearsed else ENDED[state.ended.result]
     if now == "asking":
         return "NEEDS YOU"

@@ -20,7 +20,8 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from breakglass.cli.main import main
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
-from breakglass.journal.folders import SessionFolder, find_session
+from breakglass.journal.folders import SessionFolder
+from breakglass.journal.sessions import find_session
 from breakglass.journal.state import fold
 from breakglass.journal.store import open_journal, read
 from tests.runbooks.support import RUNBOOKS
@@ -197,7 +198,7 @@ async def test_nothing_that_a_browser_sends_decides_anything(state: Path, rehear
     folder = asking(state, rehearsed)
     before = contents(state)
     async with serving(NEW) as served, served.view() as view:
-        await shown(view, "READ-ONLY VIEW", "Waiting for oncall")
+        await shown(view, "READ-ONLY VIEW", "The walker is gone")
         for key in (*KEYS, "x7k2p@rehearsal\r", "\x1b[200~x7k2p\r\x1b[201~", "?"):
             await view.send_json(["stdin", key])
         await shown(view, "breakglass help")

@@ -1,6 +1,7 @@
 """Watching: a second terminal follows a session from its journal, and can change nothing."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,41 @@ def test_without_a_terminal_it_prints_lines_until_the_end(
     out = capsys.readouterr()
     assert "\x1b" not in out.out + out.err
     assert "oncall began outpost-shm-purge" in out.out
+
+
+async def test_a_watcher_sees_that_the_walker_is_gone_and_how_to_go_on(
+    running: tuple[SessionFolder, Journal],
+) -> None:
+    folder, journal = running
+    journal.append(e.Asked("pod", 1, "decide", text="which way", options={"retry": ""}))
+    app = WatchCockpit(follower(folder))
+    async with app.run_test(size=(120, 30)) as pilot:
+        await seen(app, pilot, "waiting for oncall")
+        journal.close()
+        await seen(app, pilot, "The walker is gone: process")
+        await seen(app, pilot, "WALKER GONE")
+        assert f"breakglass resume {REHEARSAL}" in flat(app)
+
+
+async def test_the_walker_of_a_rehearsal_that_is_gone_takes_its_world_along(
+    running: tuple[SessionFolder, Journal],
+) -> None:
+    folder, journal = running
+    journal.append(started(REHEARSAL, "rehearsal"))
+    journal.close()
+    following = follower(folder)
+    await following.look()
+    assert following.walker_gone.startswith("process")
+    assert "rehearse again" in following.goes_on and "resume" not in following.goes_on
+
+
+def test_plain_lines_say_whom_the_walk_waits_for_and_end_when_the_walker_is_gone(
+    running: tuple[SessionFolder, Journal], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, journal = running
+    journal.append(e.Asked("pod", 1, "decide", text="which way", options={"retry": ""}))
+    journal.close()
+    assert main(["watch", folder.name, "--plain"]) == 5
+    said = capsys.readouterr()
+    assert "waiting for oncall: which way" in said.out
+    assert f"its walker is gone: process {os.getpid()}" in said.err

@@ -252,7 +252,8 @@ class LibraryScreen(CockpitScreen):
 
         def read_it() -> ReportScreen:
             from breakglass.journal.events import SessionStarted
-            from breakglass.journal.folders import find_session, state_folder
+            from breakglass.journal.folders import state_folder
+            from breakglass.journal.sessions import find_session
             from breakglass.journal.state import fold
             from breakglass.journal.store import FILE_NAME, read
             from breakglass.runbook.load import load_runbook

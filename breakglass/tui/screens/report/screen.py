@@ -12,7 +12,8 @@ from textual.binding import BindingType
 from textual.widgets import Input, Static
 
 from breakglass.errors import UserError
-from breakglass.journal.folders import find_session, state_folder
+from breakglass.journal.folders import state_folder
+from breakglass.journal.sessions import find_session
 from breakglass.journal.state import State
 from breakglass.report.past import report_of
 from breakglass.report.postmortem import CHANGED, NOTES, OPEN_ITEMS, file_name

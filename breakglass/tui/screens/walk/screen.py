@@ -293,7 +293,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
             self._offer_to_stop()
 
     def _offer_to_stop(self) -> None:
-        rehearsal = self.walk.state.mode == "rehearsal"
+        rehearsal = bool(self.walk.state.scenario)
         stopping = "end the rehearsal" if rehearsal else "stop and call; the session can be resumed"
         ways = {"stay": "keep going", "stop": stopping}
 
