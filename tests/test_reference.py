@@ -1,12 +1,19 @@
 """The reference in `docs/` says what the declarations say."""
 
+from typing import get_args
+
 import pytest
 
+from breakglass.cli.main import COMMANDS
+from breakglass.exit_codes import ExitCode
+from breakglass.journal.events import Event
+from breakglass.probe import PROBES
 from breakglass.rehearsal.load import load_scenario
 from breakglass.runbook.load import read_runbook
 from breakglass.site.load import read_site
 from breakglass.values import Json
 from tools.reference import KINDS, ROOT, Kind, Page, pages, shortened
+from tools.reference_code import EXAMPLES, code_pages, declared_functions
 
 
 def test_the_committed_reference_is_current():
@@ -28,6 +35,20 @@ def test_the_files_of_the_examples_can_be_used():
     read, problems = read_site(site.read_text("utf-8"), site)
     assert read is not None and problems == []
     assert load_scenario(scenario).name == "every-key"
+
+
+def test_every_function_is_described_and_has_an_example_that_gives_what_the_page_says():
+    assert set(declared_functions()) == EXAMPLES.keys()
+    page = code_pages()["expressions"]
+    assert "| `columns` | A table with a header row" in page and '| `"1/1"` |' in page
+
+
+def test_every_command_event_and_probe_is_on_its_page():
+    pages = code_pages()
+    assert [name for name in COMMANDS if f"## {name}\n" not in pages["commands"]] == []
+    assert [each.type for each in get_args(Event) if f"## {each.type}\n" not in pages["events"]] == []
+    assert [name for name in PROBES if f"## {name}\n" not in pages["probes"]] == []
+    assert [code for code in ExitCode if f"| {code.value} |" not in pages["exit-codes"]] == []
 
 
 def test_a_long_example_is_shortened_to_what_is_still_yaml():

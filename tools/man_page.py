@@ -49,7 +49,7 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _actions(parser: ArgumentParser) -> list[Action]:
+def actions_of(parser: ArgumentParser) -> list[Action]:
     """What it takes; argparse has no public way to ask for it."""
     actions = parser._actions  # pyright: ignore[reportPrivateUsage]
     return [each for each in actions if each.help != SUPPRESS and each.dest != "help"]
@@ -57,13 +57,13 @@ def _actions(parser: ArgumentParser) -> list[Action]:
 
 def _command(name: str, parser: ArgumentParser) -> Iterator[str]:
     about, _, examples = (parser.description or "").partition("\nexamples:\n")
-    known = _actions(parser)
+    known = actions_of(parser)
     yield f".SS breakglass {_plain(' '.join([name, *_synopsis(known)]))}"
     yield _plain(" ".join(about.split()))
     for action in known:
         yield ".TP"
-        yield rf"\fB{_plain(_term(action))}\fR"
-        yield _plain(_words(action))
+        yield rf"\fB{_plain(term_of(action))}\fR"
+        yield _plain(words_of(action))
     if examples:
         yield ".PP"
         yield from _verbatim(examples.rstrip().splitlines())
@@ -79,7 +79,7 @@ def _synopsis(known: Iterable[Action]) -> Iterator[str]:
         yield term if action.required and action.nargs not in ("?", "*") else f"[{term}]"
 
 
-def _term(action: Action) -> str:
+def term_of(action: Action) -> str:
     if not action.option_strings:
         return _value(action)
     names = ", ".join(action.option_strings)
@@ -90,7 +90,7 @@ def _value(action: Action) -> str:
     return action.metavar if isinstance(action.metavar, str) else action.dest.upper()
 
 
-def _words(action: Action) -> str:
+def words_of(action: Action) -> str:
     words = action.help or ""
     if action.choices is not None:
         words = f"{words}; one of {', '.join(map(str, action.choices))}".lstrip("; ")

@@ -1,4 +1,5 @@
-"""Writes `docs/reference/` from the declarations of what a runbook, a site and a scenario hold.
+"""Writes `docs/reference/` from the declarations of what a runbook, a site and a scenario hold, and from
+the rest of the code (`tools/reference_code.py`).
 
     python -m tools.reference
 
@@ -20,6 +21,7 @@ from breakglass.values import Json
 from breakglass.yamlio.position import InvalidFileError
 from breakglass.yamlio.shape import Schema, plain
 from breakglass.yamlio.source import parse
+from tools.reference_code import code_pages
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -270,7 +272,8 @@ def _cell(text: str) -> str:
 
 def pages() -> dict[Path, str]:
     """The text of every page, by its path."""
-    return {FOLDER / f"{kind.name}.md": Page(kind).text() for kind in KINDS}
+    files = {kind.name: Page(kind).text() for kind in KINDS}
+    return {FOLDER / f"{name}.md": text for name, text in (files | code_pages()).items()}
 
 
 if __name__ == "__main__":
