@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: rehearse test install develop check screenshots man schema reference bench soak mutants clean
+.PHONY: rehearse test install develop check screenshots docs man schema reference bench soak mutants clean
 
 rehearse: install
 	@if [ -t 1 ]; then $(BIN)/breakglass rehearse outpost-shm-purge; \
@@ -15,6 +15,7 @@ test: develop
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/breakglass lint --strict --no-cache
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 	$(BIN)/pytest -n 3 --dist worksteal
 
 install: $(VENV)/installed
@@ -39,6 +40,9 @@ schema: install
 
 reference: develop
 	$(BIN)/python -m tools.reference
+
+docs: develop
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 man: install
 	$(BIN)/python -m tools.man_page > docs/breakglass.1

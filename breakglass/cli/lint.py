@@ -56,6 +56,8 @@ def run(arguments: Namespace) -> int:
         rows = ((len(files), "file"), (len(problems) - warnings, "error"), (warnings, "warning"))
         looked, *found = (f"{count} {word if count == 1 else word + 's'}" for count, word in rows)
         print(f"{looked}: {', '.join(found)}")
+        if len(problems) > warnings:
+            print("every key: breakglass help runbook, scenario or site; an expression: breakglass help expressions")
     return 2 if errors else 0
 
 

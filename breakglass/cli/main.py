@@ -45,6 +45,7 @@ COMMANDS = {
     "import": "turn pages of Markdown into drafts of runbooks",
     "risk": "say what a command may do, and which word decides",
     "schema": "print the JSON Schema of a runbook, site or scenario",
+    "help": "read the documentation, offline",
     "completion": "print shell completion for commands and names",
 }
 
