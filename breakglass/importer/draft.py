@@ -12,7 +12,7 @@ from breakglass.errors import UserError
 from breakglass.importer.checked import FILE, Checker, by_hand, uses_of
 from breakglass.importer.convert import converted
 from breakglass.importer.head import alerts_of, head_of, inputs_of, plain, runbook_name, short, without_marks
-from breakglass.importer.page import Code, Heading, MarkdownPage, Prose, read_page
+from breakglass.importer.page import CodeBlock, PageHeading, MarkdownPage, Prose, read_page
 from breakglass.importer.place import HERE, ShellPlace, is_ones_own
 from breakglass.importer.sentences import (
     Seen,
@@ -81,7 +81,7 @@ class _Drafting:
         self._values = Values()
         self._checker = Checker(self._values)
         self._steps: list[DraftStep] = []
-        self._headings: list[tuple[Heading, int]] = []
+        self._headings: list[tuple[PageHeading, int]] = []
         """Each heading, and the number of steps before it."""
         self._waiting: list[Prose] = []
         self._phase = ""
@@ -97,16 +97,16 @@ class _Drafting:
 
     def draft(self) -> PageDraft:
         title = next(
-            (part.text for part in self._page.parts if isinstance(part, Heading)), self._stem or "Draft"
+            (part.text for part in self._page.parts if isinstance(part, PageHeading)), self._stem or "Draft"
         )
         for part in self._page.parts:
             match part:
-                case Heading():
+                case PageHeading():
                     self._flush()
                     self._head(part)
                 case Prose():
                     self._prose(part)
-                case Code():
+                case CodeBlock():
                     self._code(part)
         self._flush()
         if not self._steps:
@@ -115,7 +115,7 @@ class _Drafting:
         name = runbook_name(self._stem, title)
         return self._loaded(name, plain(title))
 
-    def _head(self, heading: Heading) -> None:
+    def _head(self, heading: PageHeading) -> None:
         self._headings.append((heading, len(self._steps)))
         text = without_marks(heading.text)
         self._section = text if heading.level > 1 or len(self._headings) > 1 else ""
@@ -142,7 +142,7 @@ class _Drafting:
         self._waiting.append(prose)
         self._fresh = False
 
-    def _code(self, code: Code) -> None:
+    def _code(self, code: CodeBlock) -> None:
         self._left = self._place != HERE and self._fresh
         entries = entries_of(code)
         if self._is_shown(entries):

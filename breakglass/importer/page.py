@@ -20,7 +20,7 @@ _RULE = re.compile(r"^[ \t>]*(?:[-*_][ \t]*){3,}$")
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class PageHeading:
     """A heading. `line` is where it begins, from 1."""
 
     level: int
@@ -37,7 +37,7 @@ class Prose:
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeBlock:
     """Fenced or indented code. `language` is the first word after the fence, in lower case; `line` is that
     of its first line of code."""
 
@@ -46,7 +46,7 @@ class Code:
     line: int
 
 
-Part: TypeAlias = Heading | Prose | Code
+Part: TypeAlias = PageHeading | Prose | CodeBlock
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +96,12 @@ def _parts(leaves: Sequence[tuple[int, int, Token, str]], lines: Sequence[str]) 
         match token.type:
             case "heading_open":
                 if title.strip():
-                    yield Heading(int(token.tag[1:]), " ".join(title.split()), start + 1)
+                    yield PageHeading(int(token.tag[1:]), " ".join(title.split()), start + 1)
             case "fence":
                 info = token.info.strip().split()
-                yield Code(token.content, info[0].lower().strip("{}.") if info else "", start + 2)
+                yield CodeBlock(token.content, info[0].lower().strip("{}.") if info else "", start + 2)
             case "code_block":
-                yield Code(token.content, "", start + 1)
+                yield CodeBlock(token.content, "", start + 1)
             case "hr":
                 pass
             case _:

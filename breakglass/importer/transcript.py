@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from breakglass.importer.page import Code
+from breakglass.importer.page import CodeBlock
 from breakglass.policy.commands import is_known
 
 SHELLS = frozenset(("sh", "bash", "shell", "zsh", "ksh", "dash", "fish"))
@@ -121,7 +121,7 @@ class _Found:
     expected: list[str] = field(default_factory=list[str])
 
 
-def entries_of(code: Code) -> tuple[Entry, ...]:
+def entries_of(code: CodeBlock) -> tuple[Entry, ...]:
     """The commands of a block in their order, and what is none of them."""
     lines = code.text.rstrip("\n").split("\n")
     if not _may_hold_commands(code.language) or not any(line.strip() for line in lines):
@@ -133,12 +133,12 @@ def _may_hold_commands(language: str) -> bool:
     return language in SHELLS or language in SESSIONS or language in _UNSAID
 
 
-def _as_text(code: Code) -> tuple[Entry, ...]:
+def _as_text(code: CodeBlock) -> tuple[Entry, ...]:
     return (Other(code.text.rstrip(), code.line),) if code.text.strip() else ()
 
 
 class _Reader:
-    def __init__(self, lines: Sequence[str], code: Code) -> None:
+    def __init__(self, lines: Sequence[str], code: CodeBlock) -> None:
         self._lines = lines
         self._first = code.line
         self._shell = code.language in SHELLS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from breakglass.importer.draft import PageDraft, draft_of
-from breakglass.importer.page import Code, read_page
+from breakglass.importer.page import CodeBlock, read_page
 from breakglass.importer.transcript import Command, entries_of
 from breakglass.policy.commands import judge_shell
 from breakglass.policy.risk import Knowledge, Risk
@@ -65,7 +65,7 @@ def test_no_command_gets_a_lower_risk_than_it_has(page: Path) -> None:
     commands = [
         entry.text
         for part in read_page(page.read_text()).parts
-        if isinstance(part, Code)
+        if isinstance(part, CodeBlock)
         for entry in entries_of(part)
         if isinstance(entry, Command)
     ]

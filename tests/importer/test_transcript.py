@@ -2,12 +2,12 @@
 
 import pytest
 
-from breakglass.importer.page import Code
+from breakglass.importer.page import CodeBlock
 from breakglass.importer.transcript import Command, Other, entries_of
 
 
 def _commands(text: str, language: str = "") -> list[str]:
-    return [each.text for each in entries_of(Code(text, language, 1)) if isinstance(each, Command)]
+    return [each.text for each in entries_of(CodeBlock(text, language, 1)) if isinstance(each, Command)]
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,20 @@ def test_the_commands_of_a_block_are_found_and_nothing_else(
 
 
 def test_what_is_no_command_is_kept_as_text() -> None:
-    assert entries_of(Code("kind: ConfigMap\ndata: {}\n", "yaml", 7)) == (
+    assert entries_of(CodeBlock("kind: ConfigMap\ndata: {}\n", "yaml", 7)) == (
         Other("kind: ConfigMap\ndata: {}", 7),
     )
 
 
 def test_comments_go_to_the_command_that_they_stand_before_or_describe() -> None:
-    first, second = entries_of(Code("# look\nuptime\n# expected: up\n# move\nls -l\n", "sh", 1))
+    first, second = entries_of(CodeBlock("# look\nuptime\n# expected: up\n# move\nls -l\n", "sh", 1))
     assert isinstance(first, Command) and isinstance(second, Command)
     assert (first.comments, first.expected) == (("look",), ("expected: up", "move"))
-    first, second = entries_of(Code("uptime\n# expected: up\n\n# move\nls -l\n", "sh", 1))
+    first, second = entries_of(CodeBlock("uptime\n# expected: up\n\n# move\nls -l\n", "sh", 1))
     assert isinstance(first, Command) and isinstance(second, Command)
     assert (first.expected, second.comments) == (("expected: up",), ("move",))
 
 
 def test_a_prompt_that_names_a_host_says_where_the_command_runs() -> None:
-    (found,) = entries_of(Code("root@pve1:~# qm list\n", "", 1))
+    (found,) = entries_of(CodeBlock("root@pve1:~# qm list\n", "", 1))
     assert isinstance(found, Command) and found.host == "pve1"
