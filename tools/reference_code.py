@@ -18,6 +18,7 @@ from breakglass.policy.kubectl.flags import Flag
 from breakglass.policy.kubectl.line import NAMESPACE
 from breakglass.policy.tables import FOLDER as TABLES
 from breakglass.probe import PROBES
+from breakglass.rehearsal import patterns, story, world
 from breakglass.runbook import functions
 from breakglass.runbook.expression import Expression, evaluate
 from breakglass.runbook.lint.names import MEMBERS, NOT_HERE
@@ -96,6 +97,7 @@ def code_pages() -> dict[str, str]:
         "exit-codes": _exit_codes(),
         "known-reads": _known_reads(),
         "kubectl": _kubectl(),
+        "scenario-rules": _scenario_rules(),
     }
 
 
@@ -235,6 +237,18 @@ def _field_docs(event: type) -> dict[str, str]:
 def _exit_codes() -> str:
     table = (exit_codes.__doc__ or "").partition("\n\n")[2].strip()
     return f"# Exit codes\n\nOf every command, for scripts and CI.\n\n{MADE}\n{table}\n"
+
+
+def _scenario_rules() -> str:
+    """From the modules that hold rules, patterns and names: their own words."""
+    heard = (story.__doc__ or "").partition("\n\n")[2].strip()
+    seen = (world.__doc__ or "").partition("\n\n")[2].strip()
+    written = (patterns.__doc__ or "").partition("\n\n")[2].strip()
+    return (
+        "# Rules and expressions of a scenario\n\nWhat a rule or a trap hears under `on`, how a pattern is written"
+        f" there and under `match` and `path`, and what expressions see.\n\n{MADE}\n## What is heard\n\n{heard}\n\n"
+        f"## Patterns\n\n{written}\n\n## Names in scope\n\n{seen}\n"
+    )
 
 
 def _known_reads() -> str:

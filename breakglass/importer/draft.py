@@ -25,7 +25,7 @@ from breakglass.importer.sentences import (
     slug,
     ways_on,
 )
-from breakglass.importer.transcript import Command, Entry, Other, entries_of
+from breakglass.importer.transcript import Command, Entry, Other, entries_of, inline_command
 from breakglass.importer.units import Keys, Noted, Unit, Went
 from breakglass.importer.values import Values, escaped
 from breakglass.importer.write import DraftStep, draft_text
@@ -127,6 +127,10 @@ class _Drafting:
     def _prose(self, prose: Prose) -> None:
         """Text: what it says of the step above, and the rest waits for the step below."""
         if re.fullmatch(r"\s*\[\[?_?TOC_?\]?\]\s*", prose.text):
+            return
+        if command := inline_command(prose.text):
+            self._waiting.append(prose)
+            self._command(Command(command, prose.line))
             return
         self._go_in(prose.text)
         if self._steps and only_links(prose.text):

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from breakglass.importer.page import CodeBlock
 from breakglass.policy.commands import is_known
+from breakglass.runbook.lint.style import VERBS
 
 SHELLS = frozenset(("sh", "bash", "shell", "zsh", "ksh", "dash", "fish"))
 SESSIONS = frozenset(("console", "shell-session", "shellsession", "sh-session", "terminal", "session", "cmd"))
@@ -50,6 +51,12 @@ _FOREIGN = re.compile(
 )
 """The prompt of another program: of a database, of Python, of PowerShell."""
 
+_INLINE = re.compile(
+    r"\s*(?P<item>(?:[-*+]|\d+[.)])\s+)?(?:\[[ x]\]\s+)?"
+    r"(?P<lead>(?:(?:[Tt]hen,? )?(?:[Rr]un|[Ee]xecute|[Uu]se|[Tt]ype|[Dd]o)\b:?\s*)?|[A-Z][^\n]{2,150}(?:\n[^\n]{2,150})?[:y]\s+)"
+    r"`(?P<command>[^`\n]+)`[.:;]?\s*"
+)
+_FUNCTION = re.compile(r"^(?:function\s+)?[A-Za-z_][\w-]*\s*\(\)\s*\{|^function\s+\w+")
 _COMMENT = re.compile(r"^\s*#+(?!!)\s*(?P<text>.*)$")
 _EXPECTS = re.compile(
     r"^(?:(?:example|sample|expected?|the) )*"
@@ -127,6 +134,17 @@ def entries_of(code: CodeBlock) -> tuple[Entry, ...]:
     if not _may_hold_commands(code.language) or not any(line.strip() for line in lines):
         return _as_text(code)
     return tuple(_Reader(lines, code).entries())
+
+
+def inline_command(text: str) -> str:
+    """The command that a line of prose is, or ends in, as in "- Stop it: `systemctl stop nfs-server`"; empty for
+    any other text."""
+    found = _INLINE.fullmatch(text)
+    if found is None or " " not in found["command"]:
+        return ""
+    verb = found["lead"].split(maxsplit=1)[0].lower() if found["lead"].strip() else ""
+    told = found["item"] is not None and verb in VERBS
+    return found["command"] if looks_like_command(found["command"], sure=not told) else ""
 
 
 def _may_hold_commands(language: str) -> bool:
@@ -260,7 +278,7 @@ def _prompt(line: str) -> tuple[str, str] | None:
 def looks_like_command(line: str, *, sure: bool = False) -> bool:
     """Whether a line without a prompt is a command. With `sure`, only where its program is known."""
     found = _FIRST.match(line)
-    if _COMPOUND.match(line):
+    if _COMPOUND.match(line) or _FUNCTION.match(line):
         return True
     if sure and re.match(r"(?!export\s)[A-Za-z_]*[a-z]\w*=", line):
         return False
@@ -306,6 +324,8 @@ def _is_open(text: str) -> bool:
     """Whether more lines belong to a command: a backslash, a quote, a here-document, a loop."""
     if heredoc := _HEREDOC.search(text):
         return not re.search(rf"^\s*{heredoc[2]}\s*$", text.partition("\n")[2], re.MULTILINE)
+    if _FUNCTION.match(text):
+        return re.search(r"^\s*\}\s*$|\{.*\}\s*$", text, re.MULTILINE) is None
     quote, bare, index = "", "", 0
     while index < len(text):
         character = text[index]

@@ -3,7 +3,7 @@
 import pytest
 
 from breakglass.importer.page import CodeBlock
-from breakglass.importer.transcript import Command, Other, entries_of
+from breakglass.importer.transcript import Command, Other, entries_of, inline_command
 
 
 def _commands(text: str, language: str = "") -> list[str]:
@@ -71,3 +71,19 @@ def test_comments_go_to_the_command_that_they_stand_before_or_describe() -> None
 def test_a_prompt_that_names_a_host_says_where_the_command_runs() -> None:
     (found,) = entries_of(CodeBlock("root@pve1:~# qm list\n", "", 1))
     assert isinstance(found, Command) and found.host == "pve1"
+
+
+@pytest.mark.parametrize(
+    ("text", "command"),
+    [
+        ("- `kubectl get nodes -o wide`", "kubectl get nodes -o wide"),
+        ("2. Run `sudo systemctl status kubelet`.", "sudo systemctl status kubelet"),
+        ("1. Stop PostgreSQL: `gitlab-ctl stop postgresql`", "gitlab-ctl stop postgresql"),
+        ("The file is `values.yaml`.", ""),
+        ("`kubectl`", ""),
+        ("- Look at `df -h` and at the log.", ""),
+        ("Its form is: `some words here`", ""),
+    ],
+)
+def test_a_line_of_prose_that_ends_in_a_command_is_one(text: str, command: str) -> None:
+    assert inline_command(text) == command
