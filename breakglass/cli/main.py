@@ -122,6 +122,8 @@ def _run(words: "Sequence[str]") -> int:
         return 0
     if words:
         name = next((word for word in words if not word.startswith("-")), "")
+        if words[0] == name and name not in COMMANDS:
+            return _no_command(name)
         arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
         run: Callable[[Namespace], int] | None = getattr(arguments, "run", None)
         if run is not None:
@@ -129,6 +131,15 @@ def _run(words: "Sequence[str]") -> int:
     from breakglass.cli.cockpit import open_library
 
     return open_library()
+
+
+def _no_command(name: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, COMMANDS, n=1)
+    meant = f"; did you mean `breakglass {near[0]}`?" if near else "; `breakglass --help` lists them"
+    print(f"no command is called {name!r}{meant}", file=sys.stderr)
+    return _code("USAGE")
 
 
 def program(*loaded: str) -> "ArgumentParser":

@@ -6,6 +6,7 @@ site cannot serve, is shown with the reason beside the others.
 examples:
   breakglass triage --site site.yaml                       every runbook that can be found
   breakglass triage vault-raft-recovery --site site.yaml
+  breakglass triage --about 'sso 400' --site site.yaml     only those that these words find
   breakglass triage --site site.yaml --json                one JSON object a runbook, the worst first
 
 Exit codes: 0 every runbook that was looked at says that it is not this incident, 1 one is confirmed, suspect
@@ -34,6 +35,7 @@ from breakglass.exit_codes import ExitCode
 from breakglass.runbook.library import find_runbook, unique_runbooks
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
+from breakglass.runbook.text_search import index
 from breakglass.site.load import load_site
 from breakglass.site.model import Site
 from breakglass.transport.sanitize import visible_line
@@ -46,12 +48,17 @@ WORDS = {
 }
 INDENT = " " * 6
 
+class TriageError(UserError):
+    """There is nothing to look at."""
+
+
 NOWHERE = Path("/dev/null/output")
 """A folder in which nothing can be written: what comes back stays in memory then."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("runbook", nargs="*", help="names of runbooks; else every one that can be found")
+    parser.add_argument("--about", metavar="TEXT", help="only runbooks that fit what is seen, as `list TEXT`")
     parser.add_argument("--site", type=Path, required=True, help="the site file")
     parser.add_argument("--json", action="store_true", help="one JSON object a runbook")
 
@@ -67,6 +74,8 @@ def run(arguments: Namespace) -> int:
         except UserError as error:
             reason = f"it cannot be used: {str(error).splitlines()[0]}; `breakglass lint {name}` says all"
             broken.append(Triage(name, reason=reason))
+    if arguments.about:
+        runbooks = about(arguments.about, runbooks)
     rows = sorted([*broken, *asyncio.run(_looked(site, runbooks))], key=_urgency)
     for row in rows:
         command = command_for(row, arguments.site)
@@ -78,6 +87,15 @@ def run(arguments: Namespace) -> int:
         counted = ", ".join(f"{sum(r.verdict == v for r in rows)} {WORDS[v][6:]}" for v in WORST_FIRST)
         print(f"\n{visible_line(site.name)}{' (prod)' if site.production else ''}: {counted}")
     return code_of(rows, broken=bool(broken))
+
+
+def about(text: str, runbooks: Mapping[str, Runbook]) -> dict[str, Runbook]:
+    """Those of the runbooks that a text finds. Raises TriageError where there is none."""
+    found = {match.runbook.path for match in index(runbooks.values()).search(text)}
+    kept = {name: runbook for name, runbook in runbooks.items() if runbook.path in found}
+    if not kept:
+        raise TriageError(f"no runbook fits {text!r}; without --about all of them are looked at")
+    return kept
 
 
 async def _looked(site: Site, runbooks: Mapping[str, Runbook]) -> list[Triage]:

@@ -35,6 +35,7 @@ from breakglass.site.model import Site
 from breakglass.site.redaction import MARK, SHORTEST_SECRET
 from breakglass.transport.output import Recorder
 from breakglass.values import Json
+from breakglass.yamlio.shape_base import meant
 
 Pace: TypeAlias = Literal["look", "never"]
 """Where the walk stops by itself: where there is something to look at (an answer that chose the way, a
@@ -133,7 +134,7 @@ class Engine:
         """Take a command. Returns what is done once the command's own record is there. Raises
         CommandRefusedError when it does not apply now, with what would."""
         if isinstance(command, c.Jump) and command.goto not in self._steps:
-            raise CommandRefusedError(f"there is no step {command.goto!r}")
+            raise CommandRefusedError(f"there is no step {command.goto!r}{meant(command.goto, self._steps)}")
         return self.writer.command(command)
 
     async def sign(self, command: c.Sign) -> None:

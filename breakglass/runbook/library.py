@@ -1,6 +1,7 @@
 """Where runbooks are found: a folder that is named, the working directory's, and those that ship."""
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,9 +108,20 @@ def find_runbook(name: str) -> Found:
         raise AmbiguousRunbookError(f"{ambiguous(same)}; give its path instead of its name")
     if same:
         return same[0]
-    names = ", ".join(found.name for found in known) or "none"
     places = ", ".join(str(folder) for folder in folders()) or "no folder"
-    raise RunbookNotFoundError(f"no runbook is called {name!r}. Looked in {places}; there: {names}")
+    offered = _offered(name, [found.name for found in known])
+    raise RunbookNotFoundError(f"no runbook is called {name!r}{offered} Looked in {places}.")
+
+
+def _offered(name: str, known: list[str]) -> str:
+    """The end of a sentence about an unknown name: those that hold it or are like it, else all that there are."""
+    near = [each for each in known if name and name.lower() in each]
+    if not near:
+        by_word = {word: each for each in reversed(known) for word in (each, *each.split("-"))}
+        near = [by_word[word] for word in get_close_matches(name.lower(), by_word, n=1, cutoff=0.7)]
+    if near:
+        return f"; did you mean {' or '.join(near)}?"
+    return f"; there: {', '.join(known) or 'none'}."
 
 
 def runbook_beside(scenario: Path) -> Path | None:
@@ -135,5 +147,4 @@ def find_scenario(found: Found, name: str | None) -> Path:
         return by_name.get("recorded-incident", next(iter(by_name.values())))
     if name in by_name:
         return by_name[name]
-    known = ", ".join(by_name) or "none"
-    raise RunbookNotFoundError(f"runbook {found.name} has no scenario {name or ''!r}; it has: {known}")
+    raise RunbookNotFoundError(f"runbook {found.name} has no scenario {name or ''!r}{_offered(name or '', [*by_name])}")

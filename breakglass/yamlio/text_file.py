@@ -6,6 +6,7 @@ import pwd
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
@@ -73,6 +74,16 @@ def _user(number: int) -> str:
         return f"user {number}"
 
 
+def _near(path: Path) -> str:
+    """The file beside it whose name is most like that of a file that is not there."""
+    try:
+        beside = [each.name for each in path.parent.iterdir() if each.suffix in (".yaml", ".yml")]
+    except OSError:
+        return ""
+    found = get_close_matches(path.name, beside, n=1)
+    return f"; did you mean {path.parent / found[0]}?" if found else ""
+
+
 def _read(path: Path, objection: Callable[[os.stat_result], str]) -> str:
     start = Position(path, 1, 1)
     try:
@@ -85,7 +96,8 @@ def _read(path: Path, objection: Callable[[os.stat_result], str]) -> str:
             data = file.read(LARGEST_FILE + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InvalidFileError([Problem(start, f"cannot be read: {reason}")]) from error
+        near = _near(path) if isinstance(error, FileNotFoundError) else ""
+        raise InvalidFileError([Problem(start, f"cannot be read: {reason}{near}")]) from error
     if len(data) > LARGEST_FILE:
         raise InvalidFileError([Problem(start, "larger than 1 MiB, which no file of this kind needs")])
     data = data.removeprefix(BOM_UTF8)

@@ -69,8 +69,31 @@ def test_a_word_that_is_nowhere_finds_nothing() -> None:
     assert names("xyzzy") == []
 
 
-def test_one_more_word_never_widens_what_typing_finds() -> None:
-    assert set(names("vault leader")) <= set(names("vault"))
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("vault down", "vault-raft-recovery"),
+        ("sso", "outpost-shm-purge"),
+        ("502", "vault-raft-recovery"),
+        ("disk full", "outpost-shm-purge"),
+        ("valut leader", "vault-raft-recovery"),
+        ("regsitry pull", "registry-image-rebuild"),
+        ("nfs hang", "nfs-node-reboot"),
+        ("everything is down, sso 400", "outpost-shm-purge"),
+    ],
+)
+def test_any_of_the_words_will_do_and_a_typo_is_forgiven(typed: str, name: str) -> None:
+    assert names(typed)[0] == name
+
+
+def test_what_has_more_of_the_words_comes_first() -> None:
+    assert names("vault xyzzy")[0] == names("vault")[0]
+    assert names("node vault raft")[0] == "vault-raft-recovery"
+    assert names("vault node nfs")[0] == "nfs-node-reboot"
+
+
+def test_a_typo_is_sought_only_where_no_word_begins_so() -> None:
+    assert [match.kind for match in INDEX.search("registry")][0] == "name"
 
 
 def test_nothing_typed_lists_everything_in_its_order() -> None:
