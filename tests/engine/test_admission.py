@@ -1,14 +1,17 @@
 """What runs without a question is a read: by its words, with its values, whoever wrote the runbook."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from breakglass.engine.admission import require_planned_risk, require_read
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.triage import triage
+from breakglass.errors import PreparationError
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.policy.risk import NOT_ASSESSED, Assessment, Judgement, Knowledge, Risk
@@ -334,3 +337,39 @@ async def test_triage_sends_nothing_that_its_values_make_a_change(tmp_path: Path
 def said(state: State, step: str) -> str:
     last = state.steps[step].last
     return last.say if last is not None else ""
+
+
+def known(risk: Risk, why: str = "it does that") -> Judgement:
+    return Judgement(risk, Knowledge.READS if risk is Risk.READ else Knowledge.CHANGES, why)
+
+
+@pytest.mark.parametrize("sent", list(Risk))
+@pytest.mark.parametrize("shown", list(Risk))
+@pytest.mark.parametrize("planned", list(Risk))
+def test_no_more_is_sent_than_was_planned_whether_it_shows_or_not(
+    planned: Risk, shown: Risk, sent: Risk
+) -> None:
+    more = shown if shown > planned else sent if sent > planned else None
+    plan = Assessment(known(planned))
+    with pytest.raises(PreparationError) if more is not None else nullcontext() as refused:
+        require_planned_risk(plan, known(shown, "shown"), known(sent, "a secret"))
+    if more is not None:
+        why = ": shown" if more is shown and shown > planned else ""
+        assert str(refused.value) == (  # type: ignore[union-attr]
+            f"with its values this is {more.word}, and the step is planned as {planned.word}{why}; "
+            f"say `risk: {more.word}` in the step"
+        )
+
+
+@pytest.mark.parametrize("sent", list(Risk))
+@pytest.mark.parametrize("shown", list(Risk))
+def test_unasked_only_a_read_is_sent_and_a_secret_is_not_told(shown: Risk, sent: Risk) -> None:
+    is_read = shown is sent is Risk.READ
+    plan = Assessment(known(Risk.READ))
+    with nullcontext() if is_read else pytest.raises(PreparationError) as refused:
+        found = require_read(plan, known(shown, "shown"), known(sent, "a secret"))
+        assert found == replace(plan, judgement=known(shown, "shown"))
+    if not is_read:
+        said = str(refused.value)  # type: ignore[union-attr]
+        assert "nobody was asked" in said and "a secret" not in said
+        assert said.endswith(": shown") is (shown is not Risk.READ)

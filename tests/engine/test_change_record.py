@@ -1,5 +1,7 @@
 """What is on record of a change, from what was prepared to what came of it, and what was sent for it."""
 
+import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +9,10 @@ import pytest
 
 from breakglass.engine import commands as c
 from breakglass.engine import prompts
+from breakglass.engine.prompts import JournalWriter
 from breakglass.journal import events as e
 from breakglass.journal.state import State
-from breakglass.journal.store import JournalUnwritableError
+from breakglass.journal.store import FILE_NAME, JournalUnwritableError, open_journal, read
 from breakglass.transport.base import Delivery
 from tests.engine.support import Answer, FarSide, confirm, fault, ok, refolded, resumed, session_of, walk
 from tests.engine.test_change_words import CHANGE
@@ -263,3 +266,51 @@ async def test_the_record_alone_gives_the_state_that_was_shown(tmp_path: Path) -
     again = resumed(engine, far)
     assert again.state.steps["purge"].status == "ok"
     await again.close()
+
+
+async def test_what_nothing_verifies_is_asked_about_again_and_says_so(tmp_path: Path) -> None:
+    steps = CHANGE + "  confirm: key\n  risk: probe\n  because: It only looks.\n"
+    engine, far = session_of(tmp_path, steps, {"POST app": [LOST, ok()]})
+    asked: list[e.Asked] = []
+
+    def again(question: e.Asked) -> c.Command:
+        asked.append(question)
+        return confirm(question)
+
+    state = await walk(engine, confirm, c.Retry("operator"), again)
+    assert far.commands == ["POST app", "POST app"]
+    assert [each.earlier for each in asked] == [
+        "attempt 1 was sent and may have happened; nothing verifies it"
+    ]
+    assert state.steps["restart"].status == "ok"
+
+
+async def test_a_dry_run_that_assumes_nothing_captures_nothing(tmp_path: Path) -> None:
+    engine, _ = session_of(tmp_path, DRY_STEPS, DRY_ANSWERS, mode="dry-run")
+    state = await walk(engine)
+    captured = {name for name in state.steps if any(isinstance(x, e.Captured) for x in of_step(state, name))}
+    assert captured == {"full", "purge"}
+
+
+async def test_what_is_on_its_way_to_the_record_is_there_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = JournalWriter(open_journal(tmp_path, create=True))
+    append, may_go, begun = made.journal.append, threading.Event(), threading.Event()
+
+    def slow(event: e.Event) -> object:
+        begun.set()
+        assert may_go.wait(30)
+        return append(event)
+
+    monkeypatch.setattr(made.journal, "append", slow)
+    made.record_soon(e.NoteAdded("a", "one", "operator"))
+    last = made.record_soon(e.NoteAdded("a", "two", "operator"))
+    closing = asyncio.ensure_future(made.close())
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    may_go.set()
+    await closing
+    assert last.done()
+    noted = [each.event for each in read(tmp_path / FILE_NAME).records]
+    assert noted[-2:] == [e.NoteAdded("a", "one", "operator"), e.NoteAdded("a", "two", "operator")]

@@ -175,6 +175,17 @@ def test_nothing_is_known_of_a_step_that_was_not_begun() -> None:
     assert state_of(*strange).steps == {}
     assert state_of(e.Captured("purge", 1, {"a": 1})).values == {"a": 1}
     assert state_of(e.StepFinished("purge", 1, "failed")).steps["purge"].status == "failed"
+    assert StepView("purge").status == "pending"
+    assert (EMPTY.current, EMPTY.following, EMPTY.waiting, EMPTY.ended) == ("", "", None, None)
+
+
+@pytest.mark.parametrize("state", get_args(e.StepState))
+def test_only_of_a_step_that_was_skipped_a_reason_is_kept(state: e.StepState) -> None:
+    view = state_of(e.StepStarted("purge", 1), e.StepFinished("purge", 1, state, "why")).steps["purge"]
+    assert view.skip_reason == ("why" if state == "skipped" else "")
+    later = state_of(e.StepFinished("purge", 0, "skipped", "why"), e.StepStarted("purge", 1))
+    assert later.steps["purge"].skip_reason == ""
+    assert (later.current, later.following) == ("purge", "")
 
 
 def asked(question: e.Question = "confirm", approvals: int = 1) -> e.Asked:

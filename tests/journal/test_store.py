@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from breakglass.journal import events as e
 from breakglass.journal import store as store_module
+from breakglass.journal.state import Recorded
 from breakglass.journal.store import (
     FILE_NAME,
     LARGE,
@@ -332,3 +333,30 @@ def test_only_what_is_new_is_read_again(tmp_path: Path) -> None:
     assert second.last_hash == journal.last_hash != first.last_hash
     assert read_on(journal.path, second) == second
     journal.close()
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_of_what_is_large_the_garbage_collector_is_off_while_it_is_read_and_then_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, was_on: bool
+) -> None:
+    steps: list[str] = []
+    parse = store_module._parse  # pyright: ignore[reportPrivateUsage]
+
+    def noted(path: Path, number: int, line: bytes, previous: str) -> tuple[Recorded, str]:
+        steps.append("on" if gc.isenabled() else "off")
+        return parse(path, number, line, previous)
+
+    path = write_some(tmp_path)
+    monkeypatch.setattr(store_module, "_parse", noted)
+    monkeypatch.setattr(store_module, "LARGE", path.stat().st_size)
+    monkeypatch.setattr(gc, "collect", lambda: steps.append("collected"))
+    monkeypatch.setattr(gc, "freeze", lambda: steps.append("left out"))
+    (gc.enable if was_on else gc.disable)()
+    try:
+        read(path)
+        assert gc.isenabled() is was_on
+        monkeypatch.setattr(store_module, "LARGE", path.stat().st_size + 1)
+        read(path)
+    finally:
+        gc.enable()
+    assert steps == ["collected", *["off"] * 3, "left out", *["on" if was_on else "off"] * 3]

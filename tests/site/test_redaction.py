@@ -339,3 +339,9 @@ def test_a_registry_login_within_a_kubernetes_secret_is_kept_out(before: str, ar
     hidden = len(".dockerconfigjson: ") + len(twice) - len(head + tail)
     of_secret = len(base64.b64encode(base64.b64encode(b"correct horse battery")))
     assert hidden >= of_secret - 12, "all but the characters that the neighbours share in"
+
+
+@pytest.mark.parametrize("text", ["", "abc", "«redacted»", "a\n\udc80"])
+def test_without_any_secret_a_text_is_passed_on_whole_at_once(text: str) -> None:
+    assert Redactor().split(text) == (text, "")
+    assert Redaction(Redactor()).feed(text) == text
