@@ -10,13 +10,24 @@ import pytest
 from breakglass.engine import commands as c
 from breakglass.engine import prompts
 from breakglass.engine.prompts import JournalWriter
+from breakglass.engine.walk import Engine
 from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.journal.store import FILE_NAME, JournalUnwritableError, open_journal, read
 from breakglass.transport.base import Delivery
 from tests.engine.support import Answer, FarSide, confirm, fault, ok, refolded, resumed, session_of, walk
 from tests.engine.test_change_words import CHANGE
-from tests.engine.test_changes import ANSWERS, DELETE, EACH, OTHER, PURGE, THREE
+from tests.engine.test_changes import (
+    ANSWERS,
+    APPLIED,
+    APPLY,
+    DELETE,
+    DIFFERS,
+    EACH,
+    OTHER,
+    PURGE,
+    THREE,
+)
 from tests.engine.test_dry_run import ANSWERS as DRY_ANSWERS
 from tests.engine.test_dry_run import STEPS as DRY_STEPS
 from tests.engine.test_prompts import writer
@@ -32,6 +43,22 @@ def of_step(state: State, step: str) -> list[e.Event]:
     return [
         replace(each, output="", head="") if isinstance(each, e.ActionFinished) else each for each in found
     ]
+
+
+SCALE = "kubectl scale deployment/web --replicas=2"
+OF_THE_DEPLOYMENT = "kubectl get deployment web -o json"
+
+
+async def asked_about(engine: Engine) -> e.Asked:
+    """The question for the word of a change; nothing is sent."""
+    asked: list[e.Asked] = []
+
+    def look(question: e.Asked) -> c.Command:
+        asked.append(question)
+        return c.Stop("seen", "operator")
+
+    await walk(engine, look)
+    return asked[0]
 
 
 def need(which: str, that: str, value: object, message: str = "", now: object = None) -> e.NeedRead:
@@ -314,3 +341,39 @@ async def test_what_is_on_its_way_to_the_record_is_there_when_it_is_closed(
     assert last.done()
     noted = [each.event for each in read(tmp_path / FILE_NAME).records]
     assert noted[-2:] == [e.NoteAdded("a", "one", "operator"), e.NoteAdded("a", "two", "operator")]
+
+
+@pytest.mark.parametrize(
+    ("driver", "says"),
+    [("native", f"dry run accepted. What would differ:\n{DIFFERS.strip()}"), ("binary", "dry run accepted")],
+)
+async def test_only_where_the_driver_says_what_would_differ_that_is_shown(
+    tmp_path: Path, driver: str, says: str
+) -> None:
+    answers = {f"{APPLY} (dry run)": ok(DIFFERS), APPLY: ok("done"), "kubectl get": ok("{}")}
+    steps = APPLIED.replace("    manifest:", f"    driver: {driver}\n    manifest:")
+    engine, _ = session_of(tmp_path, steps, answers)
+    asked = await asked_about(engine)
+    assert asked.server_says == says
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ("delete pods -l app=web -n web", ["kubectl delete pods -l app=web -n web (dry run)"]),
+        ("exec web-1 -n web -- touch /tmp/x", ["kubectl get pods web-1 -o json -n web"]),
+        ("scale deployment/web --replicas=2", [OF_THE_DEPLOYMENT, f"{SCALE} (dry run)"]),
+    ],
+)
+async def test_before_the_question_the_one_object_is_looked_at_and_the_server_asked(
+    tmp_path: Path, line: str, sent: list[str]
+) -> None:
+    steps = (
+        f"- id: change\n  title: Change it\n  kubectl: {line}\n  impact: It changes.\n  confirm: {{type: web@test}}\n"
+        "  verify: {kubectl: get pods -n web -o json, until: 'true', within: 2s}\n"
+    )
+    engine, far = session_of(tmp_path, steps, {"kubectl": ok('{"kind": "Thing", "metadata": {}}')})
+    asked = await asked_about(engine)
+    assert far.commands == sent
+    assert asked.on == ("" if "-l" in line else "thing      uid ")
+    assert asked.server_says == ("" if "exec" in line else "dry run accepted")
