@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import TextIO, TypeAlias
 
 import pytest
 
@@ -15,11 +15,14 @@ from breakglass.cli.plain import NEEDS_A_PERSON, answer_confirmation, answer_que
 from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
 from breakglass.engine.opening import operator_name
+from breakglass.engine.session import Request
 from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
+from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import State, fold
 from tests.engine.support import ok, session_of
 from tests.journal.test_state import STARTED, recorded
+from tests.rehearsal.test_local import RUNBOOK, SCENARIO
 
 ASKED = e.Asked("purge", 1, "confirm", text="Delete it", command="delete web", where="main", risk="change")
 BY = operator_name()
@@ -315,3 +318,59 @@ async def test_a_signature_is_given_to_be_checked(tmp_path: Path) -> None:
     state = await walked(tmp_path, lines, answer)
     assert lines.said.startswith("  "), "why the signature does not count"
     assert state.ended == e.SessionEnded("stopped", "enough")
+
+
+# ---------------------------------------------------------------- a walk from its first line to its last
+@pytest.fixture
+def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
+    monkeypatch.setenv("BREAKGLASS_STATE", str(tmp_path / "state"))
+    runbook, scenario = tmp_path / "runbook.yaml", tmp_path / "sealed.yaml"
+    vouched = "    local: grep raft /etc/vault.hcl\n"
+    assert vouched in RUNBOOK
+    runbook.write_text(
+        RUNBOOK.replace(", grep]", "]").replace(vouched, "    local: [vault, monitor, now]\n    risk: read\n    because: It shows.\n")
+    )
+    scenario.write_text(SCENARIO.replace("match: vault monitor,", "match: vault monitor now,").replace(
+        "reply: {hang: true}", "reply: raft"))
+    return Request("rehearsal", runbook, scenario=scenario, pace="never")
+
+
+async def walk_with(request: Request, monkeypatch: pytest.MonkeyPatch, *answers: str) -> tuple[int, Terminal]:
+    lines = Terminal(*answers)
+
+    def terminal(out: TextIO) -> Terminal:
+        return lines
+
+    monkeypatch.setattr(plain, "TerminalInput", terminal)
+    async with asyncio.timeout(60):
+        return await plain.walk_plain(request), lines
+
+
+async def test_a_walk_says_what_it_is_first_and_ends_with_its_code(
+    rehearsed: Request, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, lines = await walk_with(rehearsed, monkeypatch, "k-1", "Y", "Y")
+    assert code == ExitCode.DONE
+    said = lines.said.splitlines()
+    assert said[0].split() == ["REHEARSAL", "rehearsal", "unseal"]
+    assert said[1].startswith("runbook: ")
+    assert said[2] == "  vouched for, not checked: 3 How is it stored?: READ (by the author's word: It shows.)"
+    assert "\n== CHANGE ==  REHEARSAL  rehearsal\n  WILL RUN  vault operator unseal k-1\n" in lines.said
+    assert [each for each in lines.did if each != "quiet"] == [
+        "The key",
+        "Type Y to go on (empty line: go back, nothing sent):",
+        "Type Y to go on (empty line: go back, nothing sent):",
+    ]
+    out = capsys.readouterr().out
+    ends = [line.split()[1] for line in out.splitlines() if line.endswith("  done")]
+    assert ends == ["key", "status", "config", "end"]
+    assert out.rstrip().endswith("code 0 (done)")
+
+
+async def test_a_walk_whose_input_ends_stops_and_has_sent_nothing(
+    rehearsed: Request, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, lines = await walk_with(rehearsed, monkeypatch, "k-1")
+    assert code != ExitCode.DONE
+    assert "nobody can be asked any more: the input has ended" in capsys.readouterr().out
+    assert not lines.answers
