@@ -1,6 +1,7 @@
 """A second person's word as an SSH signature, made and checked by the real ssh-keygen."""
 
 import asyncio
+import os
 import re
 import shutil
 import subprocess
@@ -12,8 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.engine import commands as c
+from breakglass.engine import signature as signature_module
 from breakglass.engine.prepare import Prepared
-from breakglass.engine.signature import BEGIN, END, NAMESPACE, WIDTH, digest_of, signers_problem, text_to_sign
+from breakglass.engine.signature import (
+    BEGIN,
+    END,
+    NAMESPACE,
+    WIDTH,
+    digest_of,
+    forms_of,
+    signers_problem,
+    text_to_sign,
+)
 from breakglass.engine.walk import Engine
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
@@ -320,6 +331,41 @@ async def test_without_ssh_keygen_the_change_is_refused_before_anybody_is_asked(
     assert "ssh-keygen is not installed here" in engine.state.steps["reset"].attempts[0].say
     assert not far.commands
     walking.cancel()
+
+
+async def test_an_ssh_keygen_that_nobody_waits_for_any_more_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = tmp_path / "number"
+    (tmp_path / "ssh-keygen").write_text(
+        f"#!/bin/sh\necho $$ > {number}.new\nmv {number}.new {number}\nexec sleep 600\n"
+    )
+    (tmp_path / "ssh-keygen").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    asked = asyncio.ensure_future(signature_module._ssh_keygen(("verify",), b""))  # pyright: ignore[reportPrivateUsage]
+    async with asyncio.timeout(60):
+        while not number.exists():  # noqa: ASYNC110  (another program writes it)
+            await asyncio.sleep(0.01)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(number.read_text()), 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "forms"),
+    [
+        ("bob", {"bob"}),
+        ("Bob@Example.com", {"bob@example.com", "bob"}),
+        ("@example.com", {"@example.com"}),
+        ("bob@a@b", {"bob@a@b", "bob"}),
+        ("", set[str]()),
+        (" ", set[str]()),
+    ],
+)
+def test_a_name_is_also_what_stands_before_its_domain(name: str, forms: set[str]) -> None:
+    assert forms_of(name) == forms
 
 
 @pytest.mark.parametrize(

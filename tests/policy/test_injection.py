@@ -108,6 +108,13 @@ CODE = [
     "mytool --exec {}",
     "mytool --exec={}",
     "mytool -e {}",
+    "mytool '-e x{}'",
+    "mytool -cfoo={}",
+    "mytool '-cx{}'",
+    "curl -Kx{} http://h",
+    "wget -e{} http://h",
+    "ip -b{}",
+    "env mytool sh -c 'ls {}'",
     "mytool -e{}",
     "mytool 'select {}'",
     "mytool 'a={},b'",
@@ -115,6 +122,13 @@ CODE = [
 ]
 
 DATA = [
+    "xargs rm -v -- {}",
+    "xargs -0 rm -v {}",
+    "nice tee a={}",
+    "nice -n 5 tee a={}",
+    "env tee a={}",
+    "mytool --name={}",
+    "mytool --cx={}",
     "sh -c 'ls -d \"$1\"' sh {}",
     "bash -eo pipefail -c 'ls -d \"$1\" | head -1' bash {}",
     "timeout 5 sh -c 'rm -rf \"$1\"' sh {}",

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from breakglass.policy.commands import judge_command, judge_kubectl, judge_shell
 from breakglass.policy.risk import Judgement, Knowledge, Risk
-from breakglass.policy.site_rules import ReadPattern, judge_verb
+from breakglass.policy.site_rules import FORCED_VERBS, ReadPattern, judge_verb
 
 OWN = (ReadPattern(("raidctl", "status", "*")), ReadPattern(("/opt/lab/check", "--verbose")))
 
@@ -96,3 +96,17 @@ def test_bare_verbs(verb: str, risk: Risk, knowledge: Knowledge) -> None:
 @pytest.mark.parametrize("verb", ["status", "stop", "start", "reset", "cycle", "forensics"])
 def test_the_verbs_are_programs_like_any_other_where_no_host_takes_only_them(verb: str) -> None:
     assert judge_command((verb,)).knowledge is Knowledge.UNKNOWN
+
+
+def test_each_verb_of_a_forced_command_counts_as_what_it_does() -> None:
+    found = {verb: judge_verb([verb]) for verb in FORCED_VERBS}
+    assert {verb: each.risk.word for verb, each in found.items()} == {
+        "status": "read",
+        "forensics": "read",
+        "start": "change",
+        "reset": "destructive",
+        "stop": "destructive",
+        "cycle": "destructive",
+    }
+    assert {each.knowledge for each in found.values() if each.risk is not Risk.READ} == {Knowledge.CHANGES}
+    assert judge_verb(["status", "now"]).knowledge is Knowledge.UNKNOWN
