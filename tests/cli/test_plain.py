@@ -16,10 +16,11 @@ from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
 from breakglass.engine.opening import operator_name
 from breakglass.engine.session import Request
+from breakglass.engine.walk import Engine
 from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
-from breakglass.journal.state import State, fold
+from breakglass.journal.state import Observer, State, fold
 from tests.engine.support import ok, session_of
 from tests.journal.test_state import STARTED, recorded
 from tests.rehearsal.test_local import RUNBOOK, SCENARIO
@@ -316,7 +317,7 @@ async def test_a_signature_is_given_to_be_checked(tmp_path: Path) -> None:
         return given.pop(0)
 
     state = await walked(tmp_path, lines, answer)
-    assert lines.said.startswith("  "), "why the signature does not count"
+    assert lines.said.startswith("  no signature is asked for now"), "it was given to be checked"
     assert state.ended == e.SessionEnded("stopped", "enough")
 
 
@@ -349,7 +350,14 @@ async def walk_with(request: Request, monkeypatch: pytest.MonkeyPatch, *answers:
 async def test_a_walk_says_what_it_is_first_and_ends_with_its_code(
     rehearsed: Request, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    told: list[e.Event] = []
+
+    def of_the_disk(engine: Engine) -> Observer:
+        return lambda recorded, _: told.append(recorded.event)
+
+    monkeypatch.setattr(plain, "telling_of_the_disk", of_the_disk)
     code, lines = await walk_with(rehearsed, monkeypatch, "k-1", "Y", "Y")
+    assert told, "a disk that does not answer would have been said"
     assert code == ExitCode.DONE
     said = lines.said.splitlines()
     assert said[0].split() == ["REHEARSAL", "rehearsal", "unseal"]

@@ -339,6 +339,7 @@ async def test_what_is_on_its_way_to_the_record_is_there_when_it_is_closed(
     may_go.set()
     await closing
     assert last.done()
+    open_journal(tmp_path).close()  # nobody holds it any more
     noted = [each.event for each in read(tmp_path / FILE_NAME).records]
     assert noted[-2:] == [e.NoteAdded("a", "one", "operator"), e.NoteAdded("a", "two", "operator")]
 

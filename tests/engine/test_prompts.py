@@ -87,6 +87,14 @@ async def test_a_question_takes_its_own_commands_and_no_others(tmp_path: Path, q
                 waiting.cancel()
 
 
+async def test_a_question_that_nobody_puts_now_takes_no_answer(tmp_path: Path) -> None:
+    async with writer(tmp_path) as made:
+        await made.record(e.Asked("a", 1, "continue", options={"continue": "go on"}))
+        for command in (c.Continue(BY), c.Skip("why", BY), c.Jump("a", "", BY), c.Retry(BY)):
+            with pytest.raises(CommandRefusedError, match="the walk is under way; pause it first"):
+                made.command(command)
+
+
 @pytest.mark.parametrize("question", ["decide", "continue", "acknowledge"])
 async def test_a_step_is_undone_only_where_that_is_offered(tmp_path: Path, question: e.Question) -> None:
     async with writer(tmp_path) as made:
