@@ -23,7 +23,9 @@ from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.journal.state import Recorded, State
 from breakglass.report.confirmation import what_and_where
+from breakglass.report.position import ahead_words, position_of
 from breakglass.runbook.assessed import vouched_steps
+from breakglass.runbook.ways import Ways
 from breakglass.transport.sanitize import visible_line
 
 Given: TypeAlias = c.Command | c.Sign
@@ -46,7 +48,14 @@ async def walk_plain(request: Request) -> int:
         lines.say(runbook_words(session))
         for words in vouched_steps(engine.runbook):
             lines.say(f"  vouched for, not checked: {words}")
-        answering = answer_questions(engine, lines, lambda asked: _answer(asked, engine.state, lines))
+        ways = Ways(engine.runbook.steps, engine.state.mode)
+
+        async def answer(asked: e.Asked) -> Given:
+            if asked.question in ("continue", "decide", "choose"):
+                lines.say(f"\n  {_position_words(engine, ways)}")
+            return await _answer(asked, engine.state, lines)
+
+        answering = answer_questions(engine, lines, answer)
         walking = asyncio.create_task(engine.run())
         try:
             with ending_on_signals(engine):
@@ -62,6 +71,13 @@ async def walk_plain(request: Request) -> int:
         code = code_of(session)
         tell_the_end(session, code)
         return code
+
+
+def _position_words(engine: Engine, ways: Ways) -> str:
+    """Where the walk is, and what lies ahead."""
+    position = position_of(engine.state, engine.runbook, ways)
+    ahead = ahead_words(position, engine.runbook)
+    return visible_line(f"{', '.join(position.words)}{f'. Ahead: {ahead}' if ahead else ''}")
 
 
 def answer_questions(
@@ -119,7 +135,7 @@ async def _answer(asked: e.Asked, state: State, lines: TerminalInput) -> Given:
         case "choose":
             return c.Answer(await _pick(asked, lines), by)
         case "continue" | "decide":
-            return await _decision(await _pick(asked, lines), lines, by)
+            return await _decision(await _pick(asked, lines), asked, lines, by)
 
 
 NEEDS_A_PERSON = (
@@ -202,8 +218,10 @@ async def _pick(asked: e.Asked, lines: TerminalInput) -> str:
         lines.say(f"  {wrong}")
 
 
-async def _decision(way: str, lines: TerminalInput, by: str) -> c.Command:
+async def _decision(way: str, asked: e.Asked, lines: TerminalInput, by: str) -> c.Command:
     match way:
+        case "suggested":
+            return c.Jump(asked.suggests, c.suggested_words(asked), by)
         case "continue":
             return c.Continue(by)
         case "retry":

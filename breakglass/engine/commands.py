@@ -4,6 +4,7 @@ these."""
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from breakglass.journal import events as e
 from breakglass.values import Json
 
 
@@ -116,6 +117,11 @@ class Hint:
 class HandOver:
     to: str
     by: str
+
+
+def suggested_words(asked: e.Asked) -> str:
+    """The reason on record of a jump to where the runbook suggests."""
+    return f"as the runbook suggests: {asked.text}".removesuffix(": ")
 
 
 Command: TypeAlias = (

@@ -23,7 +23,7 @@ from breakglass.engine.read import NOTHING_SEEN, ActionEnd, Reader, ResultValue
 from breakglass.engine.scope import Scopes, answer_value
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
-from breakglass.journal.state import Observer, State
+from breakglass.journal.state import Attempt, Observer, State
 from breakglass.policy.risk import Risk
 from breakglass.runbook.actions import AskAction, ChooseAction, ChooseOption, ManualAction
 from breakglass.runbook.assessed import assessed_on
@@ -426,10 +426,13 @@ class Engine:
     async def _decide(self, step: Step, say: str) -> NextStep:
         options = self._available_decisions()
         view = self.state.steps.get(step.id)
+        suggests = _suggested(step, view.last if view is not None else None)
+        if suggests:
+            options = {"suggested": f"go to: {self._steps[suggests].title}", **options}
         sent = view is not None and any(each.may_have_acted for each in view.attempts)
         if step.undo is not None and step.undo.step is not None and sent:
             options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
-        asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options)
+        asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options, suggests=suggests)
         return await self._decided(step, await self.writer.ask(asked))
 
     def _available_decisions(self) -> dict[str, str]:
@@ -500,6 +503,17 @@ def shows_it_again(state: State, step: str) -> bool:
     now, before = ([each.command for each in attempt.prepared] for attempt in attempts[:-3:-1])
     since = takewhile(lambda each: each.elapsed > attempts[-2].began, reversed(state.timeline))
     return now == before and not any(isinstance(each.event, e.Decided | e.Answered) for each in since)
+
+
+def _suggested(step: Step, attempt: Attempt | None) -> str:
+    """The step that the runbook offers after what did not hold in an attempt; empty where it names none."""
+    if attempt is None or attempt.state != "failed":
+        return ""
+    failing = next((each.that for each in attempt.judged if not each.holds), None)
+    if failing is not None:
+        return next((each.suggest for each in step.expect if each.that.source == failing), None) or ""
+    waited = step.wait is not None and attempt.last_poll is not None and not attempt.last_poll.holds
+    return (step.wait.suggest if step.wait is not None and waited else None) or ""
 
 
 def _goto(goto: str) -> NextStep:

@@ -161,6 +161,8 @@ class Asked:
     """Where every word after the first is an SSH signature: the text that is signed."""
     options: dict[str, str] = field(default_factory=dict[str, str])
     """Ways on: name to explanation."""
+    suggests: Name = ""
+    """The step that the runbook offers where one did not come out as expected."""
     value_type: Name = ""
     pattern: Name = ""
     secret: bool = False

@@ -115,6 +115,7 @@ class Expectation:
     that: Expression = key("The condition.")
     otherwise: Template | None = key("What to say when it does not hold.", default=None, named="else")
     means: Template | None = key("What it means when it holds, as one would say it.", default=None)
+    suggest: StepId | None = key("The step to offer where it does not hold.", default=None)
 
 
 _EXPECT: Shape[tuple[Expectation, ...]] = by_kind(
@@ -170,6 +171,7 @@ class Poll:
     within: Pause = key("How long to keep looking.")
     soak: Seconds = key("How long the signal must keep holding.", default=0.0)
     optional: bool = key("Go on where it did not hold in time; `result.fault` is timeout.", default=False)
+    suggest: StepId | None = key("The step to offer where it did not hold in time.", default=None)
 
 
 def _declared(*risks: Risk) -> Shape[Risk]:

@@ -64,6 +64,12 @@ def answer_decides(step: Step, mode: str) -> bool:
     return not asks and step.ends is None and len(set(_after_the_action(step, mode))) > 1
 
 
+def suggestions(step: Step) -> tuple[str, ...]:
+    """The steps that a step offers where something did not come out as expected."""
+    named = [each.suggest for each in step.expect] + [step.wait.suggest if step.wait is not None else None]
+    return tuple(dict.fromkeys(each for each in named if each is not None))
+
+
 @dataclass(frozen=True, slots=True)
 class Ahead:
     """What lies ahead: the steps that come next in any case, and where the last of them can lead. `forks` is
@@ -77,7 +83,6 @@ class Ahead:
 class Place:
     """Where a walk is. `steps` and `phases` count what was walked and the shortest way on to recovery."""
 
-    step: int
     steps: int
     phase: int
     phases: int
@@ -121,15 +126,13 @@ class Ways:
             step = nearer
         return tuple(way)
 
-    def place(self, taken: Sequence[str], current: str) -> Place:
-        """Where a walk is that took these steps and is at `current`."""
-        way = self.shortest(current)
-        walked = list(dict.fromkeys([*taken, current]))
+    def place(self, walked: Sequence[str], current: str, goes_on: str, *, ended: bool = False) -> Place:
+        """Where a walk is that took these steps, is at `current`, and goes on from `goes_on`."""
+        way = () if ended else self.shortest(goes_on)
         phases = list(dict.fromkeys(self._phase.get(step, "") for step in walked))
         ahead = [self._phase.get(step, "") for step in way if step not in walked]
         here = phases.index(self._phase.get(current, "")) + 1
-        every = dict.fromkeys([*phases, *ahead])
-        return Place(len(walked), len(walked) + len(ahead), here, len(every))
+        return Place(len(walked) + len(ahead), here, len(dict.fromkeys([*phases, *ahead])))
 
 
 def _towards(goals: Sequence[str], on: Mapping[str, Sequence[str]]) -> dict[str, str | None]:

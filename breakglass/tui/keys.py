@@ -168,6 +168,13 @@ ACTIONS: tuple[Action, ...] = (
         LOOKING,
         13,
     ),
+    Action(
+        "map",
+        ("m",),
+        "all steps",
+        "All steps of the runbook in place of the path taken and what lies ahead, and back.",
+        LOOKING,
+    ),
     Action("find", ("slash",), "find", "Search in the output.", LOOKING, 10),
     Action("next_match", ("n",), "next match", "Next match of the search.", ("watch",)),
     Action("previous_match", ("N",), "previous match", "Previous match of the search.", LOOKING),

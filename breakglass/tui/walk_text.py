@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.policy.risk import Risk
+from breakglass.report.position import Position
 from breakglass.runbook.library import origin_words
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
@@ -86,6 +87,7 @@ def header_chunks(
     now: datetime,
     fault: str = "",
     *,
+    position: Position | None = None,
     origin: str = "",
     terse: bool = False,
 ) -> list[str]:
@@ -95,11 +97,10 @@ def header_chunks(
     """
     counts = {"failed": state.failed, "unknown": state.unknown, "notes": len(state.notes)}
     start = began(state)
-    number = number_of(runbook, state.current)
     chunks = [
         site_words(state),
         plain(state.runbook),
-        f"step {number}/{len(runbook.steps)}" if number else f"{len(runbook.steps)} steps",
+        *(position.words if position is not None else [f"{len(runbook.steps)} steps"]),
         f"T+{clock((now - start).total_seconds())}" if start is not None else "T+00:00",
         f"{now:%H:%M:%S}Z",
         state_words(state),
@@ -215,7 +216,10 @@ def asking_words(asked: e.Asked, runbook: Runbook) -> str:
         case "accept":
             return plain(f"Enter  review what has changed: {asked.text}. Nothing sent.")
         case "decide":
-            return "r  rerun   J  jump   s  skip   S  stop and call   Enter  explain"
+            ways = "r  rerun   J  jump   s  skip   S  stop and call"
+            if not asked.suggests:
+                return f"{ways}   Enter  explain"
+            return f"Enter  suggested: {titled(runbook, asked.suggests)}   {ways}"
         case "continue":
             return plain(f"Enter  {asked.options.get('continue', 'go on')}   ({asked.text})")
         case "choose":

@@ -489,3 +489,39 @@ async def test_whoever_jumps_into_another_phase_is_not_asked_about_its_end(tmp_p
     state = await walk(engine, c.Jump("node", "I know", "operator"))
     assert len(events_of(state, e.Asked)) == 1
     assert far.commands[-1] == "ssh node1 uptime"
+
+
+SUGGESTS = """
+- id: ask
+  title: Ask the app
+  http: {get: app}
+  expect: [{that: result.status == 200, else: It is down., suggest: node}]
+- {id: host, title: Ask the host, ssh: {host: pve, run: [uptime]}}
+- {id: node, title: Ask the node, ssh: {host: node1, run: [uptime]}}
+"""
+
+
+async def test_a_failed_expectation_offers_the_step_that_it_suggests(tmp_path: Path) -> None:
+    engine, far = session_of(tmp_path, SUGGESTS, {"GET app": ok(status=503), "ssh": ok("up")})
+    seen: list[e.Asked] = []
+
+    def take(asked: e.Asked) -> c.Command:
+        seen.append(asked)
+        return c.Jump(asked.suggests, c.suggested_words(asked), "operator")
+
+    state = await walk(engine, take)
+    assert list(seen[0].options.items())[0] == ("suggested", "go to: Ask the node")
+    assert far.commands == ["GET app", "ssh node1 uptime"]
+    (decided,) = events_of(state, e.Decided)
+    assert decided == e.Decided("ask", "jump", "operator", "as the runbook suggests: It is down.", "node")
+
+
+async def test_a_wait_that_did_not_hold_offers_the_step_that_it_suggests(tmp_path: Path) -> None:
+    steps = SUGGESTS.replace(
+        "expect: [{that: result.status == 200, else: It is down., suggest: node}]",
+        "wait: {until: result.status == 200, within: 2s, suggest: host}",
+    )
+    engine, _ = session_of(tmp_path, steps, {"GET app": ok(status=503), "ssh": ok("up")})
+    state = await walk(engine, STOP)
+    (asked,) = events_of(state, e.Asked)
+    assert isinstance(asked, e.Asked) and asked.suggests == "host"

@@ -389,7 +389,7 @@ async def test_looking_at_another_step_decides_nothing(tmp_path: Path) -> None:
     session = failed_at_shm(tmp_path)
     app = staged(session)
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("k")
+        await pilot.press("m", "k")
         assert "Viewing step 1 Find the outpost pod" in await drawn(app, pilot)
         await pilot.press("r")
         assert not session.commands

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from breakglass.runbook.actions import ACTIONS, AskAction, ChooseAction, ManualAction, reaches_outside
 from breakglass.runbook.model import Runbook, TriageCheck
 from breakglass.runbook.steps import Step
-from breakglass.runbook.ways import DONE, ways_on
+from breakglass.runbook.ways import DONE, suggestions, ways_on
 from breakglass.yamlio.position import Position, Problem
 from breakglass.yamlio.shape import meant
 
@@ -22,6 +22,10 @@ class Flow:
         self.certain = not any({"id", "next", "choose", "ends"} & step.lost for step in steps)
         """Whether every way could be read."""
         self.ways = [tuple(self._ways(number)) for number in range(len(steps))]
+        self.suggested = [
+            tuple(self.index[each] for each in suggestions(step) if each in self.index) for step in steps
+        ]
+        """Ways that a person is offered, and that the walk does not take by itself."""
 
     def _ways(self, number: int) -> Iterator[int]:
         step = self.steps[number]
@@ -44,6 +48,8 @@ class Flow:
             seen.add(number)
             if through is None or through[number]:
                 waiting.extend(self.ways[number])
+            if through is None:
+                waiting.extend(self.suggested[number])
         return seen
 
 
@@ -85,6 +91,12 @@ def _targets(step: Step, flow: Flow) -> Iterator[Problem]:
         if goto != DONE and goto not in flow.index:
             hint = meant(goto, [*flow.index, DONE])
             yield Problem(position, f"goto {goto!r} leads nowhere{hint}")
+    for name in suggestions(step):
+        at = step.at("expect" if any(each.suggest == name for each in step.expect) else "wait")
+        if name not in flow.index:
+            yield Problem(at, f"suggest: there is no step {name!r}{meant(name, flow.index)}")
+        elif name == step.id:
+            yield Problem(at, "suggest: a step cannot suggest itself; a person can always rerun it")
     if step.undo is not None and step.undo.step is not None:
         if step.undo.step not in flow.index:
             yield Problem(

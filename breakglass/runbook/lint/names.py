@@ -223,7 +223,10 @@ def _captured_before(flow: Flow) -> list[frozenset[str]]:
         for name in _captures_of(step):
             mask |= 1 << bits.setdefault(name, len(bits))
         own.append(mask)
-    ways = [{*targets, number + 1} - {len(own)} for number, targets in enumerate(flow.ways)]
+    ways = [
+        {*targets, *flow.suggested[number], number + 1} - {len(own)}
+        for number, targets in enumerate(flow.ways)
+    ]
     before = [0] * len(own)
     waiting = dict.fromkeys(range(len(own)))
     while waiting:

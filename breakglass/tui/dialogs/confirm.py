@@ -35,11 +35,13 @@ from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
 from breakglass.errors import CommandRefusedError
 from breakglass.journal import events as e
 from breakglass.report.confirmation import QUIET
+from breakglass.report.position import position_of
+from breakglass.runbook.ways import Ways
 from breakglass.tui.base import cockpit
 from breakglass.tui.dialogs.confirm_lines import confirmation_lines, match_words
 from breakglass.tui.session_view import SessionView
 from breakglass.tui.theme import BANDS
-from breakglass.tui.walk_text import number_of, site_words
+from breakglass.tui.walk_text import site_words
 from breakglass.tui.widgets.text import flowed, folded, plain
 
 MOMENT = 0.3
@@ -136,12 +138,13 @@ class ConfirmDialog(ModalScreen[None], inherit_bindings=False):
             return
         look, state = cockpit(self).look, self._walk.state
         band = BANDS[state.mode]
-        number, total = number_of(self._walk.runbook, self.asked.step), len(self._walk.runbook.steps)
+        walk = self._walk
+        at = position_of(walk.state, walk.runbook, Ways(walk.runbook.steps, walk.state.mode)).words[0]
         chunks = [
             band.word,
             site_words(state),
             self.asked.risk.upper(),
-            f"step {number} of {total}",
+            at,
             plain(self.asked.text),
         ]
         banner = self.query_one("#confirm-band", Static)

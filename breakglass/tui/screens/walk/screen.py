@@ -181,6 +181,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
             "skip": self.action_skip,
             "stop": self.action_stop_and_call,
             "undo": self._put_back,
+            "suggested": lambda: self._take_suggestion(asked),
         }
 
         def chosen(name: str | None) -> None:
@@ -188,6 +189,9 @@ class WalkScreen(WalkView, inherit_bindings=False):
                 acts[name]()
 
         cockpit(self).push_screen(Choose("What next?", asked.text, asked.options), chosen)
+
+    def _take_suggestion(self, asked: e.Asked) -> None:
+        self._send(c.Jump(asked.suggests, c.suggested_words(asked), self._operator))
 
     def _put_back(self) -> None:
         self._send(c.Undo(self._operator))

@@ -20,6 +20,8 @@ from textual.widgets import Static
 from breakglass.journal.state import Attempt, Recorded, State, StepView
 from breakglass.report.ending import ending_of, status_message
 from breakglass.report.findings import findings
+from breakglass.report.position import Position, position_of
+from breakglass.runbook.ways import Ways
 from breakglass.tui.base import CockpitScreen, cockpit
 from breakglass.tui.keys import Action, actions_of, bindings
 from breakglass.tui.screens.walk.card import LABEL, Subject, card_lines, verdict_lines
@@ -94,6 +96,9 @@ class WalkView(CockpitScreen):
         self._full = False
         self._layout: Layout = "medium"
         self._third_column = False
+        self._ways: Ways | None = None
+        self._whole = False
+        """Whether all steps of the runbook are listed, and not those of this branch."""
         self._message = ""
         self._due = False
         self._step_at: dict[int, str] = {}
@@ -205,6 +210,7 @@ class WalkView(CockpitScreen):
             walk.site,
             self._now(),
             walk.journal_fault,
+            position=self.position,
             origin=self._origin,
             terse=terse,
         )
@@ -223,10 +229,12 @@ class WalkView(CockpitScreen):
     def _draw_steps(self) -> None:
         look, state = cockpit(self).look, self.walk.state
         if self._layout != "wide":
-            line = strip(self.walk.runbook, state, self.shown, self._width, look)
+            line = strip(self.walk.runbook, state, self.shown, self._width, look, self._listed)
             self.query_one("#strip", Static).update(line)
             return
-        rows, self._step_at, at = step_rows(self.walk.runbook, state, self.shown, STEPS_WIDTH - 2, look)
+        rows, self._step_at, at = step_rows(
+            self.walk.runbook, state, self.shown, STEPS_WIDTH - 2, look, self._listed
+        )
         self.query_one("#step-rows", Static).update(Text("\n").join(rows))
         column = self.query_one("#steps", VerticalScroll)
         column.scroll_to(y=max(at - column.size.height // 2, 0), animate=False)
@@ -314,6 +322,18 @@ class WalkView(CockpitScreen):
         return self._selected or self.walk.state.current or self.walk.runbook.steps[0].id
 
     @property
+    def position(self) -> Position:
+        """Where the walk is: the path taken, and what lies ahead."""
+        if self._ways is None:
+            self._ways = Ways(self.walk.runbook.steps, self.walk.state.mode)
+        return position_of(self.walk.state, self.walk.runbook, self._ways)
+
+    @property
+    def _listed(self) -> Position | None:
+        """The branch that is listed; None where all steps are."""
+        return None if self._whole else self.position
+
+    @property
     def elsewhere(self) -> bool:
         """Whether another step than the walk's own is in view."""
         return self._selected is not None and self._selected != self.walk.state.current
@@ -357,7 +377,10 @@ class WalkView(CockpitScreen):
         return self._output_in_front or (self._full and self.lower.content != "output")
 
     def _select(self, by: int) -> None:
-        steps = [step.id for step in self.walk.runbook.steps]
+        listed = self._listed
+        steps = [step.id for step in self.walk.runbook.steps] if listed is None else list(listed.listed)
+        if self.shown not in steps:
+            steps.append(self.shown)
         self.look_at(steps[min(max(steps.index(self.shown) + by, 0), len(steps) - 1)])
 
     def action_next_step(self) -> None:
@@ -386,6 +409,11 @@ class WalkView(CockpitScreen):
         else:
             self.to_the_walk()
             self.draw()
+
+    def action_map(self) -> None:
+        self._whole = not self._whole
+        listed = "all steps of the runbook" if self._whole else "the path taken and what lies ahead"
+        self.say(f"Listing {listed}")
 
     def action_page_down(self) -> None:
         self._page(1)
