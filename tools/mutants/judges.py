@@ -129,6 +129,7 @@ TARGETS = (
                 "tests.journal.test_events",
                 "tests.journal.test_store",
                 "tests.journal.test_folder_sync",
+                "tests.journal.test_sessions",
                 "tests.safety.test_tampering",
             ),
             *("tests.journal.test_state", "tests.engine.test_resume", "tests.engine.test_unknown_changes"),
