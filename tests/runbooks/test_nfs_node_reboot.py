@@ -60,6 +60,7 @@ SOMEWHERE_ELSE: Mapping[str, frozenset[str]] = {
                 "stopped",
                 "holder",
                 "holder-is",
+                "unlocked-still",
                 "kill",
             ),
             *("lock-left", "unlock", "off", "start", "cold-booted"),
@@ -380,6 +381,16 @@ def test_a_voter_that_counts_as_ready_and_does_not_answer_is_no_voter(
 ) -> None:
     results: Json = [{"item": f"vault-{n}", "exit": each} for n, each in enumerate(answers)]
     assert allowed("answers", None, results=results, voters_here=["vault-0"]) == may
+
+
+@pytest.mark.parametrize(
+    ("text", "may"),
+    [("memory: 512\nname: n3", True), ("lock: backup\nmemory: 512", False), ("", False)],
+)
+def test_a_machine_whose_stop_a_lock_refused_is_not_killed(text: str, may: bool) -> None:
+    """`qm stop` of a locked VM ends with 255 and does nothing, as one that hangs does."""
+    assert allowed("unlocked-still", {"text": text}, vmid=203) == may
+    assert "unlocked-still" in RUNBOOK.step("kill").needs
 
 
 TASKS: list[tuple[list[Json], bool]] = [
