@@ -3,6 +3,7 @@ and its guards against what they must tell apart."""
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -319,6 +320,37 @@ def test_a_machine_that_is_not_shown_to_be_the_node_is_left_alone(
 )
 def test_whatever_touches_the_machine_asks_first_whether_it_is_the_node(name: str) -> None:
     assert "machine-is" in RUNBOOK.step(name).needs
+
+
+@pytest.mark.parametrize("skew", [-3600, 0, 3600])
+@pytest.mark.parametrize(("minutes", "counts"), [(1, True), (14, True), (16, False), (50, False)])
+def test_how_old_a_failed_mount_is_says_the_clock_of_its_node(skew: int, minutes: int, counts: bool) -> None:
+    """The operator's clock, or another node's, may be off by any amount."""
+    now = datetime.now(UTC) + timedelta(seconds=skew)
+    event: Json = {
+        "source": {"host": "n3"},
+        "involvedObject": {"name": "web-0"},
+        "message": "mount.nfs: Connection timed out",
+        "lastTimestamp": (now - timedelta(minutes=minutes)).isoformat(),
+    }
+    ready: Json = {"type": "Ready", "status": "True", "lastHeartbeatTime": now.isoformat()}
+    node: Json = {"metadata": {"name": "n3"}, "status": {"conditions": [ready]}}
+    events: Json = {"json": {"items": [event]}}
+    nodes: Json = {"json": {"items": [node]}}
+    scope: dict[str, Json] = {"site": {"variables": {"nodes": [{"name": "n3"}]}}, "other_volumes": []}
+    reported = seen("events", events, **scope)["reported"]
+    known = seen("clocks", nodes, **scope, reported=reported)
+    assert known["failing_nodes"] == (["n3"] if counts else [])
+    scope |= {"results": [nodes, events], "known_sick": [], "inputs": {"node": "n1"}}
+    assert allowed("alone", None, **scope) == (not counts)
+
+
+def test_where_a_node_has_no_clock_all_of_its_failed_mounts_count() -> None:
+    reported: Json = [{"node": "n3", "message": "mount.nfs: timed out", "at": "2026-11-28T03:00:00Z"}]
+    node: Json = {"metadata": {"name": "n3"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+    site: Json = {"variables": {"nodes": [{"name": "n3"}]}}
+    known = seen("clocks", {"json": {"items": [node]}}, site=site, reported=reported)
+    assert known["failing_nodes"] == ["n3"]
 
 
 def pod(name: str, node: str, *, ready: bool, container: bool = False) -> Json:
