@@ -11,11 +11,13 @@ from collections.abc import Iterator
 
 from breakglass.runbook.assessed import vouched_words
 from breakglass.runbook.command_text import command_of
+from breakglass.runbook.expression import Scope
 from breakglass.runbook.library import find_runbook
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Expectation, Guard, Step
-from breakglass.runbook.template import meant
+from breakglass.runbook.template import meant, render_known
+from breakglass.values import Json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,40 +43,45 @@ def lines_of(runbook: Runbook) -> Iterator[str]:
         yield f"  symptom: {symptom}"
     for question in runbook.preflight:
         yield f"  before:  {question}"
-    phase = None
+    phase, scope = None, defaults_of(runbook)
     for number, step in enumerate(runbook.steps, start=1):
         if step.phase != phase:
             phase = step.phase
             yield f"\n{phase}" if phase else ""
-        yield from _step(number, step)
+        yield from _step(number, step, scope)
 
 
-def _step(number: int, step: Step) -> Iterator[str]:
+def defaults_of(runbook: Runbook) -> dict[str, Json]:
+    """What is known of the values before a walk: the defaults of the inputs."""
+    return {"inputs": {each.name: each.default for each in runbook.inputs if each.has_default}}
+
+
+def _step(number: int, step: Step, scope: Scope) -> Iterator[str]:
     yield f"{number:3}  {step.title}  [{step.id}, {step.risk.word}]"
     if step.why:
         yield f"       why     {step.why}"
     if step.when:
         yield f"       when    {step.when.source}"
-    command = command_of(step)
+    command = command_of(step, scope, quoted=True)
     if command:
         yield f"       run     {command}"
     for words in vouched_words(step):
         yield f"       risk    {words}"
     for expectation in step.expect:
-        yield f"       expect  {meant(expectation.means, expectation.that)}"
+        yield f"       expect  {meant(expectation.means, expectation.that, scope)}"
     if step.wait:
-        yield f"       wait    {meant(step.wait.means, step.wait.until)} within {step.wait.within:.0f} s"
+        yield f"       wait    {meant(step.wait.means, step.wait.until, scope)} within {step.wait.within:.0f} s"
     for need in step.needs:
         yield f"       needs   {need}, read again"
     for guard in step.guards:
-        yield f"       guard   {meant(guard.means, guard.that)}"
+        yield f"       guard   {meant(guard.means, guard.that, scope)}"
     if step.impact:
-        yield f"       breaks  {step.impact.source}"
+        yield f"       breaks  {render_known(step.impact, scope)}"
     if step.undo:
-        yield f"       undo    {step.undo.say.source}"
+        yield f"       undo    {render_known(step.undo.say, scope)}"
     if step.verify:
         verify = step.verify
-        yield f"       verify  {meant(verify.means, verify.until)} within {verify.within:.0f} s"
+        yield f"       verify  {meant(verify.means, verify.until, scope)} within {verify.within:.0f} s"
     for way in step.next:
         condition = f"when {way.when.source}: " if way.when else ""
         yield f"       next    {condition}{way.goto}"

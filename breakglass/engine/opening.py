@@ -109,6 +109,7 @@ async def _begun(request: Request, prompts: Prompts | None, stack: AsyncExitStac
             pid=os.getpid(),
             scenario=scenario.name if scenario is not None else "",
             incident_began=request.incident_began,
+            headless=request.pace == "never",
             site_digest=baseline.site_digest if baseline is not None else "",
         )
     )

@@ -51,6 +51,8 @@ class SessionStarted:
     counts."""
     site_digest: Name = ""
     """SHA-256 of the site's file and of where it leads; empty where no file is the site."""
+    headless: bool = False
+    """Walked by the program itself, as a scenario says, and by no person."""
 
 
 @dataclass(frozen=True, slots=True)

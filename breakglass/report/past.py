@@ -54,7 +54,7 @@ def _review_of(state: State, runbook: Runbook) -> tuple[Block, ...]:
 
 
 def best_run(state_root: Path, than: State, runbook: Runbook) -> Review | None:
-    """The best finished rehearsal of the same scenario, other than this one."""
+    """The best rehearsal of the same scenario, other than this one, that a person walked to its end."""
     best: Review | None = None
     for folder in all_sessions(state_root):
         if folder.name == than.session or f"-{than.runbook}-" not in folder.name:
@@ -63,7 +63,17 @@ def best_run(state_root: Path, than: State, runbook: Runbook) -> Review | None:
             earlier = fold(read(folder.path / FILE_NAME).records)
         except JournalError:
             continue
-        if earlier.scenario == than.scenario and earlier.ended is not None and earlier.mode == "rehearsal":
+        if earlier.scenario == than.scenario and earlier.mode == "rehearsal" and _walked_to_its_end(earlier):
             run = review(earlier, runbook)
             best = run if better(run, best) else best
     return best
+
+
+def _walked_to_its_end(state: State) -> bool:
+    """Whether a person walked it, did not give up, and the simulated world agrees where it says recovered."""
+    started = state.started.event if state.started is not None else None
+    headless = isinstance(started, e.SessionStarted) and started.headless
+    if state.ended is None or state.ended.result == "stopped" or headless:
+        return False
+    over = any(isinstance(each.event, e.Happened) and each.event.kind == "recovered" for each in state.happened)
+    return over or state.ended.result in ("not-this-incident", "escalate")

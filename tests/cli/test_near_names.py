@@ -53,3 +53,20 @@ def test_words_that_fit_nothing_are_said(state: Path, capsys: pytest.CaptureFixt
     assert main(["list", "xyzzy"]) == ExitCode.DONE
     said = capsys.readouterr()
     assert said.out == "" and "no runbook fits 'xyzzy'" in said.err
+
+
+def test_show_fills_in_the_defaults_of_inputs_and_quotes_what_a_shell_would_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runbook = tmp_path / "runbook.yaml"
+    runbook.write_text(
+        "runbook: example\ntitle: An example\nsummary: Something is wrong.\nseverity: sev3\n"
+        "uses: {clusters: [main], hosts: [pve]}\ninputs: {namespace: {default: web}, pod: {help: Which pod}}\n"
+        "steps:\n"
+        "  - {id: a, title: Read, kubectl: 'get pod ${{ inputs.pod }} -n ${{ inputs.namespace }} -o json'}\n"
+        "  - {id: b, title: Look, ssh: {host: pve, run: [cat, 'a b', '${{ inputs.pod }}']}}\n"
+    )
+    assert main(["show", str(runbook)]) == ExitCode.DONE
+    shown = capsys.readouterr().out
+    assert "kubectl get pod ${{ inputs.pod }} -n web -o json" in shown
+    assert "ssh pve -- cat 'a b' ${{ inputs.pod }}" in shown

@@ -64,7 +64,7 @@ LEAST: dict[str, dict[str, Json]] = {
 """Of each event its name and the fewest fields of which it was ever written."""
 
 ABSENT: dict[str, dict[str, Json]] = {
-    "session.started": {"scenario": "", "incident_began": "", "site_digest": ""},
+    "session.started": {"scenario": "", "incident_began": "", "site_digest": "", "headless": False},
     "session.ended": {"reason": ""},
     "action.prepared": {"item": 0, "items": 1, "because": ""},
     "need.read": {"before": {}, "message": "", "because": "", "means": ""},
@@ -84,6 +84,7 @@ ABSENT: dict[str, dict[str, Json]] = {
         "approvals": 1,
         "sign": "",
         "options": {},
+        "suggests": "",
         "value_type": "",
         "pattern": "",
         "secret": False,

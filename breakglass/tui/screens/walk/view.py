@@ -18,6 +18,7 @@ from textual.events import Click, Resize, ScreenResume
 from textual.widgets import Static
 
 from breakglass.journal.state import Attempt, Recorded, State, StepView
+from breakglass.report.paste import pasted
 from breakglass.report.ending import ending_of, status_message
 from breakglass.report.findings import findings
 from breakglass.report.position import Position, position_of
@@ -511,15 +512,21 @@ class WalkView(CockpitScreen):
     def action_copy(self) -> None:
         """Copy the command; or, when the lower pane is in front, what it shows."""
         attempt = self.shown_attempt
-        commands = dict.fromkeys(each.command for each in attempt.prepared) if attempt is not None else {}
+        commands = self._pasted(attempt) if attempt is not None else {}
         if commands and not self._scrolls_output() and self.lower.content == "output":
             cockpit(self).copy_to_clipboard("\n".join(commands))
-            self.say("command copied (OSC 52); o then y copies the output")
+            self.say("command copied as a shell takes it (OSC 52); o then y copies the output")
             return
         text, count, cut = self.lower.text(MOST_COPIED)
         cockpit(self).copy_to_clipboard(text)
         ending = f", cut at {MOST_COPIED:,} characters" if cut else ""
         self.say(f"copied {count:,} lines through OSC 52{ending}")
+
+    def _pasted(self, attempt: Attempt) -> dict[str, None]:
+        """The attempt's commands for a shell, each once."""
+        step = next((step for step in self.walk.runbook.steps if step.id == self.shown), None)
+        fed = getattr(step.action, "stdin", None) is not None if step is not None else False
+        return dict.fromkeys(pasted(each, stdin=fed) for each in attempt.prepared)
 
     def action_status(self) -> None:
         """Copy a message for the incident's channel."""
