@@ -274,7 +274,9 @@ class Engine:
             if new_phase and step.phase
             else f"continue: {step.title}"
         )
-        options = {"continue": onward, **self._available_decisions()}
+        here = self.state.current
+        back = self._ways_back(self._steps[here]) if here else {}
+        options = {"continue": onward, **self._available_decisions(), **back}
         asked = e.Asked(self.state.current, 0, "continue", text=text, options=options)
         command = await self.writer.ask(asked)
         if isinstance(command, c.Continue):
@@ -429,11 +431,17 @@ class Engine:
         suggests = _suggested(step, view.last if view is not None else None)
         if suggests:
             options = {"suggested": f"go to: {self._steps[suggests].title}", **options}
-        sent = view is not None and any(each.may_have_acted for each in view.attempts)
-        if step.undo is not None and step.undo.step is not None and sent:
-            options["undo"] = f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"
+        options |= self._ways_back(step)
         asked = e.Asked(step.id, self._attempts(step), "decide", text=say, options=options, suggests=suggests)
         return await self._decided(step, await self.writer.ask(asked))
+
+    def _ways_back(self, step: Step) -> dict[str, str]:
+        """How to put back what a step may have changed, where another step does it; that one asks again."""
+        view = self.state.steps.get(step.id)
+        sent = view is not None and any(each.may_have_acted for each in view.attempts)
+        if step.undo is None or step.undo.step is None or not sent:
+            return {}
+        return {"undo": f"put it back: {text_or_reason(step.undo.say, self._reader.scopes())}"}
 
     def _available_decisions(self) -> dict[str, str]:
         """What a person may decide; a rehearsal's world is not there any more to be resumed in."""

@@ -104,6 +104,14 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("jump", ("J",), "jump", "Jump to another step.", ("walk",), 6),
     Action(
+        "undo",
+        ("U",),
+        "undo",
+        "Go to the step that puts this change back. It asks for its own confirmation.",
+        ("walk",),
+        6,
+    ),
+    Action(
         "note",
         ("n",),
         "note",

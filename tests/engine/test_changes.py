@@ -398,6 +398,29 @@ async def test_the_way_back_is_offered_after_a_change_that_was_sent_and_failed(t
     assert state.steps["up"].status == "ok"
 
 
+async def test_a_change_that_came_about_can_be_put_back_at_the_next_stop_with_a_word_of_its_own(
+    tmp_path: Path,
+) -> None:
+    answers = {
+        "kubectl get pods": ok('{"items": [1, 2]}'),
+        "kubectl get deployment": ok('{"spec": {"replicas": 1}}'),
+        "kubectl scale": ok("scaled"),
+    }
+    later = "- {id: later, title: Look again, phase: Later, kubectl: get pods -n web -o json}\n- id: up\n"
+    engine, far = session_of(tmp_path, GUARDED.replace("- id: up\n", later), answers, pace="look")
+
+    def back(asked: e.Asked) -> c.Command:
+        assert (asked.question, asked.options["undo"]) == ("continue", "put it back: Scale it up again.")
+        return c.Undo("operator")
+
+    def decline(asked: e.Asked) -> c.Command:
+        assert (asked.question, asked.step) == ("confirm", "up")
+        return c.Decline("operator")
+
+    await walk(engine, confirm, back, decline)
+    assert "kubectl scale deployment/web -n web --replicas=2" not in far.commands
+
+
 EACH = """
 - id: pods
   title: List them

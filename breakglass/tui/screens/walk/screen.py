@@ -102,6 +102,8 @@ class WalkScreen(WalkView, inherit_bindings=False):
             hidden |= {"skip", "jump"}
         if question not in ("decide", "continue"):
             hidden.add("rerun")
+        if state.waiting is None or "undo" not in state.waiting.options:
+            hidden.add("undo")
         hidden |= {"pause"} if now in ("asking", "ended") else {"forward", "skip", "jump"}
         if now == "ended":
             hidden |= {"stop_and_call", "skip", "jump"}
@@ -180,7 +182,7 @@ class WalkScreen(WalkView, inherit_bindings=False):
             "jump": self.action_jump,
             "skip": self.action_skip,
             "stop": self.action_stop_and_call,
-            "undo": self._put_back,
+            "undo": self.action_undo,
             "suggested": lambda: self._take_suggestion(asked),
         }
 
@@ -193,8 +195,12 @@ class WalkScreen(WalkView, inherit_bindings=False):
     def _take_suggestion(self, asked: e.Asked) -> None:
         self._send(c.Jump(asked.suggests, c.suggested_words(asked), self._operator))
 
-    def _put_back(self) -> None:
-        self._send(c.Undo(self._operator))
+    def action_undo(self) -> None:
+        waiting = self.walk.state.waiting
+        if waiting is None or "undo" not in waiting.options:
+            self.say("Nothing to put back here")
+        elif self._at_the_walk():
+            self._send(c.Undo(self._operator))
 
     def _choose(
         self, title: str, words: str, ways: Mapping[str, str], made: Callable[[str], c.Command]
