@@ -29,10 +29,15 @@ from breakglass.importer.transcript import Command, Entry, Other, entries_of, in
 from breakglass.importer.units import Keys, Noted, Unit, Went
 from breakglass.importer.values import Values, escaped
 from breakglass.importer.write import DraftStep, draft_text
+from breakglass.policy.risk import Risk
 from breakglass.runbook.load import read_runbook
+from breakglass.yamlio.shape_base import LONGEST_TEXT
 
 LARGEST_PAGE = 192 * 1024
 """Characters. Nobody walks more at night; a longer page is several."""
+
+LONGEST = LONGEST_TEXT - 2_000
+"""Characters of one text of a draft."""
 
 MOST_STEPS = 600
 """Steps of one draft; what comes after is kept as text."""
@@ -90,6 +95,8 @@ class _Drafting:
         self._count = _Count()
         self._fresh = False
         """Whether the last step was made of the block just above."""
+        self._rest: list[str] = []
+        """What comes after as many steps as a draft has."""
         self._ran_in: dict[str, ShellPlace] = {}
         """Where each program has run so far, other than on the reader's own machine."""
         self._left = False
@@ -109,6 +116,11 @@ class _Drafting:
                 case CodeBlock():
                     self._code(part)
         self._flush()
+        for part in chunks("\n".join(self._rest)) if self._rest else ():
+            # Nobody has looked at what these lines do, so they count as the worst that they could be.
+            worst: Keys = {"risk": Risk.DESTRUCTIVE.word, "impact": "TODO: say what this breaks"}
+            last = self._steps[-1].end
+            self._append({"manual": part, **worst}, last, "The rest of the page: split it", "")
         if not self._steps:
             self._add({"manual": "TODO: say what to do. The page has no text."}, 1, "Begin")
         self._choose()
@@ -167,6 +179,10 @@ class _Drafting:
 
     def _command(self, command: Command) -> None:
         self._count.commands += 1
+        if len(self._steps) >= MOST_STEPS:
+            self._count.by_hand += 1
+            self._rest.append(escaped(command.text))
+            return
         place = ShellPlace("host", command.host) if command.host else self._place
         program = command.text.removeprefix("sudo ").split(maxsplit=1)[0]
         if not command.host and is_ones_own(command.text):
@@ -195,7 +211,7 @@ class _Drafting:
 
     def _unit(self, unit: Unit, command: Command, first: bool) -> bool:
         """Add the step of a unit. Whether a person runs it."""
-        keys = self._checker.accepted(unit) if len(self._steps) < MOST_STEPS else None
+        keys = self._checker.accepted(unit)
         introduced = [each.text for each in self._waiting if each.text.endswith(":")] if first else []
         why, title = self._why(command, first)
         self._add(keys or by_hand(unit), command.line, title or short(unit.text.split("\n")[0]), why, unit)
@@ -320,13 +336,29 @@ class _Drafting:
         unit: Unit | None = None,
         ways: tuple[WayOn, ...] = (),
     ) -> None:
-        if len(self._steps) > MOST_STEPS:
-            last = self._steps[-1].keys
-            last["manual"] = (
-                f"{last.get('manual', '')}\n{keys.get('manual') or (escaped(unit.text) if unit else '')}"
-            )
-            return
         title = " ".join(title.split()) or "Step"
+        if len(self._steps) >= MOST_STEPS:
+            self._rest.append(str(keys.get("manual", "")))
+            return
+        if len(why) > LONGEST:
+            for part in chunks(escaped(why)):
+                self._append({"manual": part}, line, title, "")
+            why = ""
+        *first, last = chunks(str(keys["manual"])) if "manual" in keys else [""]
+        for part in first:
+            self._append({**keys, "manual": part}, line, title, why)
+            why = ""
+        self._append({**keys, "manual": last} if "manual" in keys else keys, line, title, why, unit, ways)
+
+    def _append(
+        self,
+        keys: Keys,
+        line: int,
+        title: str,
+        why: str,
+        unit: Unit | None = None,
+        ways: tuple[WayOn, ...] = (),
+    ) -> None:
         whole: Keys = {"id": self._id(title), "title": title}
         if self._phase:
             whole["phase"] = self._phase
@@ -387,13 +419,15 @@ class _Drafting:
             for number in wrong:
                 self._by_hand(number)
         else:
+            worst: Keys = {"risk": Risk.DESTRUCTIVE.word, "impact": "TODO: say what this breaks"}
             self._steps = [
-                DraftStep(
-                    {"id": "page", "title": "The page", "manual": escaped(_printable(self._text)) or "TODO"},
-                    1,
-                )
+                DraftStep({"id": f"page-{number}", "title": "The page", "manual": part, **worst}, 1)
+                for number, part in enumerate(chunks(escaped(_printable(self._text)) or "TODO"), 1)
             ]
+            self._count.by_hand = self._count.commands
             text, _ = draft_text(self._top(name, title), self._steps, "")
+            if read_runbook(text, FILE)[0] is None:
+                raise PageError("no draft that loads can be made of this page. Split it, and try its parts")
         count = self._count
         return PageDraft(
             name,
@@ -427,6 +461,19 @@ class _Drafting:
         text = cast(str, step.keys.get("manual", step.keys.get("why", "")))
         step.keys = {**kept, "manual": escaped(_printable(text).replace("$${{", "${{")) or "TODO"}
         step.keys.pop("why", None)
+
+
+def chunks(text: str) -> list[str]:
+    """A text in parts that are each short enough for one value, cut between lines where that can be."""
+    parts = [""]
+    for line in text.split("\n"):
+        for at in range(0, max(len(line), 1), LONGEST):
+            piece = line[at : at + LONGEST]
+            if len(parts[-1]) + len(piece) + 1 > LONGEST and parts[-1]:
+                parts.append(piece)
+            else:
+                parts[-1] = f"{parts[-1]}\n{piece}" if parts[-1] else piece
+    return parts
 
 
 def _name_the_cluster(keys: Keys) -> None:

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from breakglass.importer.draft import draft_of
+from breakglass.policy.risk import Risk
 from breakglass.runbook.load import read_runbook
 from tests.importer.support import lost
 
@@ -46,3 +48,15 @@ def test_any_text_as_a_page_gives_a_draft_that_loads(page: str) -> None:
     runbook, problems = read_runbook(draft.text, Path("draft.yaml"))
     assert runbook is not None, [str(each) for each in problems if not each.warning]
     assert lost(page, draft.text) == []
+
+
+def test_a_text_that_is_too_long_for_one_value_is_cut_and_none_of_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breakglass.importer.draft.MOST_STEPS", 2)
+    prose = "\n".join(f"Line {number} of a very long text." for number in range(3000))
+    block = "\n".join(f"kubectl delete pod web-{number}" for number in range(5))
+    page = f"# Long\n\n{prose}\n\n```sh\n{block}\n```\n"
+    draft = draft_of(page, "page")
+    runbook, problems = read_runbook(draft.text, Path("draft.yaml"))
+    assert runbook is not None, [str(each) for each in problems if not each.warning]
+    assert lost(page, draft.text) == []
+    assert runbook.steps[-1].risk is Risk.DESTRUCTIVE
