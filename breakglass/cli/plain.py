@@ -25,6 +25,7 @@ from breakglass.journal.state import Recorded, State
 from breakglass.report.confirmation import what_and_where
 from breakglass.report.position import ahead_words, position_of
 from breakglass.runbook.assessed import vouched_steps
+from breakglass.runbook.model import Runbook
 from breakglass.runbook.ways import Ways
 from breakglass.transport.sanitize import visible_line
 
@@ -32,6 +33,10 @@ Given: TypeAlias = c.Command | c.Sign
 """What a person gives: a command, or a signature, which is checked first."""
 
 NEW_LINE = "\n"
+MOST_OUTPUT = 12
+LONGEST_LINE = 500
+"""Lines of an output that are said, and characters of each; the record has all."""
+
 UNDER_THE_VALUE = f"\n{'':12}"
 
 
@@ -42,6 +47,7 @@ async def walk_plain(request: Request) -> int:
         engine = session.engine
         for recorded in engine.state.timeline:
             tell(recorded, as_json=False)
+        engine.subscribe(lambda recorded, _: tell_step(recorded.event, engine.runbook, lines))
         engine.subscribe(lambda recorded, _: tell(recorded, as_json=False))
         engine.subscribe(telling_of_the_disk(engine))
         lines.say(f"{engine.state.mode.upper()}  {engine.site.name}  {engine.runbook.name}")
@@ -78,6 +84,32 @@ def _position_words(engine: Engine, ways: Ways) -> str:
     position = position_of(engine.state, engine.runbook, ways)
     ahead = ahead_words(position, engine.runbook)
     return visible_line(f"{', '.join(position.words)}{f'. Ahead: {ahead}' if ahead else ''}")
+
+
+def tell_step(event: e.Event, runbook: Runbook, lines: TerminalInput) -> None:
+    """What a step is and why, when the walk comes to it; what runs, and what comes back. Nothing of a later
+    step."""
+    match event:
+        case e.StepStarted():
+            number, step = next(
+                (each for each in enumerate(runbook.steps, start=1) if each[1].id == event.step), (0, None)
+            )
+            if step is not None:
+                again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+                lines.say(f"\n{number}  {visible_line(step.title)}  [{step.risk.word}{again}]")
+                if step.why:
+                    lines.say(f"  {'WHY':9} {visible_line(step.why)}")
+        case e.ActionPrepared():
+            lines.say(f"  {'RUN':9} {event.command.replace(NEW_LINE, UNDER_THE_VALUE)}")
+            lines.say(f"  {'AS':9} {visible_line(event.where)}")
+        case e.ActionFinished(head=head) if head:
+            shown = [visible_line(line) for line in head.split(NEW_LINE)[:MOST_OUTPUT]]
+            for at, line in enumerate(shown):
+                lines.say(f"  {'OUTPUT' if at == 0 else '':9} {line[:LONGEST_LINE]}")
+            if event.output_lines > len(shown):
+                lines.say(f"  {'':9} {len(shown)} of {event.output_lines} lines; all of them are on record")
+        case _:
+            pass
 
 
 def answer_questions(
@@ -207,7 +239,8 @@ async def _pick(asked: e.Asked, lines: TerminalInput) -> str:
     names = list(asked.options)
     lines.say(f"\n  {asked.text}")
     for number, name in enumerate(names, start=1):
-        lines.say(f"  {number}  {name}: {asked.options[name]}")
+        explained = asked.options[name].removeprefix(f"{name}: ")
+        lines.say(f"  {number}  {name}: {explained}")
     while True:
         typed = await lines.ask("  Number: ")
         if typed.isdigit() and 1 <= int(typed) <= len(names):

@@ -11,7 +11,7 @@ from typing import TextIO, TypeAlias
 import pytest
 
 from breakglass.cli import plain
-from breakglass.cli.plain import NEEDS_A_PERSON, answer_confirmation, answer_questions
+from breakglass.cli.plain import NEEDS_A_PERSON, answer_confirmation, answer_questions, tell_step
 from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
 from breakglass.engine.opening import operator_name
@@ -21,7 +21,8 @@ from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, State, fold
-from tests.engine.support import ok, session_of
+from breakglass.runbook.load import load_runbook
+from tests.engine.support import ok, session_of, write_runbook
 from tests.journal.test_state import STARTED, recorded
 from tests.rehearsal.test_local import RUNBOOK, SCENARIO
 
@@ -66,6 +67,29 @@ def state_of(*events: e.Event) -> State:
 
 
 AGREED = state_of(e.StepStarted("purge", 1), replace(ASKED, approvals=2), e.Confirmed("purge", 1, "bob", "Y"))
+
+
+# ---------------------------------------------------------------- the step that the walk is at
+def test_a_step_says_why_what_runs_and_what_comes_back(tmp_path: Path) -> None:
+    step = "- {id: pod, title: Find it, why: It may be gone., ssh: {host: pve, run: ls}}\n- {id: later, title: Later}\n"
+    runbook, lines = load_runbook(write_runbook(tmp_path, step)), Terminal()
+    for event in (
+        e.StepStarted("pod", 2),
+        e.ActionPrepared("pod", 2, "ssh", "ls -l", "ops@pve (10.0.0.1)", "read", 9.0),
+        e.ActionFinished("pod", 2, "succeeded", 0.1, output_lines=40, head="a\x1b[2J\n" + "b\n" * 30),
+        e.StepFinished("pod", 2, "ok"),
+    ):
+        tell_step(event, runbook, lines)
+    shown = lines.said.split("\n")
+    assert shown[1:5] == [
+        "1  Find it  [read, attempt 2]",
+        "  WHY       It may be gone.",
+        "  RUN       ls -l",
+        "  AS        ops@pve (10.0.0.1)",
+    ]
+    assert shown[5] == "  OUTPUT    a\\x1b[2J"
+    assert shown[-2] == "            12 of 40 lines; all of them are on record"
+    assert "Later" not in lines.said
 
 
 # ---------------------------------------------------------------- the word for a change
