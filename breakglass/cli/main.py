@@ -43,6 +43,7 @@ COMMANDS = {
     "site": "write a first site file, or explain how one gets in somewhere",
     "lint": "check runbooks, sites and scenarios",
     "import": "turn pages of Markdown into drafts of runbooks",
+    "test": "test runbooks: every scenario, every trap, every dry run, every command failing",
     "risk": "say what a command may do, and which word decides",
     "schema": "print the JSON Schema of a runbook, site or scenario",
     "help": "read the documentation, offline",

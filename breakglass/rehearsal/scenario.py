@@ -26,6 +26,8 @@ from breakglass.yamlio.shape import (
 
 Speed: TypeAlias = Annotated[float, number(0.1, 10_000)]
 
+DrySpeed: TypeAlias = Annotated[float, number(0.001, 10_000)]
+
 
 @record("jump")
 class _Jump:
@@ -55,6 +57,10 @@ class Walk:
         default_factory=dict[str, str],
     )
     speed: Speed | None = key("Of a headless walk: simulated seconds in a real one.", default=None)
+    dry_speed: DrySpeed | None = key(
+        "Of a tested dry run; without it the world nearly stands still, so that only clients change it.",
+        default=None,
+    )
     written: Written = derived(lambda given: given.written, default=NOT_WRITTEN, compare=False)
 
 

@@ -70,12 +70,13 @@ def folders() -> list[Path]:
 def all_runbooks() -> list[Found]:
     """Every runbook that can be found, by name. Where two have one name, both are there: none takes the
     other's place."""
-    found = [
-        Found(path.parent.name, path)
-        for folder in folders()
-        for path in sorted(folder.glob("*/runbook.yaml"))
-    ]
+    found = [each for folder in folders() for each in runbooks_in(folder)]
     return sorted(found, key=lambda each: each.name)
+
+
+def runbooks_in(folder: Path) -> list[Found]:
+    """Every runbook of one folder, by name."""
+    return [Found(path.parent.name, path) for path in sorted(folder.glob("*/runbook.yaml"))]
 
 
 def unique_runbooks() -> list[Found]:

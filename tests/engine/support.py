@@ -10,7 +10,6 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 from breakglass.engine import commands as c
-from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.engine.opening import typed_inputs
 from breakglass.engine.prompts import JournalWriter
@@ -22,6 +21,7 @@ from breakglass.journal.store import FILE_NAME, open_journal, read
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.shell_text import with_values
+from breakglass.testing.replay import TimelessClock as FastClock
 from breakglass.site.model import Cluster, Endpoint, Host, Site
 from breakglass.transport.base import (
     Delivery,
@@ -127,21 +127,6 @@ def command_of(request: Request) -> str:
 def shown_words(argv: Sequence[str]) -> str:
     """A command as a line, shell text with its values in their places."""
     return with_values(argv[2], argv[4:]) if tuple(argv[:2]) == ("sh", "-c") else shlex.join(argv)
-
-
-class FastClock(Clock):
-    """A clock whose waits cost nothing: sleeping moves it on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._passed = 0.0
-
-    def monotonic(self) -> float:
-        return self._passed
-
-    async def sleep(self, seconds: float) -> None:
-        self._passed += seconds
-        await asyncio.sleep(0)
 
 
 def write_runbook(folder: Path, steps: str, triage: str = "") -> Path:

@@ -21,7 +21,8 @@ from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.values import Json
 from tests.runbooks import support
-from tests.runbooks.support import Walked, walk_scenario
+from breakglass.testing.walks import Walked
+from tests.runbooks.support import walk_scenario
 from tests.support.docker_registry import PASSWORD, DockerRegistry
 from tests.support.registry_vm import Push, RegistryVm, rehearsals_with
 from tests.support.skopeo import can_pull

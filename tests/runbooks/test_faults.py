@@ -8,9 +8,9 @@ import pytest
 from breakglass.engine.clock import Clock
 from breakglass.engine.gateway import Gateway, Prompts
 from breakglass.policy.kubectl.parse import understood
+from breakglass.testing.failures import FAILURES, Failure
 from breakglass.transport.base import HttpRequest, KubectlRequest, Request, SshRequest
 from tests.rehearsal.support import running
-from tests.runbooks.faults import FAILURES, Failure
 
 WORLD = """\
 kubernetes:

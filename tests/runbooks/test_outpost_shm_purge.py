@@ -80,9 +80,9 @@ expect:
 is asked more than three times. Its world counts the questions."""
 
 
-@pytest.mark.parametrize("scenario", PATHS)
+@pytest.mark.parametrize("scenario", sorted(PATHS.keys() - BAD_INPUT.keys()))
 async def test_the_right_walk_comes_to_what_the_scenario_expects(scenario: str, tmp_path: Path) -> None:
-    check_right_walk(await walk_scenario(NAME, scenario, tmp_path), load_scenario(PATHS[scenario]))
+    check_right_walk(await walk_scenario(NAME, scenario, tmp_path))
 
 
 @pytest.mark.parametrize(("scenario", "name"), [*traps_of(NAME)])
@@ -121,7 +121,7 @@ async def test_one_client_that_gets_through_does_not_end_the_walk_as_healthy(tmp
     scenario.write_text(FAILS_NOW_AND_THEN)
     folder = tmp_path / "walk"
     folder.mkdir()
-    check_right_walk(await walk_scenario(NAME, scenario, folder), load_scenario(scenario))
+    check_right_walk(await walk_scenario(NAME, scenario, folder))
 
 
 async def test_the_larger_size_changes_nothing_else_of_the_configuration(tmp_path: Path) -> None:

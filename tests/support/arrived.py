@@ -22,6 +22,7 @@ from breakglass.policy.risk import Risk
 from breakglass.policy.site_rules import judge_verb
 from breakglass.rehearsal.endpoints import SimulatedEndpoint
 from breakglass.rehearsal.hosts import SimulatedHost
+from breakglass.rehearsal.spec.machines import HostSpec
 from breakglass.runbook.actions import KubectlAction, SshAction
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.shell_text import with_values
@@ -55,10 +56,10 @@ class Arrived:
     http: list[str] = field(default_factory=list[str])
     """Method, endpoint and target."""
 
-    def changes(self, hosts: Mapping[str, Host], runbook: Runbook) -> list[str]:
+    def changes(self, hosts: Mapping[str, Host | HostSpec], runbook: Runbook) -> list[str]:
         """Every request that is neither a read nor a server-side dry run, as text.
 
-        hosts: the site's. runbook: says of some commands, with its reason, that they read.
+        hosts: the site's, or the scenario's. runbook: says of some commands, with its reason, that they read.
         """
         said = said_to_read(runbook)
         sent = [str(each) for each in self.api if not is_harmless(each, said)]
