@@ -8,6 +8,7 @@ examples:
 
 import json
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,12 +86,25 @@ def _check(path: Path, cache: CheckCache) -> list[Problem]:
         return read_site(text, path)[1]
     if "scenario" in keys:
         return _check_scenario(path, reading, cache).problems
+    from breakglass.probe import PROBES
+    from breakglass.runbook.lint.safety import unguarded_problems
     from breakglass.runbook.load import read_runbook
 
-    runbook, problems = read_runbook(text, path, read=reading, tree=tree)
+    runbook, problems = read_runbook(text, path, probes=PROBES, read=reading, tree=tree)
+    if runbook is not None:
+        problems += _folder_problems(runbook)
+        problems += [problem for step in runbook.steps for problem in unguarded_problems(step)]
     checked = Checked(problems, Head.of(runbook) if runbook is not None else None)
     cache.keep(reading, checked)
     return checked.problems
+
+
+def _folder_problems(runbook: "Runbook") -> Iterator[Problem]:
+    """A folder that is called otherwise than the runbook in it: commands go by the folder, records by the name."""
+    folder = runbook.path.absolute().parent.name
+    if runbook.path.name == "runbook.yaml" and folder != runbook.name:
+        message = f"`runbook: {runbook.name}` is in folder {folder!r}, by which commands find it; give both one name"
+        yield Problem(runbook.written.at("runbook"), message)
 
 
 def _check_scenario(path: Path, reading: FileReader, cache: CheckCache) -> Checked:
@@ -98,6 +112,7 @@ def _check_scenario(path: Path, reading: FileReader, cache: CheckCache) -> Check
     wrong with it is said of itself."""
     from breakglass.rehearsal.load import load_scenario
     from breakglass.rehearsal.names import name_problems
+    from breakglass.runbook.lint.todo import todo_problems
 
     scenario = load_scenario(path, read=reading)
     beside = runbook_beside(path)
@@ -108,7 +123,7 @@ def _check_scenario(path: Path, reading: FileReader, cache: CheckCache) -> Check
     if runbook is None:
         message = "the runbook has errors, so the names here are not checked"
         return Checked([Problem(scenario.written.at("runbook"), message, warning=True)])
-    checked = Checked(name_problems(scenario, runbook))
+    checked = Checked([*name_problems(scenario, runbook), *todo_problems(scenario.written)])
     if beside is not None:  # where else it may be found, does not follow from the texts
         reading.texts.update({each: text for each, text in texts.items() if each not in reading.texts})
         cache.keep(reading, checked)

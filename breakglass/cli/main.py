@@ -42,6 +42,7 @@ COMMANDS = {
     "verify": "check that a session's journal is complete and untampered",
     "site": "write a first site file, or explain how one gets in somewhere",
     "lint": "check runbooks, sites and scenarios",
+    "new": "begin a runbook: a folder with a runbook, scenarios and a line of test",
     "import": "turn pages of Markdown into drafts of runbooks",
     "test": "test runbooks: every scenario, every trap, every dry run, every command failing",
     "risk": "say what a command may do, and which word decides",
@@ -127,6 +128,8 @@ def _run(words: "Sequence[str]") -> int:
             return _no_command(name)
         arguments = program(*{name} & COMMANDS.keys()).parse_args(words)
         run: Callable[[Namespace], int] | None = getattr(arguments, "run", None)
+        if "BREAKGLASS_RUNBOOKS" in os.environ:
+            _say_missing_folders()
         if run is not None:
             return run(arguments)
     from breakglass.cli.cockpit import open_library
@@ -141,6 +144,13 @@ def _no_command(name: str) -> int:
     meant = f"; did you mean `breakglass {near[0]}`?" if near else "; `breakglass --help` lists them"
     print(f"no command is called {name!r}{meant}", file=sys.stderr)
     return _code("USAGE")
+
+
+def _say_missing_folders() -> None:
+    from breakglass.runbook.library import missing_folders
+
+    for folder in missing_folders():
+        print(f"BREAKGLASS_RUNBOOKS: there is no folder {folder}; its runbooks are missing here", file=sys.stderr)
 
 
 def program(*loaded: str) -> "ArgumentParser":

@@ -17,6 +17,8 @@ from breakglass.engine.clock import Clock
 from breakglass.engine.scope import result_value
 from breakglass.errors import PreparationError
 from breakglass.network_guard import only_to
+from breakglass.policy.kubectl.changes import Delete, Drain
+from breakglass.policy.kubectl.operations import RolloutStatus, Wait
 from breakglass.runbook.actions import Action, LocalAction
 from breakglass.runbook.expression import Expression
 from breakglass.runbook.faults import OUTPUT_LIMIT
@@ -166,7 +168,7 @@ class Gateway:
                 recorder(stream, data)
 
         try:
-            result = await self._answer(request, sink, limit)
+            result = await self._answer(at_speed(request, self._clock), sink, limit)
         except asyncio.CancelledError:
             recorder.discard()
             raise
@@ -307,6 +309,16 @@ class Probes:
 
     async def close(self) -> None:
         return None
+
+
+def at_speed(request: Request, clock: Clock) -> Request:
+    """A request whose own `--timeout`, as that of `drain` or `wait`, runs as fast as the walk. In life it stays."""
+    operation = request.command.operation if isinstance(request, KubectlRequest) else None
+    if clock.speed <= 1 or not isinstance(operation, Drain | Delete | RolloutStatus | Wait):
+        return request
+    assert isinstance(request, KubectlRequest)
+    timed = replace(operation, timeout=clock.deadline(operation.timeout)) if operation.timeout > 0 else operation
+    return replace(request, command=replace(request.command, operation=timed))
 
 
 def secret_names(action: object) -> frozenset[str]:

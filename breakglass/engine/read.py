@@ -238,15 +238,25 @@ class Reader:
             soak=wait.soak,
             assessed=step.assessed,
         )
-        polled = await self.poll(step, attempt, verification, scope)
+        polled = await self.poll(step, attempt, verification, scope, once=self._nothing_was_sent)
         look = polled.look
         if wait.optional and polled.end in ("not-held", "not-seen"):
             late: dict[str, Json] = {"fault": "timeout", "message": polled.message}
             return ActionEnd(ResultValue({**look.value, **late}, {**look.shown, **late}))
         return ActionEnd(look, fault=polled.message)
 
-    async def poll(self, step: Step, attempt: int, verification: Verification, scope: Scopes) -> PollOutcome:
-        """Look at a signal until it holds, and through its soak. The operator may cancel it at any time."""
+    @property
+    def _nothing_was_sent(self) -> bool:
+        """Whether this is a dry run past a change: what that would bring about never comes, however long one
+        waits for it."""
+        state = self._writer.state
+        return state.mode == "dry-run" and any(view.status == "shown" for view in state.steps.values())
+
+    async def poll(
+        self, step: Step, attempt: int, verification: Verification, scope: Scopes, *, once: bool = False
+    ) -> PollOutcome:
+        """Look at a signal until it holds, and through its soak, or `once`. The operator may cancel it at any
+        time."""
         started = self._clock.monotonic()
         held_since: float | None = None
         said: tuple[bool, str, float] | None = None
@@ -282,7 +292,7 @@ class Reader:
                         soak=verification.soak,
                     )
                 )
-            if signal.holds and held >= verification.soak:
+            if signal.holds and (once or held >= verification.soak):
                 return PollOutcome("held", look)
             given_up = look.value.get("fault") == "cancelled" or self._writer.stop_wanted is not None
             if not given_up and not signal.holds:
@@ -290,6 +300,9 @@ class Reader:
                 if held_since is not None:
                     why = f" ({signal.message})" if signal.message else ""
                     return PollOutcome(end, look, f"OK for {held:.0f} s, then failed again{why}")
+                if once:
+                    why = f": {signal.message}" if signal.message else ""
+                    return PollOutcome(end, look, f"not OK, and a dry run does not wait for it{why}")
                 if elapsed >= verification.within and self._clock.has_had(
                     looks * verification.every, verification.within
                 ):

@@ -37,6 +37,7 @@ _TOKEN = re.compile(
 """A string that is not closed is one all the same, so that its end is sought once."""
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _ERROR_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
+SYNTAX = "Syntax error: "
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 
 
@@ -65,7 +66,10 @@ def check(expression: Expression, names: Collection[str]) -> list[Problem]:
     try:
         _program(expression.source, frozenset(names) & used)
     except RuntimeError as error:
-        return [_problem(expression, *fault, names) for fault in _faults(str(error))]
+        faults = [*_faults(str(error))]
+        # What a parser says after its first mistake is about its own confusion.
+        told = faults[:1] if faults[0][2].startswith(SYNTAX) else faults
+        return [_problem(expression, *fault, names) for fault in told]
     return []
 
 
@@ -242,12 +246,39 @@ def _problem(expression: Expression, line: int, column: int, message: str, known
         start.file, start.line + line - 1, start.column + column - 1 if line == 1 else max(column, 1)
     )
     undeclared = _UNDECLARED.search(message)
+    if message.startswith(SYNTAX):
+        return Problem(place, _syntax_words(expression.source, line, column, message))
     if undeclared is None:
         return Problem(place, f"expression {expression.source!r}: {message}")
     name = undeclared[1]
     near = get_close_matches(name, list(known), n=1)
     meant = f"; did you mean {near[0]!r}?" if near else ""
     return Problem(place, f"nothing before this step gives {name!r} a value{meant}")
+
+
+def _syntax_words(source: str, line: int, column: int, message: str) -> str:
+    """A syntax error in plain words, with a caret in the expression where it is."""
+    text = source.splitlines()[line - 1] if line <= len(source.splitlines()) else source
+    marked = f"{text[: column - 1]}^{text[column - 1 :]}"
+    said = message.removeprefix(SYNTAX)
+    found = re.match(r"(missing|mismatched input|extraneous input|token recognition error at:) '(.*?)'(?=$| )", said)
+    kind, what = (found[1], found[2]) if found is not None else ("", "")
+    instead = {"and": "&&", "or": "||", "not": "!", "=": "==", "is": "=="}
+    if kind == "missing":
+        words = f"{what!r} is missing"
+    elif what == "<EOF>":
+        words = "the expression ends too early"
+    elif kind.startswith("token") and what[:1] in ("'", '"'):
+        words = "a text begins here and does not end"
+    elif source.split(" ")[0] == "not":
+        words = "CEL says `!` for 'not'"
+    elif what.strip() in instead:
+        words = f"CEL says `{instead[what.strip()]}` for {what.strip()!r}"
+    elif what:
+        words = f"{what.strip()!r} cannot stand here"
+    else:
+        words = "something cannot stand here"
+    return f"{words}: {marked}"
 
 
 def _why_not(expression: Expression, text: str, scope: Scope) -> str:

@@ -40,8 +40,7 @@ def origin_of(path: Path) -> str:
     folder = path.parent.parent if path.name == "runbook.yaml" else path.parent
     if folder.resolve() == _shipped().resolve():
         return "shipped"
-    named = os.environ.get("BREAKGLASS_RUNBOOKS")
-    from_variable = named is not None and folder.resolve() == Path(named).resolve()
+    from_variable = folder.resolve() in [each.resolve() for each in named_folders()]
     return f"BREAKGLASS_RUNBOOKS: {folder}" if from_variable else str(folder)
 
 
@@ -55,11 +54,20 @@ def _shipped() -> Path:
     return SHIPPED if SHIPPED.is_dir() else BESIDE_THE_SOURCE
 
 
+def named_folders() -> list[Path]:
+    """The folders in `BREAKGLASS_RUNBOOKS`, with `:` between them as in PATH."""
+    named = os.environ.get("BREAKGLASS_RUNBOOKS", "").split(os.pathsep)
+    return [Path(each).expanduser() for each in named if each]
+
+
+def missing_folders() -> list[Path]:
+    """Folders that `BREAKGLASS_RUNBOOKS` names and that are not there."""
+    return [each for each in named_folders() if not each.is_dir()]
+
+
 def folders() -> list[Path]:
-    """The folders that are searched: `BREAKGLASS_RUNBOOKS`, `./runbooks`, the shipped."""
-    named = os.environ.get("BREAKGLASS_RUNBOOKS")
-    places = [Path(named)] if named else []
-    places += [Path("runbooks"), _shipped()]
+    """The folders that are searched: those of `BREAKGLASS_RUNBOOKS`, `./runbooks`, the shipped."""
+    places = [*named_folders(), Path("runbooks"), _shipped()]
     seen: dict[Path, Path] = {}
     for place in places:
         if place.is_dir():

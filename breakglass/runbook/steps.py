@@ -118,9 +118,11 @@ class Expectation:
     suggest: StepId | None = key("The step to offer where it does not hold.", default=None)
 
 
+_ONE_EXPECTATION = made(shape_of(Expectation), lambda expectation: (expectation,))
 _EXPECT: Shape[tuple[Expectation, ...]] = by_kind(
-    "an expression, or a list of expectations",
-    scalar=made(shape_of(Expectation), lambda expectation: (expectation,)),
+    "an expectation, or a list of expectations",
+    scalar=_ONE_EXPECTATION,
+    mapping=_ONE_EXPECTATION,
     sequence=list_of(shape_of(Expectation)),
 )
 
@@ -144,9 +146,11 @@ class Next:
     position: Position = derived(lambda given: given.at("goto"))
 
 
+_ONE_WAY = made(shape_of(Next), lambda following: (following,))
 _NEXT: Shape[tuple[Next, ...]] = by_kind(
-    "a step's id, or a list of ways on",
-    scalar=made(shape_of(Next), lambda following: (following,)),
+    "a step's id, a way on, or a list of ways on",
+    scalar=_ONE_WAY,
+    mapping=_ONE_WAY,
     sequence=list_of(shape_of(Next)),
 )
 

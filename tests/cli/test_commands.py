@@ -205,6 +205,48 @@ def test_lint_of_a_scenario_looks_at_the_names_of_the_runbook_beside_it(
     assert main(["lint", str(folder)]) == ExitCode.DONE
 
 
+DESTRUCTIVE = """\
+  - id: off
+    title: Switch it off
+    kubectl: scale deployment app -n web --replicas=0
+    impact: It is gone.
+    confirm: {type: web/app}
+    verify: {kubectl: get pods -n web -o json, until: size(result.json.items) == 0, within: 5s}
+    unknown: Look.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (MANUAL.replace("by-hand", "by-foot"), "1:10: `runbook: by-foot` is in folder 'by-hand'"),
+        (f"{MANUAL}  - {{id: look, title: Look, probe: nosuch}}\n", "there is no probe 'nosuch'"),
+        (f"uses: {{clusters: [main]}}\n{MANUAL}{DESTRUCTIVE}", "warning: step off: a destructive step says what is"),
+    ],
+)
+def test_lint_tells_what_the_runbook_alone_does_not_show(
+    text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "by-hand").mkdir()
+    (tmp_path / "by-hand" / "runbook.yaml").write_text(text)
+    assert main(["lint", "--strict", str(tmp_path / "by-hand")]) == ExitCode.USAGE
+    assert words in capsys.readouterr().out
+
+
+def test_several_folders_of_runbooks_are_searched_and_one_that_is_missing_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / f"by-{name}").mkdir(parents=True)
+        (tmp_path / name / f"by-{name}" / "runbook.yaml").write_text(MANUAL.replace("by-hand", f"by-{name}"))
+    folders = ":".join(str(tmp_path / name) for name in ("one", "none", "two"))
+    monkeypatch.setenv("BREAKGLASS_RUNBOOKS", folders)
+    assert main(["list"]) == ExitCode.DONE
+    said = capsys.readouterr()
+    assert "by-one" in said.out and "by-two" in said.out
+    assert f"there is no folder {tmp_path / 'none'}" in said.err
+
+
 def test_events_are_json_lines_where_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rehearse", "outpost-shm-purge", "healthy-outpost", "--json"]) == ExitCode.DONE
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

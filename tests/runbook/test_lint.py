@@ -66,8 +66,8 @@ def test_the_problems_of_a_runbook_are_those_of_its_file():
     ("lines", "messages"),
     [
         (["when: §stat == 200"], ["nothing before this step gives 'stat' a value; did you mean 'status'?"]),
-        (["when: status §= = 200"], ["expression"]),
-        (["when: status ==§"], ["expression"]),
+        (["when: status §= = 200"], ["CEL says `==` for '=': status ^= = 200"]),
+        (["when: status ==§"], ["the expression ends too early: status ==^"]),
         (["when: §nosuch(status)"], ["there is no function 'nosuch'"]),
         (["when: string(status).§dff() == 1"], ["there is no function 'dff'"]),
         (["when: §result.status == 200"], ["'result' has no value here; only `capture`"]),
@@ -251,7 +251,7 @@ def test_what_a_goto_an_undo_a_need_or_triage_names_is_led_to():
 
 
 def test_unreachable_steps_are_not_told_where_a_way_could_not_be_read():
-    check("- {id: a, title: x, next: §{}}\n- {id: b, title: x}\n", "a step's id, or a list")
+    check("- {id: a, title: x, next: §{}}\n- {id: b, title: x}\n", "a way on needs 'goto'")
 
 
 def test_a_circle_without_a_person_is_a_warning_where_it_goes_back():
@@ -732,3 +732,19 @@ def test_a_verdict_that_says_nothing_to_people_is_a_warning() -> None:
     assert [each.message for each in problems if "triage" in each.message] == [
         f"triage app: confirmed says nothing to people; {WORDS}"
     ]
+
+
+def test_one_way_and_one_expectation_need_no_list():
+    steps = """\
+    - id: again
+      title: Look again
+      http: {get: app}
+      expect: {that: result.status == 200, means: It is up.}
+      next: {goto: done, when: result.status == 200}
+    """
+    expect_at_marks(with_steps(steps))
+
+
+def test_a_path_begins_with_a_slash():
+    expect_at_marks(with_steps("- {id: a, title: x, http: {get: app, path: §health}}\n"), "a path begins with /")
+    expect_at_marks(with_steps("- {id: a, title: x, http: {get: app, path: '/${{ status }}'}}\n"))

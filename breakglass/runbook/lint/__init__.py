@@ -33,5 +33,5 @@ def lint(runbook: Runbook, *, probes: KnownProbes | None = None) -> list[Problem
     if not {"uses", "steps"} & runbook.written.lost:
         problems += uses_problems(runbook)
     problems += style_problems(runbook)
-    problems += todo_problems(runbook)
+    problems += todo_problems(runbook.written)
     return sorted(set(problems))

@@ -97,6 +97,17 @@ def _missing(step: Step, key: str, message: str) -> Iterator[Problem]:
         yield Problem(step.position, f"step {step.id}: {message}")
 
 
+def unguarded_problems(step: Step) -> Iterator[Problem]:
+    """A destructive step that looks at nothing again before it acts, and cannot be put back."""
+    careful = step.needs or step.guards or step.pin or step.undo
+    if step.risk is Risk.DESTRUCTIVE and reaches_outside(step.action) and not careful and not step.lost:
+        message = (
+            "a destructive step says what is read again just before it (`needs`, `guards` or `pin`),"
+            " or how to put it back (`undo`)"
+        )
+        yield Problem(step.position, f"step {step.id}: {message}", warning=True)
+
+
 def _change(step: Step, risk: Risk) -> Iterator[Problem]:
     if risk is Risk.DESTRUCTIVE:
         yield from _missing(step, "impact", "a destructive step says what it breaks, with `impact`")

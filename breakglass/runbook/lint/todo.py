@@ -1,10 +1,10 @@
-"""What an author has left to be said: each TODO of a runbook, where it stands."""
+"""What an author has left to be said: each TODO of a runbook or a scenario, where it stands."""
 
 import re
 from collections.abc import Iterator
 
-from breakglass.runbook.model import Runbook
 from breakglass.yamlio.position import Problem
+from breakglass.yamlio.record import Written
 from breakglass.yamlio.source import MappingNode, Node, ScalarNode, SequenceNode
 
 _TODO = re.compile(r"\bTODO\b[^\n]*")
@@ -12,9 +12,9 @@ _LONGEST = 120
 """Characters of a TODO that a message repeats."""
 
 
-def todo_problems(runbook: Runbook) -> list[Problem]:
-    """A warning for each text in which something is still to be said."""
-    return [problem for node in runbook.written.nodes.values() for problem in _in(node)]
+def todo_problems(written: Written) -> list[Problem]:
+    """A warning for each text of a file in which something is still to be said."""
+    return [problem for node in written.nodes.values() for problem in _in(node)]
 
 
 def _in(node: Node) -> Iterator[Problem]:

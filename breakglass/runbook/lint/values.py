@@ -46,8 +46,16 @@ def _in_action(action: Action) -> Iterator[Problem]:
             yield from _in_body(action, body)
         case _:
             pass
+    if isinstance(action, HttpAction) and action.path is not None:
+        yield from _in_path(action.path)
     if isinstance(action, SshAction | KubectlAction | LocalAction) and action.stdin is not None:
         yield from _in_stdin(action, action.stdin)
+
+
+def _in_path(path: Template) -> Iterator[Problem]:
+    first = path.parts[0] if path.parts else ""
+    if only_expression(path) is None and not (isinstance(first, str) and first.startswith("/")):
+        yield Problem(path.position, f"a path begins with /, and this is {path.source[:40]!r}")
 
 
 def _in_shell(line: Template) -> Iterator[Problem]:
