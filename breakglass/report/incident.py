@@ -25,7 +25,7 @@ TOLD_TOGETHER = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class IncidentRow:
     """One row of the timeline. `elapsed` is seconds since the walk began, None for what came before it."""
 
     time: datetime
@@ -56,7 +56,7 @@ class _Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _RowGroup:
     """Something that happened, as `text`; or findings that stand together."""
 
     time: datetime
@@ -66,10 +66,10 @@ class _Group:
     findings: tuple[_Finding, ...] = ()
 
 
-def rows(state: State, runbook: Runbook) -> list[Row]:
+def rows(state: State, runbook: Runbook) -> list[IncidentRow]:
     """The timeline that people read: at most MOST_ROWS, unless more than that was sent or decided."""
     groups = _joined(list(_groups(state, runbook)))
-    return [Row(group.time, group.elapsed, visible_line(_text(group))) for group in groups]
+    return [IncidentRow(group.time, group.elapsed, visible_line(_text(group))) for group in groups]
 
 
 def moments(state: State, runbook: Runbook) -> Moments | None:
@@ -140,7 +140,7 @@ def _answers(state: State) -> dict[int, tuple[Recorded, str, str]]:
 
 
 # ------------------------------------------------------------------------------- what happened, in order
-def _groups(state: State, runbook: Runbook) -> Iterator[_Group]:
+def _groups(state: State, runbook: Runbook) -> Iterator[_RowGroup]:
     steps = {step.id: step for step in runbook.steps}
     titles = {step.id: step.title for step in runbook.steps}
     deciding = deciding_steps(state, runbook)
@@ -153,7 +153,7 @@ def _groups(state: State, runbook: Runbook) -> Iterator[_Group]:
         match event:
             case e.SessionStarted():
                 if (alerted := _alerted(event)) is not None:
-                    yield _Group(alerted, None, text=f"The alert fired, as {event.operator} said")
+                    yield _RowGroup(alerted, None, text=f"The alert fired, as {event.operator} said")
                 text = f"{event.operator} began the walk on {event.site}"
             case e.SessionEnded():
                 text = outcome(state, runbook) if event is state.ended else RESULTS[event.result]
@@ -170,13 +170,13 @@ def _groups(state: State, runbook: Runbook) -> Iterator[_Group]:
                     step = steps.get(event.step)
                     found = _Finding(answer, deciding.get(event.step, 0))
                     phase = step.phase if step is not None else ""
-                    yield _Group(each.time, each.elapsed, phase, findings=(found,))
+                    yield _RowGroup(each.time, each.elapsed, phase, findings=(found,))
                 elif event.state in ("failed", "unknown") and attempt is not _failed_again(view, attempt):
                     text = _failure(view, attempt, titles.get(event.step, event.step))
             case _:
                 pass
         if text:
-            yield _Group(each.time, each.elapsed, text=text)
+            yield _RowGroup(each.time, each.elapsed, text=text)
 
 
 def _person(event: e.Event, titles: dict[str, str]) -> str:
@@ -251,7 +251,7 @@ def _failure(view: StepView, attempt: Attempt, title: str) -> str:
 
 
 # ------------------------------------------------------------------------------- few enough to read
-def _joined(groups: list[_Group]) -> list[_Group]:
+def _joined(groups: list[_RowGroup]) -> list[_RowGroup]:
     """The same, until there are few enough: neighbouring findings in one group, within a phase first and the
     smallest first; and then findings in the row of what followed from them."""
     while len(groups) > MOST_ROWS:
@@ -265,7 +265,7 @@ def _joined(groups: list[_Group]) -> list[_Group]:
         _, _, at = min(pairs)
         one, other = groups[at : at + 2]
         both = (*one.findings, *other.findings)
-        groups[at : at + 2] = [_Group(one.time, one.elapsed, other.phase, findings=both)]
+        groups[at : at + 2] = [_RowGroup(one.time, one.elapsed, other.phase, findings=both)]
     while len(groups) > MOST_ROWS:
         led = [
             (len(one.findings), at)
@@ -279,7 +279,7 @@ def _joined(groups: list[_Group]) -> list[_Group]:
     return groups
 
 
-def _text(group: _Group) -> str:
+def _text(group: _RowGroup) -> str:
     """Findings that decided before others, and of both the latest, in the order in which they came."""
     if not group.findings:
         return group.text

@@ -8,7 +8,7 @@ from breakglass.runbook.ways import Ways
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class WalkPosition:
     """The walk's place. `taken` are the steps that applied, in the order in which they were reached; `ahead`
     come next in any case; `forks` are the ways after them, of which an answer chooses one."""
 
@@ -35,7 +35,7 @@ class Position:
         return (*self.taken, *self.ahead, *self.forks)
 
 
-def position_of(state: State, runbook: Runbook, ways: Ways) -> Position:
+def position_of(state: State, runbook: Runbook, ways: Ways) -> WalkPosition:
     """Where the walk is."""
     current = state.current or runbook.steps[0].id
     passed = (view.id for view in state.steps.values() if view.status != "skipped" or view.left_out)
@@ -49,12 +49,12 @@ def position_of(state: State, runbook: Runbook, ways: Ways) -> Position:
     forks = () if ended else tuple(each for each in beyond.forks if each not in (*taken, *ahead))
     place = ways.place([*taken, *([chosen] if chosen else [])], current, chosen or current, ended=ended)
     certain = ended or not beyond.forks
-    return Position(
+    return WalkPosition(
         tuple(taken), ahead, forks, len(taken), place.steps, place.phase, place.phases, certain
     )
 
 
-def ahead_words(position: Position, runbook: Runbook) -> str:
+def ahead_words(position: WalkPosition, runbook: Runbook) -> str:
     """What lies ahead on this branch, as a sentence for plain lines; empty at the end of it."""
     titles = [runbook.step(each).title for each in position.ahead]
     forks = [runbook.step(each).title for each in position.forks]

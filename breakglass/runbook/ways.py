@@ -80,7 +80,7 @@ class Ahead:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WayPlace:
     """Where a walk is. `steps` and `phases` count what was walked and the shortest way on to recovery."""
 
     steps: int
@@ -126,13 +126,13 @@ class Ways:
             step = nearer
         return tuple(way)
 
-    def place(self, walked: Sequence[str], current: str, goes_on: str, *, ended: bool = False) -> Place:
+    def place(self, walked: Sequence[str], current: str, goes_on: str, *, ended: bool = False) -> WayPlace:
         """Where a walk is that took these steps, is at `current`, and goes on from `goes_on`."""
         way = () if ended else self.shortest(goes_on)
         phases = list(dict.fromkeys(self._phase.get(step, "") for step in walked))
         ahead = [self._phase.get(step, "") for step in way if step not in walked]
         here = phases.index(self._phase.get(current, "")) + 1
-        return Place(len(walked) + len(ahead), here, len(dict.fromkeys([*phases, *ahead])))
+        return WayPlace(len(walked) + len(ahead), here, len(dict.fromkeys([*phases, *ahead])))
 
 
 def _towards(goals: Sequence[str], on: Mapping[str, Sequence[str]]) -> dict[str, str | None]:

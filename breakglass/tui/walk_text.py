@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from breakglass.journal import events as e
 from breakglass.journal.state import Attempt, State, StepView
 from breakglass.policy.risk import Risk
-from breakglass.report.position import Position
+from breakglass.report.position import WalkPosition
 from breakglass.runbook.library import origin_words
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
@@ -87,7 +87,7 @@ def header_chunks(
     now: datetime,
     fault: str = "",
     *,
-    position: Position | None = None,
+    position: WalkPosition | None = None,
     origin: str = "",
     terse: bool = False,
 ) -> list[str]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from breakglass.journal.state import State
 from breakglass.policy.risk import Risk
-from breakglass.report.position import Position
+from breakglass.report.position import WalkPosition
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.steps import Step
 from breakglass.tui.theme import Appearance
@@ -28,13 +28,13 @@ def _near(listed: Sequence[str], shown: str) -> range:
     return range(max(at - NEAR, 0), min(at + NEAR + 1, len(listed)))
 
 
-def _listed(runbook: Runbook, branch: Position | None, shown: str) -> tuple[str, ...]:
+def _listed(runbook: Runbook, branch: WalkPosition | None, shown: str) -> tuple[str, ...]:
     if branch is None:
         return tuple(step.id for step in runbook.steps)
     return branch.listed if shown in branch.listed else (*branch.listed, shown)
 
 
-def _fork_line(branch: Position | None, step: str, width: int, look: Appearance) -> list[Text]:
+def _fork_line(branch: WalkPosition | None, step: str, width: int, look: Appearance) -> list[Text]:
     """What stands over the ways at a fork."""
     if branch is None or not branch.forks or step != branch.forks[0]:
         return []
@@ -68,7 +68,7 @@ def step_rows(
     shown: str,
     width: int,
     look: Appearance,
-    branch: Position | None = None,
+    branch: WalkPosition | None = None,
 ) -> tuple[list[Text], dict[int, str], int]:
     """The column: its lines, which line belongs to which step, and the line of the step that is shown.
     Without a branch it lists all steps."""
@@ -127,7 +127,7 @@ def strip(
     shown: str,
     width: int,
     look: Appearance,
-    branch: Position | None = None,
+    branch: WalkPosition | None = None,
 ) -> Text:
     """One line of numbers around the step that is shown: `[ok]1 [ok]2 >3< [ ]4!! [ ]5`."""
     listed = _listed(runbook, branch, shown)

@@ -21,7 +21,7 @@ from breakglass.journal.state import Attempt, Recorded, State, StepView
 from breakglass.report.paste import pasted
 from breakglass.report.ending import ending_of, status_message
 from breakglass.report.findings import findings
-from breakglass.report.position import Position, position_of
+from breakglass.report.position import WalkPosition, position_of
 from breakglass.runbook.ways import Ways
 from breakglass.tui.base import CockpitScreen, cockpit
 from breakglass.tui.keys import Action, actions_of, bindings
@@ -323,14 +323,14 @@ class WalkView(CockpitScreen):
         return self._selected or self.walk.state.current or self.walk.runbook.steps[0].id
 
     @property
-    def position(self) -> Position:
+    def position(self) -> WalkPosition:
         """Where the walk is: the path taken, and what lies ahead."""
         if self._ways is None:
             self._ways = Ways(self.walk.runbook.steps, self.walk.state.mode)
         return position_of(self.walk.state, self.walk.runbook, self._ways)
 
     @property
-    def _listed(self) -> Position | None:
+    def _listed(self) -> WalkPosition | None:
         """The branch that is listed; None where all steps are."""
         return None if self._whole else self.position
 
