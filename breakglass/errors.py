@@ -6,6 +6,7 @@
     * RunbookNotFoundError, AmbiguousRunbookError: the name of a runbook
     * OpeningError: what a session needs to begin or to be resumed
     * AdhocError: the one action of `exec`
+    * TriageError: what `triage` would look at
     * StateFolderError: where sessions are kept
       * NowhereToWriteError: no folder takes a record; one may still read
     * JournalError: the record of a session
