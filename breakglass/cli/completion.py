@@ -39,6 +39,11 @@ class _KnownNames(BaseCompleter):
         return FilesCompleter()(prefix) if names is None else names(parsed_args)
 
 
+def _one_s_own(given: Namespace) -> list[str]:
+    """Words that nobody but the person at the keyboard knows."""
+    return []
+
+
 def _runbooks(given: Namespace) -> list[str]:
     from breakglass.runbook.library import all_runbooks
 
@@ -60,6 +65,12 @@ def _sessions(given: Namespace) -> list[str]:
     return ["last", *(folder.name for folder in reversed(all_sessions(state_folder())))]
 
 
+def _topics(given: Namespace) -> list[str]:
+    from breakglass.cli.help import topics
+
+    return list(topics())
+
+
 def _inputs(given: Namespace) -> list[str]:
     from breakglass.errors import UserError
     from breakglass.runbook.library import find_runbook
@@ -79,4 +90,7 @@ _NAMES: Mapping[str, Callable[[Namespace], list[str]]] = {
     "scenario": _scenarios,
     "session": _sessions,
     "input": _inputs,
+    "words": _one_s_own,
+    "name": _one_s_own,
+    "topic": _topics,
 }

@@ -97,11 +97,12 @@ def header_chunks(
     """
     counts = {"failed": state.failed, "unknown": state.unknown, "notes": len(state.notes)}
     start = began(state)
+    end = state.timeline[-1].time if state.ended is not None else now
     chunks = [
         site_words(state),
         plain(state.runbook),
         *(position.words if position is not None else [f"{len(runbook.steps)} steps"]),
-        f"T+{clock((now - start).total_seconds())}" if start is not None else "T+00:00",
+        f"T+{clock((end - start).total_seconds())}" if start is not None else "T+00:00",
         f"{now:%H:%M:%S}Z",
         state_words(state),
         *(f"{name} {count}" for name, count in counts.items() if count or not terse),

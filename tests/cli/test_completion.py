@@ -96,6 +96,11 @@ def test_inputs_are_offered_by_name(offered: Offered) -> None:
 def test_nothing_more_is_offered_when_every_argument_is_given(offered: Offered) -> None:
     assert offered("breakglass schema site ") == []
     assert offered("breakglass list ") == []
+    assert offered("breakglass new ") == []
+
+
+def test_the_pages_of_the_documentation_are_offered(offered: Offered) -> None:
+    assert offered("breakglass help tut") == ["tutorial"]
 
 
 def test_where_no_name_stands_a_file_is_offered(offered: Offered, tmp_path: Path) -> None:

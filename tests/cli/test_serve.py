@@ -150,7 +150,7 @@ async def test_the_page_and_the_view_show_the_session(rehearsed: SessionFolder) 
             await shown(view, "READ-ONLY VIEW", "outpost-shm-purge", "walk has ended")
 
 
-WIDE, NARROW = "403: a bot rule", "·26 ·27"
+WIDE, NARROW = "(m lists all)", "✓1 ✓3"
 """What only a wide view shows of the steps, and what only a narrow one does."""
 
 

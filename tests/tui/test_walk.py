@@ -14,7 +14,7 @@ from breakglass.tui.dialogs.searched_list import SearchedList
 from breakglass.tui.output_lines import FixedLines
 from breakglass.tui.screens.walk.screen import STALE, WalkScreen
 from breakglass.tui.screens.walk.view import WalkView
-from breakglass.tui.walk_text import next_move
+from breakglass.tui.walk_text import header_chunks, next_move
 from tests.tui.support import (
     AS,
     DELETE,
@@ -658,3 +658,14 @@ async def test_a_signal_that_must_hold_shows_how_long_it_has_and_not_how_long_it
     )
     moved = next_move(session.state, session.runbook, session.state.timeline[-1].time)
     assert (moved.words, moved.spent, moved.limit) == ("Verified; holding", 42.0, 900.0)
+
+
+def test_the_clock_of_a_walk_stands_still_once_it_has_ended(tmp_path: Path) -> None:
+    session = asked_to_purge(tmp_path)
+    session.tell(e.SessionEnded("stopped", "called storage"))
+    at_the_end, later = (
+        header_chunks(session.state, session.runbook, session.site, session.now + timedelta(hours=hours))
+        for hours in (0, 2)
+    )
+    took = [each for each in at_the_end if each.startswith("T+")]
+    assert took == [each for each in later if each.startswith("T+")]
