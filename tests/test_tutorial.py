@@ -10,7 +10,9 @@ import pytest
 from breakglass.cli.main import main
 
 PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
-_FENCE = re.compile(r"^```(yaml title=\"(?P<file>[^\"]+)\"|console)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^```(yaml title=\"(?P<file>[^\"]+)\"|console)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,8 @@ def _expressions() -> str:
         [
             "# Expressions\n",
             "Every condition and every `${{ … }}` is written in [CEL](https://cel.dev), the language of"
-            " Kubernetes admission policies. `breakglass lint` checks its types and names. It cannot loop, and"
-            " it reaches nothing but what is named here.\n",
+            " Kubernetes admission policies. `breakglass lint` checks its types and names. It cannot loop,"
+            " and it reaches nothing but what is named here.\n",
             MADE,
             "## Names in scope\n",
             _table(("name", "where", "what it is"), ((f"`{n}`", w, d) for n, (w, d) in NAMES.items())),
@@ -245,8 +245,9 @@ def _scenario_rules() -> str:
     seen = (world.__doc__ or "").partition("\n\n")[2].strip()
     written = (patterns.__doc__ or "").partition("\n\n")[2].strip()
     return (
-        "# Rules and expressions of a scenario\n\nWhat a rule or a trap hears under `on`, how a pattern is written"
-        f" there and under `match` and `path`, and what expressions see.\n\n{MADE}\n## What is heard\n\n{heard}\n\n"
+        "# Rules and expressions of a scenario\n\nWhat a rule or a trap hears under `on`, how a pattern is"
+        " written there and under `match` and `path`, and what expressions see.\n\n"
+        f"{MADE}\n## What is heard\n\n{heard}\n\n"
         f"## Patterns\n\n{written}\n\n## Names in scope\n\n{seen}\n"
     )
 

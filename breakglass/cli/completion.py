@@ -65,12 +65,6 @@ def _sessions(given: Namespace) -> list[str]:
     return ["last", *(folder.name for folder in reversed(all_sessions(state_folder())))]
 
 
-def _topics(given: Namespace) -> list[str]:
-    from breakglass.cli.help import topics
-
-    return list(topics())
-
-
 def _inputs(given: Namespace) -> list[str]:
     from breakglass.errors import UserError
     from breakglass.runbook.library import find_runbook
@@ -92,5 +86,4 @@ _NAMES: Mapping[str, Callable[[Namespace], list[str]]] = {
     "input": _inputs,
     "words": _one_s_own,
     "name": _one_s_own,
-    "topic": _topics,
 }

@@ -1,5 +1,5 @@
-"""Read the documentation in the terminal, offline: the tutorial, how to do a thing, the reference, and why things
-are as they are. With a section's name, only that part of the page.
+"""Read the documentation in the terminal, offline: the tutorial, how to do a thing, the reference, and why
+things are as they are. With a section's name, only that part of the page.
 
 examples:
   breakglass help                     what there is

@@ -58,7 +58,10 @@ def run(arguments: Namespace) -> int:
         looked, *found = (f"{count} {word if count == 1 else word + 's'}" for count, word in rows)
         print(f"{looked}: {', '.join(found)}")
         if len(problems) > warnings:
-            print("every key: breakglass help runbook, scenario or site; an expression: breakglass help expressions")
+            print(
+                "every key: breakglass help runbook, scenario or site; an expression: "
+                "breakglass help expressions"
+            )
     return 2 if errors else 0
 
 
@@ -100,10 +103,11 @@ def _check(path: Path, cache: CheckCache) -> list[Problem]:
 
 
 def _folder_problems(runbook: "Runbook") -> Iterator[Problem]:
-    """A folder that is called otherwise than the runbook in it: commands go by the folder, records by the name."""
+    """A folder with another name than its runbook: commands go by the folder, records by the name."""
     folder = runbook.path.absolute().parent.name
     if runbook.path.name == "runbook.yaml" and folder != runbook.name:
-        message = f"`runbook: {runbook.name}` is in folder {folder!r}, by which commands find it; give both one name"
+        found_by = f"`runbook: {runbook.name}` is in folder {folder!r}, by which commands find it"
+        message = f"{found_by}; give both one name"
         yield Problem(runbook.written.at("runbook"), message)
 
 

@@ -77,7 +77,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _matches(library: list[Found], wanted: str) -> dict[Path, str]:
-    """The runbooks that fit some words, the best first, with what was found in each but its name and title."""
+    """The runbooks that fit some words, the best first, with what was found beside name and title."""
     from breakglass.runbook.load import load_runbook
     from breakglass.runbook.text_search import index
 
@@ -86,7 +86,9 @@ def _matches(library: list[Found], wanted: str) -> dict[Path, str]:
         with contextlib.suppress(InvalidFileError):
             usable.append(load_runbook(found.path))
     return {
-        match.runbook.path: "" if match.kind in ("", "name", "title") else textwrap.shorten(f"{match.kind}: {match.phrase}", LONGEST_PHRASE)
+        match.runbook.path: ""
+        if match.kind in ("", "name", "title")
+        else textwrap.shorten(f"{match.kind}: {match.phrase}", LONGEST_PHRASE)
         for match in index(usable).search(wanted)
     }
 

@@ -150,7 +150,10 @@ def _say_missing_folders() -> None:
     from breakglass.runbook.library import missing_folders
 
     for folder in missing_folders():
-        print(f"BREAKGLASS_RUNBOOKS: there is no folder {folder}; its runbooks are missing here", file=sys.stderr)
+        print(
+            f"BREAKGLASS_RUNBOOKS: there is no folder {folder}; its runbooks are missing here",
+            file=sys.stderr,
+        )
 
 
 def program(*loaded: str) -> "ArgumentParser":

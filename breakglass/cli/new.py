@@ -1,5 +1,5 @@
-"""Begin a runbook: a folder with a runbook, a scenario and a line of test, which pass at once. What only you know
-stands in them as a TODO; `breakglass lint` counts those.
+"""Begin a runbook: a folder with a runbook, a scenario and a line of test, which pass at once. What only you
+know stands in them as a TODO; `breakglass lint` counts those.
 
 examples:
   breakglass new cache-full                       writes runbooks/cache-full
@@ -158,7 +158,7 @@ expect: {result: not-this-incident, reaches: [app, healthy], never: [restart]}
 
 TEST = """\
 #!/bin/sh
-# Every scenario, every trap, a dry run of each, and every command failing. The same line belongs into your CI.
+# Every scenario, every trap, a dry run of each, and every command failing. Your CI runs the same line.
 exec breakglass test "$(dirname "$0")" "$@"
 """
 
@@ -171,9 +171,15 @@ FILES = {
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("name", type=_name, metavar="NAME", help="the runbook's name: lower case, digits, dashes")
     parser.add_argument(
-        "--into", type=Path, default=Path("runbooks"), metavar="DIR", help="the folder of runbooks; ./runbooks"
+        "name", type=_name, metavar="NAME", help="the runbook's name: lower case, digits, dashes"
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=Path("runbooks"),
+        metavar="DIR",
+        help="the folder of runbooks; ./runbooks",
     )
 
 
@@ -186,7 +192,9 @@ def _name(text: str) -> str:
 def run(arguments: Namespace) -> int:
     folder: Path = arguments.into / arguments.name
     if folder.exists():
-        raise UserError(f"{folder} is there already; nothing was written. Choose another name, or another --into")
+        raise UserError(
+            f"{folder} is there already; nothing was written. Choose another name, or another --into"
+        )
     try:
         for name, text in FILES.items():
             path = folder / name

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from breakglass.errors import UserError
 from breakglass.exit_codes import ExitCode
 from breakglass.journal.folders import state_folder
-from breakglass.journal.sessions import find_session
 from breakglass.journal.follow import follower
+from breakglass.journal.sessions import find_session
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -70,7 +70,8 @@ def _step(number: int, step: Step, scope: Scope) -> Iterator[str]:
     for expectation in step.expect:
         yield f"       expect  {meant(expectation.means, expectation.that, scope)}"
     if step.wait:
-        yield f"       wait    {meant(step.wait.means, step.wait.until, scope)} within {step.wait.within:.0f} s"
+        words = meant(step.wait.means, step.wait.until, scope)
+        yield f"       wait    {words} within {step.wait.within:.0f} s"
     for need in step.needs:
         yield f"       needs   {need}, read again"
     for guard in step.guards:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("what", nargs="*", metavar="PATH", help="runbooks by name or file, folders, scenarios")
+    parser.add_argument(
+        "what", nargs="*", metavar="PATH", help="runbooks by name or file, folders, scenarios"
+    )
     parser.add_argument(
         "-j", "--jobs", type=_count, default=os.cpu_count() or 1, metavar="N", help="how many walks at a time"
     )
@@ -44,7 +46,10 @@ def run(arguments: Namespace) -> int:
 
     cases = [case for name in arguments.what or [""] for case in _cases(name)]
     if not cases:
-        print("no scenario was found, so nothing is tested; `breakglass new NAME` writes a first one", file=sys.stderr)
+        print(
+            "no scenario was found, so nothing is tested; `breakglass new NAME` writes a first one",
+            file=sys.stderr,
+        )
         return ExitCode.USAGE
     shown = _Tally(len(cases), as_json=arguments.json)
     results, covered = run_cases(cases, arguments.jobs, shown.done)
@@ -117,7 +122,8 @@ def _print_table(results: "Sequence[TestResult]", covered: "Sequence[Coverage]")
             fails = f"{stood}/{sum(each.tried for each in failing)}" if failing else "-"
             seconds = sum(each.seconds for each in row)
             print(
-                f"  {scenario.stem:{width}}  {_word(right):5}  {_word(dry):7}  {caught:7}  {fails:7}  {seconds:7.1f}"
+                f"  {scenario.stem:{width}}  {_word(right):5}  {_word(dry):7}  {caught:7}  {fails:7}"
+                f"  {seconds:7.1f}"
             )
             for each in row:
                 for wrong in each.wrong:
@@ -125,10 +131,17 @@ def _print_table(results: "Sequence[TestResult]", covered: "Sequence[Coverage]")
     for each in covered:
         if each.unreached:
             names = ", ".join(each.unreached)
-            print(f"{each.runbook}: no scenario comes to {len(each.unreached)} of {each.steps} commands: {names}")
+            print(
+                f"{each.runbook}: no scenario comes to {len(each.unreached)} of {each.steps} commands: "
+                f"{names}"
+            )
     failed = sum(bool(each.wrong) for each in results)
     untried = sum(len(each.untried) for each in results)
-    more = f", {untried} failures of commands could not be tried (they follow a secret answer)" if untried else ""
+    more = (
+        f", {untried} failures of commands could not be tried (they follow a secret answer)"
+        if untried
+        else ""
+    )
     print(f"{len(results)} tests: {len(results) - failed} passed, {failed} failed{more}")
 
 

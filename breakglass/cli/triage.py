@@ -48,6 +48,7 @@ WORDS = {
 }
 INDENT = " " * 6
 
+
 class TriageError(UserError):
     """There is nothing to look at."""
 

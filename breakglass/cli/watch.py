@@ -19,10 +19,10 @@ from breakglass.cli.walk_output import tell
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.folders import SessionFolder, state_folder
+from breakglass.journal.follow import EVERY, follower
 from breakglass.journal.sessions import find_session
 from breakglass.journal.state import Recorded, State
 from breakglass.transport.sanitize import visible_line
-from breakglass.journal.follow import EVERY, follower
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -312,12 +312,14 @@ class Probes:
 
 
 def at_speed(request: Request, clock: Clock) -> Request:
-    """A request whose own `--timeout`, as that of `drain` or `wait`, runs as fast as the walk. In life it stays."""
+    """A request whose own `--timeout`, as that of `drain`, runs as fast as the walk. In life it stays."""
     operation = request.command.operation if isinstance(request, KubectlRequest) else None
     if clock.speed <= 1 or not isinstance(operation, Drain | Delete | RolloutStatus | Wait):
         return request
     assert isinstance(request, KubectlRequest)
-    timed = replace(operation, timeout=clock.deadline(operation.timeout)) if operation.timeout > 0 else operation
+    timed = (
+        replace(operation, timeout=clock.deadline(operation.timeout)) if operation.timeout > 0 else operation
+    )
     return replace(request, command=replace(request.command, operation=timed))
 
 

@@ -191,7 +191,9 @@ def join(engine: Engine, rehearsal: "Rehearsal") -> None:
 def typed_inputs(runbook: Runbook, given: Mapping[str, str]) -> dict[str, Json]:
     """The inputs in their types, defaults filled in. Raises OpeningError naming every one that is wrong."""
     known = {each.name: each for each in runbook.inputs}
-    wrong = [f"{name}: the runbook has no such input{meant(name, known)}" for name in given if name not in known]
+    wrong = [
+        f"{name}: the runbook has no such input{meant(name, known)}" for name in given if name not in known
+    ]
     values: dict[str, Json] = {}
     for each in runbook.inputs:
         if each.name in given:

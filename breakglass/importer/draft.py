@@ -12,7 +12,7 @@ from breakglass.errors import UserError
 from breakglass.importer.checked import FILE, Checker, by_hand, uses_of
 from breakglass.importer.convert import converted
 from breakglass.importer.head import alerts_of, head_of, inputs_of, plain, runbook_name, short, without_marks
-from breakglass.importer.page import CodeBlock, PageHeading, MarkdownPage, Prose, read_page
+from breakglass.importer.page import CodeBlock, MarkdownPage, PageHeading, Prose, read_page
 from breakglass.importer.place import HERE, ShellPlace, is_ones_own
 from breakglass.importer.sentences import (
     Seen,

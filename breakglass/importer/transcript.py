@@ -53,7 +53,8 @@ _FOREIGN = re.compile(
 
 _INLINE = re.compile(
     r"\s*(?P<item>(?:[-*+]|\d+[.)])\s+)?(?:\[[ x]\]\s+)?"
-    r"(?P<lead>(?:(?:[Tt]hen,? )?(?:[Rr]un|[Ee]xecute|[Uu]se|[Tt]ype|[Dd]o)\b:?\s*)?|[A-Z][^\n]{2,150}(?:\n[^\n]{2,150})?[:y]\s+)"
+    r"(?P<lead>(?:(?:[Tt]hen,? )?(?:[Rr]un|[Ee]xecute|[Uu]se|[Tt]ype|[Dd]o)\b:?\s*)?"
+    r"|[A-Z][^\n]{2,150}(?:\n[^\n]{2,150})?[:y]\s+)"
     r"`(?P<command>[^`\n]+)`[.:;]?\s*"
 )
 _FUNCTION = re.compile(r"^(?:function\s+)?[A-Za-z_][\w-]*\s*\(\)\s*\{|^function\s+\w+")
@@ -137,8 +138,8 @@ def entries_of(code: CodeBlock) -> tuple[Entry, ...]:
 
 
 def inline_command(text: str) -> str:
-    """The command that a line of prose is, or ends in, as in "- Stop it: `systemctl stop nfs-server`"; empty for
-    any other text."""
+    """The command that a line of prose is, or ends in, as in "- Stop it: `systemctl stop nfs-server`"; empty
+    for any other text."""
     found = _INLINE.fullmatch(text)
     if found is None or " " not in found["command"]:
         return ""

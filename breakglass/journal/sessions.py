@@ -1,8 +1,8 @@
 """The sessions that there are, told from the first record of each journal and the last ones, and by which
 names one finds them.
 
-Hundreds of sessions are told in the time that one large journal takes to be read whole. What only the whole of
-a journal can say, such as that it is untampered, is not said here.
+Hundreds of sessions are told in the time that one large journal takes to be read whole. What only the whole
+of a journal can say, such as that it is untampered, is not said here.
 """
 
 import json
@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from os.path import commonpath
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -126,8 +127,12 @@ def find_session(state: Path, name: str) -> SessionFolder:
         raise StateFolderError(f"no session is called {name!r}: there is none yet")
     if matching:
         some = ", ".join(folder.name for folder in matching[-3:])
-        raise StateFolderError(f"{len(matching)} sessions begin with {name!r}, such as {some}; type more of it")
-    near = [each for each in folders if name in each][-3:] or [*filter(None, [nearest(name, ["last", *folders])])]
+        raise StateFolderError(
+            f"{len(matching)} sessions begin with {name!r}, such as {some}; type more of it"
+        )
+    near = [each for each in folders if name in each][-3:] or [
+        *filter(None, [nearest(name, ["last", *folders])])
+    ]
     hint = f"did you mean {' or '.join(near)}?" if near else "`breakglass sessions` lists them"
     raise StateFolderError(f"no session is called {name!r}; {hint}")
 
@@ -138,6 +143,6 @@ def shortest(names: Iterable[str], least: int = 16) -> dict[str, str]:
     short: dict[str, str] = {}
     for at, name in enumerate(ordered):
         beside = [*ordered[max(at - 1, 0) : at], *ordered[at + 1 : at + 2]]
-        common = max((len(os.path.commonprefix([name, other])) for other in beside), default=0)
+        common = max((len(commonpath([name, other])) for other in beside), default=0)
         short[name] = name[: max(least, common + 1)]
     return short

@@ -32,7 +32,9 @@ class Rule:
     """When something happens, the world changes, at once or after some time."""
 
     name: Name = key("For the drill and for errors; the line where not given.", default="")
-    on: tuple[TextPattern, ...] = key("Which events: `breakglass help scenario-rules` lists them.", one_or_more(PATTERN))
+    on: tuple[TextPattern, ...] = key(
+        "Which events: `breakglass help scenario-rules` lists them.", one_or_more(PATTERN)
+    )
     when: Condition = key("Only while this holds.", default=None)
     after: float = key("Simulated time until it acts.", DURATION, default=0.0)
     every: float | None = key("For `on: time`: again and again.", DURATION, default=None)

@@ -75,5 +75,7 @@ def _walked_to_its_end(state: State) -> bool:
     headless = isinstance(started, e.SessionStarted) and started.headless
     if state.ended is None or state.ended.result == "stopped" or headless:
         return False
-    over = any(isinstance(each.event, e.Happened) and each.event.kind == "recovered" for each in state.happened)
+    over = any(
+        isinstance(each.event, e.Happened) and each.event.kind == "recovered" for each in state.happened
+    )
     return over or state.ended.result in ("not-this-incident", "escalate")

@@ -283,7 +283,12 @@ def _evidence(state: State, last_hash: str) -> Iterator[Block]:
     if read:
         yield Fold(f"What each check read ({len(read)})", (points(*read),))
     yield Paragraph(
-        ("Session ", Code(state.session), f", {len(state.timeline)} records. Hash of the last record: ", Code(last_hash))
+        (
+            "Session ",
+            Code(state.session),
+            f", {len(state.timeline)} records. Hash of the last record: ",
+            Code(last_hash),
+        )
     )
 
 

@@ -61,5 +61,5 @@ def _value(expression: Expression, scope: Scope) -> str:
 
 
 def _quoted(word: str) -> str:
-    """Quoted where a shell would take it for more than a word; what is to be put in is taken for a plain one."""
+    """Quoted where a shell would take it for more than a word; a value to be put in counts as a plain one."""
     return word if shlex.quote(_TO_PUT_IN.sub("x", word)) == _TO_PUT_IN.sub("x", word) else shlex.quote(word)

@@ -261,7 +261,9 @@ def _syntax_words(source: str, line: int, column: int, message: str) -> str:
     text = source.splitlines()[line - 1] if line <= len(source.splitlines()) else source
     marked = f"{text[: column - 1]}^{text[column - 1 :]}"
     said = message.removeprefix(SYNTAX)
-    found = re.match(r"(missing|mismatched input|extraneous input|token recognition error at:) '(.*?)'(?=$| )", said)
+    found = re.match(
+        r"(missing|mismatched input|extraneous input|token recognition error at:) '(.*?)'(?=$| )", said
+    )
     kind, what = (found[1], found[2]) if found is not None else ("", "")
     instead = {"and": "&&", "or": "||", "not": "!", "=": "==", "is": "=="}
     if kind == "missing":

@@ -123,7 +123,7 @@ def find_runbook(name: str) -> Found:
 
 
 def _offered(name: str, known: list[str]) -> str:
-    """The end of a sentence about an unknown name: those that hold it or are like it, else all that there are."""
+    """The end of a sentence about an unknown name: those that hold it or are like it, else all of them."""
     near = [each for each in known if name and name.lower() in each]
     if not near:
         by_word = {word: each for each in reversed(known) for word in (each, *each.split("-"))}
@@ -156,4 +156,6 @@ def find_scenario(found: Found, name: str | None) -> Path:
         return by_name.get("recorded-incident", next(iter(by_name.values())))
     if name in by_name:
         return by_name[name]
-    raise RunbookNotFoundError(f"runbook {found.name} has no scenario {name or ''!r}{_offered(name or '', [*by_name])}")
+    raise RunbookNotFoundError(
+        f"runbook {found.name} has no scenario {name or ''!r}{_offered(name or '', [*by_name])}"
+    )

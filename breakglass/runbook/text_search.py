@@ -1,10 +1,10 @@
 """Search over the library: a few words, with a typo in one of them, find their runbook; so does an error line
 pasted from a log.
 
-A runbook is searched through its phrases: name, title, symptoms, alerts, what it affects, summary, and what its
-steps are called and say. Of words that were typed any may be missing; what counts is how many there are, how
-well they fit, and in what kind of phrase. A pasted line is the other way round: most of its words are of no
-interest, and what counts is how much of a phrase it holds. Words that many runbooks have count for little.
+A runbook is searched through its phrases: name, title, symptoms, alerts, what it affects, summary, and what
+its steps are called and say. Of words that were typed any may be missing; what counts is how many there are,
+how well they fit, and in what kind of phrase. A pasted line is the other way round: most of its words are of
+no interest, and what counts is how much of a phrase it holds. Words that many runbooks have count for little.
 """
 
 import math
@@ -84,13 +84,15 @@ class Index:
         return [each for each in matches if each.every or each.score >= NEAR_THE_BEST * matches[0].score]
 
     def _meant(self, typed: str) -> dict[str, float]:
-        """The words that a typed one may mean, and how well it fits each. Typos, and other HTTP statuses of the
-        same kind, only where nothing begins so."""
+        """The words that a typed one may mean, and how well it fits each. Typos, and other HTTP statuses of
+        the same kind, only where nothing begins so."""
         begun = {word: BEGUN for word in self.weights if word.startswith(typed)}
         if begun:
             return {**begun, **({typed: WHOLE} if typed in begun else {})}
         if _STATUS.fullmatch(typed):
-            return {word: MISTYPED for word in self.weights if _STATUS.fullmatch(word) and word[0] == typed[0]}
+            return {
+                word: MISTYPED for word in self.weights if _STATUS.fullmatch(word) and word[0] == typed[0]
+            }
         if len(typed) < SHORTEST_MISTYPED:
             return {}
         return dict.fromkeys(get_close_matches(typed, self.weights, n=3, cutoff=LIKE_ENOUGH), MISTYPED)
@@ -103,7 +105,9 @@ class Index:
         for typed in meant:
             best = 0.0
             for phrase in phrases:
-                fits = max((typed[word] * self.weights[word] for word in phrase.words if word in typed), default=0.0)
+                fits = max(
+                    (typed[word] * self.weights[word] for word in phrase.words if word in typed), default=0.0
+                )
                 by_phrase[phrase] += PHRASE_WEIGHTS[phrase.kind] * fits
                 best = max(best, PHRASE_WEIGHTS[phrase.kind] * fits)
             held += best > 0
@@ -111,7 +115,9 @@ class Index:
         if held:
             phrase = max(by_phrase, key=lambda each: by_phrase[each])
             share = held / len(meant)
-            yield Match(runbook, score / len(meant) * share, phrase.kind, phrase.text, every=held == len(meant))
+            yield Match(
+                runbook, score / len(meant) * share, phrase.kind, phrase.text, every=held == len(meant)
+            )
 
     def _pasted(self, runbook: Runbook, phrases: Sequence[_Phrase], wanted: Sequence[str]) -> Iterable[Match]:
         """A match for each symptom, alert and name of which the line holds enough; whole ones count most."""

@@ -51,8 +51,8 @@ class TestCase:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """What a test found wrong, in words, and the real seconds that it took. `reached`: the steps whose commands
-    were sent. `untried`: failures that could not be tried, since the walk does not come there again."""
+    """What a test found wrong, in words, and the real seconds that it took. `reached`: the steps whose
+    commands were sent. `untried`: failures that could not be tried, as the walk does not come there again."""
 
     __test__ = False
     case: TestCase
@@ -73,8 +73,8 @@ class Coverage:
 
 
 def cases_of(found: Found, only: Sequence[Path] = ()) -> list[TestCase]:
-    """Every walk of a runbook's scenarios, or of these only. Raises InvalidFileError for a file that cannot be
-    used."""
+    """Every walk of a runbook's scenarios, or of these only. Raises InvalidFileError for a file that cannot
+    be used."""
     load_runbook(found.path)
     cases: list[TestCase] = []
     for scenario in only or found.scenarios:

@@ -142,7 +142,7 @@ async def walk_scenario(
 
 
 def preload() -> None:
-    """Import what a session imports at its first request: at the speed of a test no request can wait for it."""
+    """Import what a session imports at its first request: at a test's speed no request can wait for it."""
     for module in ("client.rest", "config.kube_config"):
         import_module(f"kubernetes.aio.{module}")
 

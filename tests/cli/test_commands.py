@@ -221,7 +221,10 @@ DESTRUCTIVE = """\
     [
         (MANUAL.replace("by-hand", "by-foot"), "1:10: `runbook: by-foot` is in folder 'by-hand'"),
         (f"{MANUAL}  - {{id: look, title: Look, probe: nosuch}}\n", "there is no probe 'nosuch'"),
-        (f"uses: {{clusters: [main]}}\n{MANUAL}{DESTRUCTIVE}", "warning: step off: a destructive step says what is"),
+        (
+            f"uses: {{clusters: [main]}}\n{MANUAL}{DESTRUCTIVE}",
+            "warning: step off: a destructive step says what is",
+        ),
     ],
 )
 def test_lint_tells_what_the_runbook_alone_does_not_show(

@@ -99,10 +99,6 @@ def test_nothing_more_is_offered_when_every_argument_is_given(offered: Offered) 
     assert offered("breakglass new ") == []
 
 
-def test_the_pages_of_the_documentation_are_offered(offered: Offered) -> None:
-    assert offered("breakglass help tut") == ["tutorial"]
-
-
 def test_where_no_name_stands_a_file_is_offered(offered: Offered, tmp_path: Path) -> None:
     (tmp_path / "my-site.yaml").touch()
     assert offered("breakglass run --site my") == ["my-site.yaml"]

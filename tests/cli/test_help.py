@@ -17,7 +17,11 @@ def test_every_page_is_a_topic_and_is_listed_with_its_title(capsys: pytest.Captu
     assert {topic.path for topic in topics.values()} == set(pages)
     assert main(["help"]) == 0
     listed = capsys.readouterr().out
-    assert [name for name, topic in topics.items() if not re.search(f"^  {name} .*{topic.title[:20]}", listed, re.M)] == []
+    assert [
+        name
+        for name, topic in topics.items()
+        if not re.search(f"^  {name} .*{topic.title[:20]}", listed, re.M)
+    ] == []
 
 
 def test_a_page_and_a_section_of_it_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +44,8 @@ def test_a_name_that_is_nearly_right_is_asked_back(capsys: pytest.CaptureFixture
 
 
 def test_a_wide_table_becomes_lines_on_a_terminal() -> None:
-    table = "| key | type | what it is |\n|---|---|---|\n| `id` | text | Its name \\| more. |\n| `b` |  | Other. |\n"
+    rows = "| `id` | text | Its name \\| more. |\n| `b` |  | Other. |\n"
+    table = f"| key | type | what it is |\n|---|---|---|\n{rows}"
     assert help_command.for_a_terminal(f"# Keys\n\n{table}\nEnd.\n") == (
         "# Keys\n\n- `id` · text · Its name | more.\n- `b` · Other.\n\nEnd.\n"
     )

@@ -7,7 +7,6 @@ import pytest
 from breakglass.cli.main import main
 from breakglass.exit_codes import ExitCode
 
-
 EXAMPLE = Path(__file__).parent.parent.parent / "runbooks" / "example-site.yaml"
 
 
@@ -61,7 +60,8 @@ def test_show_fills_in_the_defaults_of_inputs_and_quotes_what_a_shell_would_spli
     runbook = tmp_path / "runbook.yaml"
     runbook.write_text(
         "runbook: example\ntitle: An example\nsummary: Something is wrong.\nseverity: sev3\n"
-        "uses: {clusters: [main], hosts: [pve]}\ninputs: {namespace: {default: web}, pod: {help: Which pod}}\n"
+        "uses: {clusters: [main], hosts: [pve]}\n"
+        "inputs: {namespace: {default: web}, pod: {help: Which pod}}\n"
         "steps:\n"
         "  - {id: a, title: Read, kubectl: 'get pod ${{ inputs.pod }} -n ${{ inputs.namespace }} -o json'}\n"
         "  - {id: b, title: Look, ssh: {host: pve, run: [cat, 'a b', '${{ inputs.pod }}']}}\n"

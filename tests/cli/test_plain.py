@@ -16,8 +16,8 @@ from breakglass.cli.terminal_input import TerminalInput
 from breakglass.engine import commands as c
 from breakglass.engine.opening import operator_name
 from breakglass.engine.session import Request
-from breakglass.engine.walk import Engine
 from breakglass.engine.signature import END, LARGEST_SIGNATURE, SIGN_WITH
+from breakglass.engine.walk import Engine
 from breakglass.exit_codes import ExitCode
 from breakglass.journal import events as e
 from breakglass.journal.state import Observer, State, fold
@@ -71,7 +71,10 @@ AGREED = state_of(e.StepStarted("purge", 1), replace(ASKED, approvals=2), e.Conf
 
 # ---------------------------------------------------------------- the step that the walk is at
 def test_a_step_says_why_what_runs_and_what_comes_back(tmp_path: Path) -> None:
-    step = "- {id: pod, title: Find it, why: It may be gone., ssh: {host: pve, run: ls}}\n- {id: later, title: Later}\n"
+    step = (
+        "- {id: pod, title: Find it, why: It may be gone., ssh: {host: pve, run: ls}}\n"
+        "- {id: later, title: Later}\n"
+    )
     runbook, lines = load_runbook(write_runbook(tmp_path, step)), Terminal()
     for event in (
         e.StepStarted("pod", 2),
@@ -353,10 +356,15 @@ def rehearsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Request:
     vouched = "    local: grep raft /etc/vault.hcl\n"
     assert vouched in RUNBOOK
     runbook.write_text(
-        RUNBOOK.replace(", grep]", "]").replace(vouched, "    local: [vault, monitor, now]\n    risk: read\n    because: It shows.\n")
+        RUNBOOK.replace(", grep]", "]").replace(
+            vouched, "    local: [vault, monitor, now]\n    risk: read\n    because: It shows.\n"
+        )
     )
-    scenario.write_text(SCENARIO.replace("match: vault monitor,", "match: vault monitor now,").replace(
-        "reply: {hang: true}", "reply: raft"))
+    scenario.write_text(
+        SCENARIO.replace("match: vault monitor,", "match: vault monitor now,").replace(
+            "reply: {hang: true}", "reply: raft"
+        )
+    )
     return Request("rehearsal", runbook, scenario=scenario, pace="never")
 
 
@@ -386,7 +394,9 @@ async def test_a_walk_says_what_it_is_first_and_ends_with_its_code(
     said = lines.said.splitlines()
     assert said[0].split() == ["REHEARSAL", "rehearsal", "unseal"]
     assert said[1].startswith("runbook: ")
-    assert said[2] == "  vouched for, not checked: 3 How is it stored?: READ (by the author's word: It shows.)"
+    assert (
+        said[2] == "  vouched for, not checked: 3 How is it stored?: READ (by the author's word: It shows.)"
+    )
     assert "\n== CHANGE ==  REHEARSAL  rehearsal\n  WILL RUN  vault operator unseal k-1\n" in lines.said
     assert [each for each in lines.did if each != "quiet"] == [
         "The key",

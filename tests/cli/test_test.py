@@ -27,7 +27,8 @@ steps:
     guards: [{that: "door.contains('shut')", else: It is open already.}]
     impact: The door moves.
     confirm: {type: door@pve}
-    verify: {ssh: {host: pve, run: [cat, /door]}, until: "result.text.contains('open')", every: 1s, within: 5s}
+    verify:
+      {ssh: {host: pve, run: [cat, /door]}, until: "result.text.contains('open')", every: 1s, within: 5s}
     unknown: Look at the door.
     ends: recovered
 """
@@ -98,9 +99,19 @@ def test_what_passes_is_told_as_a_table_as_json_and_as_junit(
     [
         ("reaches: [look, push]", "reaches: [look], never: [push]", "right", "it came to push, where"),
         ("run: kick}", "run: knock}", "trap kicked", "do not lead into it"),
-        ("{set: {door: open}}", "{set: {door: shut}}", "trap pushed-open", "should have refused it, and is ok"),
+        (
+            "{set: {door: open}}",
+            "{set: {door: shut}}",
+            "trap pushed-open",
+            "should have refused it, and is ok",
+        ),
         ('reply: "", set: {door: open}', 'reply: ""', "right", "not as `recovered` wants it"),
-        ("cat /door, reply", "cat /door, set: {door: ajar}, reply", "dry run", "is not as it was: world.door"),
+        (
+            "cat /door, reply",
+            "cat /door, set: {door: ajar}, reply",
+            "dry run",
+            "is not as it was: world.door",
+        ),
         ("reaches: [look, push]", "reaches: [look, psuh]", "right", "did you mean 'push'?"),
     ],
 )

@@ -21,8 +21,8 @@ from breakglass.journal.store import FILE_NAME, open_journal, read
 from breakglass.runbook.load import load_runbook
 from breakglass.runbook.model import Runbook
 from breakglass.runbook.shell_text import with_values
-from breakglass.testing.replay import TimelessClock as FastClock
 from breakglass.site.model import Cluster, Endpoint, Host, Site
+from breakglass.testing.replay import TimelessClock as FastClock
 from breakglass.transport.base import (
     Delivery,
     Fault,

@@ -370,7 +370,8 @@ async def test_before_the_question_the_one_object_is_looked_at_and_the_server_as
     tmp_path: Path, line: str, sent: list[str]
 ) -> None:
     steps = (
-        f"- id: change\n  title: Change it\n  kubectl: {line}\n  impact: It changes.\n  confirm: {{type: web@test}}\n"
+        f"- id: change\n  title: Change it\n  kubectl: {line}\n"
+        "  impact: It changes.\n  confirm: {type: web@test}\n"
         "  verify: {kubectl: get pods -n web -o json, until: 'true', within: 2s}\n"
     )
     engine, far = session_of(tmp_path, steps, {"kubectl": ok('{"kind": "Thing", "metadata": {}}')})

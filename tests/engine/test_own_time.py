@@ -1,5 +1,5 @@
-"""Time in a rehearsal and in a dry run: a command's own timeout runs with the clock, and nobody waits for what
-was never sent."""
+"""Time in a rehearsal and in a dry run: a command's own timeout runs with the clock, and nobody waits for
+what was never sent."""
 
 from pathlib import Path
 
@@ -32,7 +32,9 @@ def test_the_timeout_of_a_drain_runs_as_fast_as_the_walk(speed: float, seconds: 
     assert sent.command.operation.timeout == seconds
 
 
-async def test_a_dry_run_looks_once_at_what_a_change_that_was_not_sent_would_bring_about(tmp_path: Path) -> None:
+async def test_a_dry_run_looks_once_at_what_a_change_that_was_not_sent_would_bring_about(
+    tmp_path: Path,
+) -> None:
     engine, far = session_of(tmp_path, STEPS, {"ssh": ok("on")}, mode="dry-run")
     state = await walk(engine)
     assert far.commands == ["ssh pve uptime"]

@@ -510,7 +510,7 @@ async def test_a_failed_expectation_offers_the_step_that_it_suggests(tmp_path: P
         return c.Jump(asked.suggests, c.suggested_words(asked), "operator")
 
     state = await walk(engine, take)
-    assert list(seen[0].options.items())[0] == ("suggested", "go to: Ask the node")
+    assert next(iter(seen[0].options.items())) == ("suggested", "go to: Ask the node")
     assert far.commands == ["GET app", "ssh node1 uptime"]
     (decided,) = events_of(state, e.Decided)
     assert decided == e.Decided("ask", "jump", "operator", "as the runbook suggests: It is down.", "node")

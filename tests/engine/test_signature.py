@@ -344,7 +344,7 @@ async def test_an_ssh_keygen_that_nobody_waits_for_any_more_is_ended(
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     asked = asyncio.ensure_future(signature_module._ssh_keygen(("verify",), b""))  # pyright: ignore[reportPrivateUsage]
     async with asyncio.timeout(60):
-        while not number.exists():  # noqa: ASYNC110  (another program writes it)
+        while not number.exists():
             await asyncio.sleep(0.01)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):

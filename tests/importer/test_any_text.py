@@ -50,7 +50,9 @@ def test_any_text_as_a_page_gives_a_draft_that_loads(page: str) -> None:
     assert lost(page, draft.text) == []
 
 
-def test_a_text_that_is_too_long_for_one_value_is_cut_and_none_of_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_text_that_is_too_long_for_one_value_is_cut_and_none_of_it_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("breakglass.importer.draft.MOST_STEPS", 2)
     prose = "\n".join(f"Line {number} of a very long text." for number in range(3000))
     block = "\n".join(f"kubectl delete pod web-{number}" for number in range(5))

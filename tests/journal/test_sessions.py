@@ -36,7 +36,9 @@ def kept(root: Path, name: str, *events: e.Event, **given: object) -> SessionFol
         ),
     ],
 )
-def test_how_a_session_ended(tmp_path: Path, given: dict[str, object], events: list[e.Event], how: How) -> None:
+def test_how_a_session_ended(
+    tmp_path: Path, given: dict[str, object], events: list[e.Event], how: How
+) -> None:
     assert summary_of(kept(tmp_path, "one", *events, **given)).how == how
 
 

@@ -18,7 +18,12 @@ def prepared(kind: str, command: str, where: str) -> e.ActionPrepared:
 @pytest.mark.parametrize(
     ("kind", "command", "where", "words"),
     [
-        ("kubectl", "kubectl get pods -l 'a in (b)'", "cluster main", ["kubectl", "get", "pods", "-l", "a in (b)"]),
+        (
+            "kubectl",
+            "kubectl get pods -l 'a in (b)'",
+            "cluster main",
+            ["kubectl", "get", "pods", "-l", "a in (b)"],
+        ),
         (
             "ssh",
             "sudo -n -- umount -l '/a b'",
@@ -29,7 +34,7 @@ def prepared(kind: str, command: str, where: str) -> e.ActionPrepared:
         ("ssh", "uptime", "node3 ([fd00::3]:22)", ["ssh", "-p", "22", "fd00::3", "uptime"]),
         (
             "http",
-            "POST https://app.lab/x?a=1&b=2\nContent-Type: application/json\n{\"a\": \"it's\"}",
+            'POST https://app.lab/x?a=1&b=2\nContent-Type: application/json\n{"a": "it\'s"}',
             "endpoint app (pinned to 10.0.0.1) TLS NOT VERIFIED",
             [
                 *("curl", "-sS", "-i", "-X", "POST", "--insecure", "--resolve", "app.lab:443:10.0.0.1"),
@@ -40,7 +45,9 @@ def prepared(kind: str, command: str, where: str) -> e.ActionPrepared:
         ("http", "GET http://app.lab:81", "endpoint app", ["curl", "-sS", "-i", "http://app.lab:81"]),
     ],
 )
-def test_a_shell_reads_the_words_that_were_sent(kind: str, command: str, where: str, words: list[str]) -> None:
+def test_a_shell_reads_the_words_that_were_sent(
+    kind: str, command: str, where: str, words: list[str]
+) -> None:
     where_it_belongs, line = pasted(prepared(kind, command, where)).split("\n", 1)
     assert where_it_belongs == f"# on {where}"
     assert shlex.split(line) == words
@@ -56,7 +63,10 @@ def test_a_manifest_is_fed_to_the_command_that_applies_it() -> None:
     manifest = "kind: ConfigMap\ndata: {a: $(id)}\nEND"
     lines = pasted(prepared("kubectl", f"kubectl apply --server-side -f -\n{manifest}", "cluster main"))
     shell = lines.replace("kubectl apply --server-side -f -", "cat")
-    assert subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout == f"{manifest}\n"
+    assert (
+        subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout
+        == f"{manifest}\n"
+    )
 
 
 def test_what_is_not_in_the_record_is_said_and_a_place_is_one_line() -> None:

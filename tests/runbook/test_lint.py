@@ -746,5 +746,7 @@ def test_one_way_and_one_expectation_need_no_list():
 
 
 def test_a_path_begins_with_a_slash():
-    expect_at_marks(with_steps("- {id: a, title: x, http: {get: app, path: §health}}\n"), "a path begins with /")
+    expect_at_marks(
+        with_steps("- {id: a, title: x, http: {get: app, path: §health}}\n"), "a path begins with /"
+    )
     expect_at_marks(with_steps("- {id: a, title: x, http: {get: app, path: '/${{ status }}'}}\n"))

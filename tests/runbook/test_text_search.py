@@ -93,7 +93,7 @@ def test_what_has_more_of_the_words_comes_first() -> None:
 
 
 def test_a_typo_is_sought_only_where_no_word_begins_so() -> None:
-    assert [match.kind for match in INDEX.search("registry")][0] == "name"
+    assert next(match.kind for match in INDEX.search("registry")) == "name"
 
 
 def test_nothing_typed_lists_everything_in_its_order() -> None:

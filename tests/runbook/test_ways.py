@@ -25,7 +25,11 @@ steps:
   phase: Symptom
   next: [{when: inputs.size() > 9, goto: long}, short]
 - {id: long, title: Go the long way, phase: Long, manual: Go.}
-- {id: longer, title: Go on, phase: Long, manual: Go., next: [{when: session.mode == 'dry-run', goto: done}, end]}
+- id: longer
+  title: Go on
+  phase: Long
+  manual: Go.
+  next: [{when: session.mode == 'dry-run', goto: done}, end]
 - {id: short, title: Go the short way, phase: Short, manual: Go.}
 - {id: end, title: It is over, phase: Close, ends: recovered}
 - {id: lost, title: Nobody knows, phase: Close, ends: escalate}

@@ -1,5 +1,5 @@
-"""Every command of a shipped runbook's walk against a far side that fails it, as `breakglass test` does it, in all
-the ways that are known."""
+"""Every command of a shipped runbook's walk against a far side that fails it, as `breakglass test` does it,
+in all the ways that are known."""
 
 import os
 from pathlib import Path

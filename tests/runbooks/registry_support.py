@@ -19,9 +19,9 @@ from breakglass.engine import commands as c
 from breakglass.engine.autopilot import Script, answer_for
 from breakglass.journal import events as e
 from breakglass.journal.state import State
+from breakglass.testing.walks import Walked
 from breakglass.values import Json
 from tests.runbooks import support
-from breakglass.testing.walks import Walked
 from tests.runbooks.support import walk_scenario
 from tests.support.docker_registry import PASSWORD, DockerRegistry
 from tests.support.registry_vm import Push, RegistryVm, rehearsals_with

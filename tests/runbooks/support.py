@@ -1,5 +1,5 @@
-"""The scenarios of the runbooks that ship, walked as `breakglass test` walks them, with what arrived at the simulated
-servers judged as well."""
+"""The scenarios of the runbooks that ship, walked as `breakglass test` walks them, with what arrived at the
+simulated servers judged as well."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields

@@ -18,9 +18,9 @@ from textual.events import Click, Resize, ScreenResume
 from textual.widgets import Static
 
 from breakglass.journal.state import Attempt, Recorded, State, StepView
-from breakglass.report.paste import pasted
 from breakglass.report.ending import ending_of, status_message
 from breakglass.report.findings import findings
+from breakglass.report.paste import pasted
 from breakglass.report.position import WalkPosition, position_of
 from breakglass.runbook.ways import Ways
 from breakglass.tui.base import CockpitScreen, cockpit
