@@ -4,6 +4,9 @@ import re
 
 import yaml
 
+_LIKE_A_NUMBER = re.compile(r"[-+.]?[0-9][0-9a-zA-Z.+_-]*")
+"""Quoted always: as YAML is read here, `0o17` and `1e3` are numbers, and the emitter knows neither."""
+
 
 class Words(list[str]):
     """A list that is written on one line."""
@@ -17,7 +20,8 @@ def _text(emitter: Emitter, text: str) -> yaml.ScalarNode:
     block = "\n" in text and not re.search(
         r"[ \t]\n|[^\n\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd]", text
     )
-    return emitter.represent_scalar("tag:yaml.org,2002:str", text, style="|" if block else None)  # pyright: ignore[reportUnknownMemberType]
+    style = "|" if block else "'" if _LIKE_A_NUMBER.fullmatch(text) else None
+    return emitter.represent_scalar("tag:yaml.org,2002:str", text, style=style)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _words(emitter: Emitter, words: Words) -> yaml.SequenceNode:

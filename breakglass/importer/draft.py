@@ -28,7 +28,7 @@ from breakglass.importer.sentences import (
 from breakglass.importer.transcript import Command, Entry, Other, entries_of, inline_command
 from breakglass.importer.units import Keys, Noted, Unit, Went
 from breakglass.importer.values import Values, escaped
-from breakglass.importer.write import DraftStep, draft_text
+from breakglass.importer.write import REFUSED, DraftStep, draft_text
 from breakglass.policy.risk import Risk
 from breakglass.runbook.load import read_runbook
 from breakglass.yamlio.shape_base import LONGEST_TEXT
@@ -125,7 +125,7 @@ class _Drafting:
             self._add({"manual": "TODO: say what to do. The page has no text."}, 1, "Begin")
         self._choose()
         name = runbook_name(self._stem, title)
-        return self._loaded(name, plain(title))
+        return self._loaded(name, plain(title) or name)
 
     def _head(self, heading: PageHeading) -> None:
         self._headings.append((heading, len(self._steps)))
@@ -495,4 +495,4 @@ def _step_at(lines: list[int], line: int) -> int:
 
 
 def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)
+    return "\n".join(REFUSED.sub("\ufffd", line) for line in text.split("\n"))

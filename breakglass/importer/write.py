@@ -16,7 +16,7 @@ _NO_TEXT = re.compile(r"\s*>*\s*(?:`{3,}[\w{}.+-]*.*|~{3,}.*|[-*_=+|:\s]*)\s*")
 
 _MARKS = re.compile(r"^(?:[#>*+-]+\s+)+|\s+#+$")
 
-_REFUSED = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+REFUSED = re.compile("[^\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ def _comments(page: str, steps: Sequence[DraftStep], kept: str) -> list[list[str
             steps[at + 1].line <= number or number > max(steps[at].end, steps[at].line)
         ):
             at += 1
-        words = _REFUSED.sub("\ufffd", line).strip()
+        words = REFUSED.sub("\ufffd", line).strip()
         if not words or _NO_TEXT.fullmatch(line) or _squeezed(_MARKS.sub("", words)) in kept:
             continue
         found[at].append(f"{number}: {words}")

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from os.path import commonpath
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -137,12 +137,17 @@ def find_session(state: Path, name: str) -> SessionFolder:
     raise StateFolderError(f"no session is called {name!r}; {hint}")
 
 
+def _alike(one: str, other: str) -> int:
+    """How many characters two names begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
 def shortest(names: Iterable[str], least: int = 16) -> dict[str, str]:
     """Each name's shortest beginning that no other has, of at least so many characters: what one types."""
     ordered = sorted(names)
     short: dict[str, str] = {}
     for at, name in enumerate(ordered):
         beside = [*ordered[max(at - 1, 0) : at], *ordered[at + 1 : at + 2]]
-        common = max((len(commonpath([name, other])) for other in beside), default=0)
+        common = max((_alike(name, other) for other in beside), default=0)
         short[name] = name[: max(least, common + 1)]
     return short

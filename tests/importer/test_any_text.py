@@ -62,3 +62,8 @@ def test_a_text_that_is_too_long_for_one_value_is_cut_and_none_of_it_is_lost(
     assert runbook is not None, [str(each) for each in problems if not each.warning]
     assert lost(page, draft.text) == []
     assert runbook.steps[-1].risk is Risk.DESTRUCTIVE
+
+
+@pytest.mark.parametrize("page", ["0o17", "1e3", "# ```\n", "#  | grep -v 'a.b'\ue000# Title\n0o17"])
+def test_a_page_of_what_yaml_could_take_for_a_number_or_of_no_words_gives_a_draft(page: str) -> None:
+    assert lost(page, draft_of(page, "page").text) == []
