@@ -31,4 +31,4 @@ async def check_injection(recording: Recording, injection: Injection, folder: Pa
         patch.setattr(os, "fsync", _forget)
         tried = await replay.try_failure(recording, injection, folder)
     assert tried.came, f"{injection}: the walk never came there"
-    assert tried.wrong == ()
+    assert not tried.wrong, tried.wrong

@@ -21,7 +21,6 @@ from breakglass.journal import events as e
 from breakglass.journal.state import State
 from breakglass.testing.walks import Walked
 from breakglass.values import Json
-from tests.runbooks import support
 from tests.runbooks.support import walk_scenario
 from tests.support.docker_registry import PASSWORD, DockerRegistry
 from tests.support.registry_vm import Push, RegistryVm, rehearsals_with
@@ -307,7 +306,7 @@ async def walk_real(
         return answer_for(question, state, script, operator, tried)
 
     with pytest.MonkeyPatch.context() as patch, rehearsals_with(vm, by_hand):
-        patch.setattr(support, "answer_for", answered)
+        patch.setattr("breakglass.testing.walks.answer_for", answered)
         walked = await walk_scenario(NAME, path, place, speed=SPEED)
     shutil.rmtree(place)
     return RealWalk(walked, vm, confirmed)

@@ -197,6 +197,8 @@ def walk_the_cockpit(place: Place) -> bytes:
     """Walk to the end, looking at every view of every step on the way. Gives all that the terminal got."""
     terminal = Terminal(place, "run", str(place.runbook), "--site", str(place.site))
     try:
+        terminal.until("the pods", terminal.asked("pods", "continue"))
+        terminal.press("\r")
         terminal.until("the page", terminal.asked("page", "decide"))
         terminal.press("v", "t", "o", "f", "w", "f")
         for _ in range(6):

@@ -36,7 +36,7 @@ async def test_from_a_pasted_symptom_to_the_report_of_a_rehearsal_that_was_stopp
         await pilot.press("slash", *"no space left", "enter", "enter")
         await seen(app, pilot, "begin the rehearsal of recorded-incident")
         await pilot.press("G", "enter")
-        await seen(app, pilot, "end of Symptom")
+        await seen(app, pilot, "chose the way")
         assert isinstance(app.screen, WalkScreen)
         await pilot.press("S")
         await seen(app, pilot, "Whom do you call")

@@ -91,6 +91,9 @@ class Pty:
             for each in self.events
         )
 
+    def of(self, type_: str) -> list[dict[str, object]]:
+        return [each for each in self.events if each["type"] == type_]
+
     def ended(self) -> int:
         self.until(lambda pty: pty.process.poll() is not None)
         assert self.process.returncode is not None
@@ -117,6 +120,8 @@ def test_a_walk_at_60x20_by_keyboard_to_its_report_and_exit_code(started: Callab
     pty.until(lambda pty: pty.has("asked", question="continue") and "NEEDS YOU" in pty.text)
     assert "REHEARSAL" in pty.text
     pty.press("\r")
+    pty.until(lambda pty: len(pty.of("asked")) > 1 and "end of Symptom" in pty.text)
+    pty.press("\r")
     pty.until(lambda pty: "After-action review" in pty.text)
     pty.press("q")
     assert pty.ended() == 0
@@ -125,12 +130,19 @@ def test_a_walk_at_60x20_by_keyboard_to_its_report_and_exit_code(started: Callab
     assert titles <= {b"22;default"}, "the shape of the mouse pointer, and nothing from outside"
 
 
+def go_on_to(pty: Pty, question: str, step: str, *, reading: bool = True) -> None:
+    """Go on from each stop of the walk until a question is asked."""
+    stops = 0
+    while not pty.has("asked", question=question, step=step):
+        pty.until(lambda pty, known=stops: len(pty.of("asked")) > known, reading=reading)
+        stops = len(pty.of("asked"))
+        if not pty.has("asked", question=question, step=step):
+            pty.press("\r")
+
+
 def to_the_change(pty: Pty) -> None:
     """Walk to the confirmation and give the word."""
-    for phase in ("other-sites", "owner"):
-        pty.until(lambda pty, phase=phase: pty.has("asked", question="continue", step=phase))
-        pty.press("\r")
-    pty.until(lambda pty: pty.has("asked", question="confirm"))
+    go_on_to(pty, "confirm", "purge")
     pty.press("\r")
     pty.until(lambda pty: "To run it, type" in pty.text)
     while "the end; Up, PgUp" not in pty.text:
@@ -157,13 +169,12 @@ def test_the_outcome_of_a_change_is_recorded_though_the_terminal_is_gone(started
 
 def test_a_terminal_that_stops_reading_does_not_stop_the_session(started: Callable[..., Pty]) -> None:
     pty = started("rehearse", "outpost-shm-purge", size=(120, 40))
-    pty.until(lambda pty: pty.has("asked", question="continue", step="other-sites"))
+    go_on_to(pty, "continue", "other-sites")
     for turn in range(80):
         pty.resize(120 - turn % 2, 40)
         pty.process.send_signal(signal.SIGWINCH)
         select.select([], [], [], 0.02)
-    pty.press("\r")
-    pty.until(lambda pty: pty.has("asked", question="continue", step="owner"), reading=False)
+    go_on_to(pty, "continue", "owner", reading=False)
     pty.until(
         lambda pty: "Will anything replace the pod?" in pty.text and "next phase, Purge: Delete" in pty.text
     )
