@@ -1,7 +1,6 @@
 """Where runbooks are found: a folder that is named, the working directory's, and those that ship."""
 
 import os
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -126,6 +125,8 @@ def _offered(name: str, known: list[str]) -> str:
     """The end of a sentence about an unknown name: those that hold it or are like it, else all of them."""
     near = [each for each in known if name and name.lower() in each]
     if not near:
+        from difflib import get_close_matches
+
         by_word = {word: each for each in reversed(known) for word in (each, *each.split("-"))}
         near = [by_word[word] for word in get_close_matches(name.lower(), by_word, n=1, cutoff=0.7)]
     if near:

@@ -6,7 +6,6 @@ import pwd
 import stat
 from codecs import BOM_UTF8
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
@@ -76,6 +75,8 @@ def _user(number: int) -> str:
 
 def _near(path: Path) -> str:
     """The file beside it whose name is most like that of a file that is not there."""
+    from difflib import get_close_matches
+
     try:
         beside = [each.name for each in path.parent.iterdir() if each.suffix in (".yaml", ".yml")]
     except OSError:
